@@ -1,0 +1,271 @@
+//! The register of codes: each is declared once, here, with its page; a released code is never reused.
+
+use std::fmt;
+
+/// Whether a diagnostic stops the night.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The night cannot go on.
+    Error,
+    /// The night goes on.
+    Warning,
+}
+
+impl Severity {
+    /// The word shown before the code.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+macro_rules! codes {
+    ($($name:ident $id:literal $title:literal, $means:literal, $remedy:literal;)+) => {
+        /// A stable name for one kind of problem.
+        ///
+        /// Ranges: 01 YAML and shape, 02 references, 03 expressions, 04 rule-set logic, 05 inputs, 06 storage,
+        /// 07 state and locks, 08 outputs.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $(#[doc = $title] $name,)+
+        }
+
+        impl Code {
+            /// Every code, in the order of the register.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The code as printed, for example `E0302`.
+            #[must_use]
+            pub fn id(self) -> &'static str {
+                match self { $(Self::$name => $id,)+ }
+            }
+
+            /// The problem in a few words.
+            #[must_use]
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)+ }
+            }
+
+            /// What it means and why it is refused.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $means,)+ }
+            }
+
+            /// How to mend it.
+            #[must_use]
+            pub fn remedy(self) -> &'static str {
+                match self { $(Self::$name => $remedy,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    InvalidYaml "E0101" "the file is not valid YAML",
+        "The text cannot be read as YAML, so nothing in the file can be judged.",
+        "Look at the character under the caret: tabs as indentation, an unclosed quote, or a `: ` inside unquoted text are the usual causes.";
+    UnknownKey "E0102" "unknown key",
+        "A key nobody reads is a rule that silently does less than its author believes, so it is refused.",
+        "Correct the spelling, or remove the key.";
+    MissingKey "E0103" "a required key is missing",
+        "Without this key the item has no meaning, and a silent default would guess.",
+        "Add the key.";
+    WrongShape "E0104" "a value of the wrong shape",
+        "A list stands where text is expected, text where a number is expected, and so on.",
+        "Give the value in the shape the message names.";
+    InvalidValue "E0105" "a value that is not allowed",
+        "The value has the right shape but is not one of those allowed, or is out of range.",
+        "Choose one of the values the message names.";
+    DuplicateKey "E0106" "the same key twice in one mapping",
+        "Many YAML readers keep the last of two equal keys and lose the first without a word.",
+        "Keep one of the two.";
+    UnsupportedVersion "E0107" "a version this program does not read",
+        "Every file says which version of the language it is written in.",
+        "Write `version: 1`.";
+    ConflictingKeys "E0108" "keys that exclude each other",
+        "Two keys of the item answer the same question differently.",
+        "Keep one of them.";
+    MissingFile "E0109" "a file of the project cannot be read",
+        "The project file, or a rule file it names, is not there or cannot be opened.",
+        "Check the path, or create a project with `headwater init`.";
+    SecretInProject "E0110" "a secret in a project file",
+        "Project files are shared and kept in version control; a key that looks like a credential does not belong there.",
+        "Remove it, and set the store's usual environment variable.";
+    DuplicateId "E0201" "two items of a kind have the same id",
+        "Ids name items in outputs and in other rules, whatever file they stand in.",
+        "Rename one of them.";
+    UnknownParameter "E0202" "unknown parameter",
+        "`param.x` refers to an item of `params`, and there is none of this name.",
+        "Declare the parameter, or correct the name.";
+    UnknownSegment "E0203" "unknown segment scheme or segment",
+        "`segment.x` refers to an item of `segment_schemes`, and there is none of this name.",
+        "Declare the scheme, or correct the name.";
+    UnknownMilestone "E0204" "unknown milestone or ladder",
+        "A gate or an out-of-order flag names a milestone that no ladder has.",
+        "Write `ladder.milestone` with names from `milestone_ladders`.";
+    UnknownGuardrail "E0205" "unknown guardrail",
+        "`after` names a guardrail that is not declared.",
+        "Declare it, or correct the name.";
+    UnknownDimension "E0206" "unknown group dimension",
+        "A scope names something that accounts are not grouped by.",
+        "Use `total`, a text column of accounts, or `segment.scheme`.";
+    UnknownColumn "E0207" "unknown table or column",
+        "An audit names a table or column that is not published.",
+        "`headwater schema` lists what is published.";
+    ExpressionSyntax "E0301" "the expression is not valid SQL",
+        "The expression cannot be read as a SQL scalar expression.",
+        "Mend the part under the caret; text stands in single quotes.";
+    UnknownName "E0302" "unknown metric",
+        "The name is no metric of the catalogue, no derived metric, no column of accounts, no parameter.",
+        "Correct the name; `docs/metrics.md` lists all of them.";
+    TypeMismatch "E0303" "types that do not go together",
+        "An operator or function is applied to types it has no meaning for, such as text compared with a number.",
+        "Compare like with like, or cast explicitly.";
+    NotACondition "E0304" "not a condition",
+        "A predicate must be true, false or unknown; this expression yields another type.",
+        "Add a comparison.";
+    SubqueryRefused "E0305" "subqueries are not allowed",
+        "A rule judges one account at a time; a subquery would make it depend on others.",
+        "Use a metric that carries the value.";
+    AggregateRefused "E0306" "aggregates and windows are not allowed here",
+        "An account-level expression sees one row; totals belong to group metrics.",
+        "Use a metric of the catalogue that is already an aggregate.";
+    ClockRefused "E0307" "the clock is not allowed",
+        "A night must give the same result whenever it is run, so the wall clock is not part of the language.",
+        "Use metrics relative to the as-of date, such as `days_since_last_activity`.";
+    FunctionRefused "E0308" "a function that is not allowed",
+        "Functions with randomness, side effects or session state would make results unrepeatable.",
+        "Use a function of the list in `docs/rules.md`.";
+    PlaceholderRefused "E0309" "placeholders are not allowed",
+        "Rules are not templates: a value that varies is a parameter with a type.",
+        "Declare it under `params` and write `param.name`.";
+    QualifiedNameRefused "E0310" "table-qualified names are not allowed",
+        "There is one row per account, so names stand alone; only `param.`, `segment.` and `milestone.` qualify.",
+        "Remove the part before the dot.";
+    UnknownFunction "E0311" "unknown function",
+        "The function is not part of the language.",
+        "Use a function of the list in `docs/rules.md`.";
+    ConstructRefused "E0312" "an expression that is not part of the language",
+        "Only scalar expressions over one row are allowed, from a list that stays small on purpose.",
+        "Rewrite it with comparison, arithmetic, CASE, IN, BETWEEN, LIKE, CAST or the listed functions.";
+    WrongGrain "E0313" "a metric of another grain",
+        "A metric of a group of accounts has no value for one account, and the other way round.",
+        "Use a metric of the right grain; `docs/metrics.md` says which each one has.";
+    DoubleQuotedText "E0314" "double quotes around text",
+        "In SQL double quotes name a column; text stands in single quotes.",
+        "Write 'text'.";
+    NullComparison "E0315" "a comparison with NULL",
+        "`= NULL` is never true, not even for NULL.",
+        "Write IS NULL or IS NOT NULL.";
+    MetricCycle "E0401" "metrics that need each other",
+        "A derived metric cannot be computed from itself, directly or through others.",
+        "Break the circle.";
+    WeightsNotHundred "E0402" "weights that do not add up to 100",
+        "A weighted score runs from 0 to 100, so its weights must add up to 100.",
+        "Adjust the weights.";
+    SchemeIncomplete "E0403" "a scheme that can leave an account without a segment",
+        "Every account has exactly one segment in each scheme, so the last segment must take the rest.",
+        "End the scheme with a segment that has `otherwise: true`, and have only one.";
+    Contradiction "E0404" "values that contradict each other",
+        "A floor at or above its ceiling, bands that overlap, or the like: the item could not work.",
+        "Correct one of the values.";
+    MetricUnavailable "E0405" "a metric whose input is not declared",
+        "The metric is computed from an input the project does not have, so the rule could never be evaluated.",
+        "Declare the input in `headwater.yaml`, or set `when_unavailable: skip` on the rule.";
+    GuardrailCycle "E0406" "guardrails that wait for each other",
+        "`after` puts guardrails in order; a circle has none.",
+        "Remove one `after`.";
+    NoObjects "E0501" "an input without objects",
+        "No object in the store matches the input's path, so there is nothing to read.",
+        "Check the path and its pattern, and that the export has run.";
+    MissingColumn "E0502" "a required column is missing",
+        "The input has no column that the logical table requires.",
+        "Map it in `headwater.yaml` under `columns`, from a column or an expression.";
+    WrongColumnType "E0503" "a column of a type that cannot be used",
+        "The column's type has no safe cast to what the logical table asks for.",
+        "Cast it in the mapping's expression, or map another column.";
+    UnreadableParquet "E0504" "an object that is not readable Parquet",
+        "The object is truncated, empty or of another format.",
+        "Write the object again, or exclude it from the pattern.";
+    MappingInvalid "E0505" "a mapping that cannot be planned",
+        "The SQL or expression that maps the input names something that is not there, or is not valid.",
+        "Correct the SQL; the message says what could not be resolved.";
+    StaleInput "E0506" "an input older than its freshness contract",
+        "The newest row is older than the contract allows, so the night would judge old facts.",
+        "Wait for the export and run again, or relax `freshness`.";
+    SchemaConflict "E0507" "objects of one input disagree about a column",
+        "Two files of the same input give one column types that have no common type.",
+        "Write the files with one type, or split the input and cast in SQL.";
+    InvalidAsOf "E0508" "not a usable as-of date",
+        "The night is for one calendar day, written YYYY-MM-DD.",
+        "Give a day that exists, for example `--as-of 2026-05-31`.";
+    QuarantineLimit "E0509" "too many rows quarantined",
+        "More rows of the input break its contract than `max_quarantine_pct` allows.",
+        "Look at the reasons counted, mend the export, or raise the limit.";
+    TableFormat "E0510" "a Delta or Iceberg table read as plain Parquet",
+        "Such a folder also holds files that the table's log has removed; read as plain Parquet, deleted rows come back.",
+        "Export the table to Parquet, or name the files of one version with a pattern.";
+    PartitionPath "E0511" "an object outside the declared partitions",
+        "The input declares columns that stand in its objects' paths, and this path does not have them.",
+        "Correct `partitions`, or narrow the pattern to the objects that have them.";
+    UnsupportedStore "E0601" "a location that cannot be opened",
+        "The URL's scheme is unknown, or the store cannot be configured from it and the environment.",
+        "Use a path, `s3://`, `gs://` or `az://`, and set the store's usual environment variables.";
+    StoreFailed "E0602" "the store failed",
+        "A request to the store failed after its retries.",
+        "Check network, credentials and permissions, then run again.";
+    UnsafeStore "E0603" "a store that ignores conditional writes",
+        "Publication rests on creating an object only if it is not there; this store lets a second create pass.",
+        "Publish to a store that honours conditional creates.";
+    StepFailed "E0604" "a step of the night failed",
+        "The engine could not finish a step: memory or disk ran out, a store failed half-way, or this program is at fault. Nothing was published.",
+        "Raise `engine.memory_mb` or free space under `engine.spill_dir`, then run again; if the message shows neither, report it.";
+    LeaseHeld "E0701" "another run is at work",
+        "Another run holds the lease on this publication, so this one wrote nothing.",
+        "Wait until it ends; a lease of a run that died expires by itself.";
+    LeaseLost "E0702" "the lease was lost",
+        "Another run took over while this one worked, so this one has not published.",
+        "Run again.";
+    BadManifest "E0703" "a manifest that cannot be read",
+        "The record of a published night is damaged or of an unknown version.",
+        "Restore the object from a backup, or publish into a new location.";
+    AuditFailed "E0801" "an audit failed",
+        "The staged tables do not hold what the audit demands, so nothing was published.",
+        "Look at the staged tables; the last published night is untouched.";
+    AuditBroken "E0802" "an audit could not be evaluated",
+        "An audit that cannot be evaluated is treated as failed.",
+        "Correct the audit.";
+    UnusedParameter "W0201" "a parameter nobody uses",
+        "The parameter is declared but no expression refers to it.",
+        "Remove it, or use it.";
+    NoDescription "W0401" "a rule without description or owner",
+        "Who is told by this rule will ask what it means and whom to ask.",
+        "Add `description` and `owner` (an owner may stand under `defaults`).";
+    SmallSample "W0501" "an input with very few rows",
+        "Metrics over this input rest on little.",
+        "Check that the pattern matches the whole export.";
+}
+
+impl Code {
+    /// The severity, from the code's first letter.
+    #[must_use]
+    pub fn severity(self) -> Severity {
+        if self.id().starts_with('W') { Severity::Warning } else { Severity::Error }
+    }
+
+    /// The code printed as `id`.
+    #[must_use]
+    pub fn from_id(id: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.id().eq_ignore_ascii_case(id))
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.id())
+    }
+}

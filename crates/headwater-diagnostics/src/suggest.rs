@@ -1,0 +1,15 @@
+//! "Did you mean": the known name closest to a mistyped one.
+
+/// The known name that differs from `name` by the fewest edits, if few enough for a slip of the hand.
+///
+/// Ties go to the name that comes first in alphabetical order, so the answer never depends on the order given.
+#[must_use]
+pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let tolerance = (name.chars().count() / 3).clamp(1, 4);
+    known
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
+        .filter(|&(distance, _)| distance <= tolerance)
+        .min()
+        .map(|(_, candidate)| candidate)
+}

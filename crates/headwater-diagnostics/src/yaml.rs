@@ -1,0 +1,275 @@
+//! YAML with the place of every key and value, and a reader that misses no key.
+//!
+//! YAML 1.2 core schema: `no` and `on` are text. Equal keys in one mapping, tags, several documents and
+//! nesting beyond [`MAX_DEPTH`] are reported as problems.
+
+use std::collections::BTreeMap;
+
+use saphyr::Scalar;
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError};
+
+use crate::{Code, Diagnostic, Diagnostics, FileId, Sources, Span};
+
+mod alignment;
+mod fields;
+
+pub use alignment::TextPositions;
+pub use fields::Fields;
+
+/// Deepest nesting that is read; the language needs less than ten.
+pub const MAX_DEPTH: usize = 64;
+/// Most nodes a file may expand to, aliases included.
+pub const MAX_NODES: usize = 500_000;
+
+/// A value and where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// The whole value.
+    pub span: Span,
+    /// What it is.
+    pub value: Value,
+}
+
+/// What a node is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// Nothing, or `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number.
+    Integer(i64),
+    /// A number with a fraction or exponent, with the text it was written as.
+    Float(f64, String),
+    /// Text.
+    Text(String),
+    /// A list.
+    List(Vec<Node>),
+    /// Keys and values in the order written.
+    Map(Vec<(Key, Node)>),
+}
+
+/// A key of a mapping.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// The key as text.
+    pub name: String,
+    /// Where it stands.
+    pub span: Span,
+}
+
+impl Node {
+    /// What the value is, in words for a message.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self.value {
+            Value::Null => "nothing",
+            Value::Bool(_) => "true or false",
+            Value::Integer(_) => "a whole number",
+            Value::Float(..) => "a number",
+            Value::Text(_) => "text",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a mapping",
+        }
+    }
+
+    /// The text, where the value is text.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// Reads the one document of a file. An empty file is a null node.
+///
+/// Problems are added to `problems`; `None` means that nothing could be read.
+pub fn read(file: FileId, sources: &Sources, problems: &mut Diagnostics) -> Option<Node> {
+    let text = sources.text(file);
+    let mut reader = Reader::new(file, text);
+    let mut parser = Parser::new_from_str(text);
+    while let Some(event) = parser.next_event() {
+        let step = event.map_err(|error| reader.syntax(&error)).and_then(|(event, span)| {
+            reader.event(event, span.start.index(), span.end.index())
+        });
+        if let Err(problem) = step {
+            reader.problems.push(problem);
+            problems.append(reader.problems);
+            return None;
+        }
+    }
+    let whole = reader.span(0, usize::MAX);
+    problems.append(reader.problems);
+    Some(reader.document.unwrap_or(Node { span: whole, value: Value::Null }))
+}
+
+/// A list or mapping that is still open.
+enum Open {
+    List { start: usize, anchor: usize, items: Vec<Node> },
+    Map { start: usize, anchor: usize, entries: Vec<(Key, Node)>, key: Option<Key> },
+}
+
+struct Reader {
+    file: FileId,
+    /// The byte of each character, and the text's length at the end.
+    bytes: Vec<usize>,
+    open: Vec<Open>,
+    anchors: BTreeMap<usize, Node>,
+    nodes: usize,
+    document: Option<Node>,
+    problems: Diagnostics,
+}
+
+impl Reader {
+    fn new(file: FileId, text: &str) -> Self {
+        let mut bytes: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+        bytes.push(text.len());
+        Self {
+            file,
+            bytes,
+            open: Vec::new(),
+            anchors: BTreeMap::new(),
+            nodes: 0,
+            document: None,
+            problems: Diagnostics::new(),
+        }
+    }
+
+    /// The byte range of a range of characters.
+    fn span(&self, start: usize, end: usize) -> Span {
+        let last = self.bytes.last().copied().unwrap_or(0);
+        let byte = |at: usize| self.bytes.get(at).copied().unwrap_or(last);
+        Span { file: self.file, start: byte(start), end: byte(end).max(byte(start)) }
+    }
+
+    fn syntax(&self, error: &ScanError) -> Diagnostic {
+        let at = error.marker().index();
+        Diagnostic::at(Code::InvalidYaml, self.span(at, at + 1), format!("invalid YAML: {}", error.info()))
+    }
+
+    fn event(&mut self, event: Event<'_>, start: usize, end: usize) -> Result<(), Diagnostic> {
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let span = self.span(start, end);
+                if tag.is_some() {
+                    let problem = Diagnostic::at(Code::InvalidYaml, span, "tags are not part of the language");
+                    self.problems.push(problem.help("remove the `!`, or put the text in quotes"));
+                }
+                let node = Node { span, value: scalar(&text, style) };
+                self.add(node, anchor)
+            }
+            Event::SequenceStart(anchor, _) => self.descend(Open::List { start, anchor, items: Vec::new() }),
+            Event::MappingStart(anchor, _) => {
+                self.descend(Open::Map { start, anchor, entries: Vec::new(), key: None })
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(end),
+            Event::Alias(anchor) => self.alias(anchor, start, end),
+            Event::DocumentStart(_) if self.document.is_some() => Err(Diagnostic::at(
+                Code::InvalidYaml,
+                self.span(start, end.max(start + 1)),
+                "a second document in one file",
+            )
+            .help("put it in a file of its own")),
+            _ => Ok(()),
+        }
+    }
+
+    fn descend(&mut self, open: Open) -> Result<(), Diagnostic> {
+        if self.open.len() >= MAX_DEPTH {
+            let (Open::List { start, .. } | Open::Map { start, .. }) = open;
+            let span = self.span(start, start + 1);
+            return Err(Diagnostic::at(Code::InvalidYaml, span, format!("nested deeper than {MAX_DEPTH} levels")));
+        }
+        self.open.push(open);
+        Ok(())
+    }
+
+    fn close(&mut self, end: usize) -> Result<(), Diagnostic> {
+        match self.open.pop() {
+            Some(Open::List { start, anchor, items }) => {
+                let node = Node { span: self.span(start, end), value: Value::List(items) };
+                self.add(node, anchor)
+            }
+            Some(Open::Map { start, anchor, entries, .. }) => {
+                let node = Node { span: self.span(start, end), value: Value::Map(entries) };
+                self.add(node, anchor)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn alias(&mut self, anchor: usize, start: usize, end: usize) -> Result<(), Diagnostic> {
+        let span = self.span(start, end);
+        match self.anchors.get(&anchor).cloned() {
+            Some(node) => {
+                self.nodes += count(&node);
+                self.add(node, 0)
+            }
+            None => Err(Diagnostic::at(Code::InvalidYaml, span, "an alias inside its own anchor")),
+        }
+    }
+
+    fn add(&mut self, node: Node, anchor: usize) -> Result<(), Diagnostic> {
+        self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            let message = format!("the file expands to more than {MAX_NODES} values");
+            return Err(Diagnostic::at(Code::InvalidYaml, node.span, message));
+        }
+        if anchor > 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        match self.open.last_mut() {
+            None => self.document = Some(node),
+            Some(Open::List { items, .. }) => items.push(node),
+            Some(Open::Map { entries, key, .. }) => match key.take() {
+                None => *key = Some(as_key(&node, &mut self.problems)),
+                Some(name) if entries.iter().any(|(known, _)| known.name == name.name) => {
+                    let message = format!("the key `{}` stands twice", name.name);
+                    self.problems.push(Diagnostic::at(Code::DuplicateKey, name.span, message).label("again here"));
+                }
+                Some(name) => entries.push((name, node)),
+            },
+        }
+        Ok(())
+    }
+}
+
+fn as_key(node: &Node, problems: &mut Diagnostics) -> Key {
+    let name = match &node.value {
+        Value::Text(text) | Value::Float(_, text) => text.clone(),
+        Value::Integer(number) => number.to_string(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Null | Value::List(_) | Value::Map(_) => {
+            problems.push(Diagnostic::at(Code::WrongShape, node.span, format!("a key must be text, not {}", node.kind())));
+            String::new()
+        }
+    };
+    Key { name, span: node.span }
+}
+
+fn count(node: &Node) -> usize {
+    match &node.value {
+        Value::List(items) => 1 + items.iter().map(count).sum::<usize>(),
+        Value::Map(entries) => 1 + entries.iter().map(|(_, value)| count(value)).sum::<usize>(),
+        _ => 1,
+    }
+}
+
+/// A scalar by the core schema: only plain scalars can be other than text.
+fn scalar(text: &str, style: ScalarStyle) -> Value {
+    if style != ScalarStyle::Plain {
+        return Value::Text(text.to_owned());
+    }
+    if text.is_empty() {
+        return Value::Null;
+    }
+    match Scalar::parse_from_cow(text.into()) {
+        Scalar::Null => Value::Null,
+        Scalar::Boolean(flag) => Value::Bool(flag),
+        Scalar::Integer(number) => Value::Integer(number),
+        Scalar::FloatingPoint(number) => Value::Float(number.into_inner(), text.to_owned()),
+        Scalar::String(text) => Value::Text(text.into_owned()),
+    }
+}

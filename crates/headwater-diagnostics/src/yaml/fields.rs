@@ -1,0 +1,179 @@
+//! Reading a mapping key by key, so that a key nobody reads is always reported.
+
+use crate::{Code, Diagnostic, Diagnostics, Span};
+
+use super::{Key, Node, Value};
+
+/// The keys of one mapping, taken out one by one; what is left at [`Fields::finish`] is unknown.
+#[derive(Debug)]
+pub struct Fields<'a> {
+    what: &'static str,
+    span: Span,
+    entries: Vec<(&'a Key, &'a Node)>,
+    asked: Vec<&'static str>,
+}
+
+impl<'a> Fields<'a> {
+    /// The keys of `node`, which is `what` in messages; none and a problem where it is no mapping.
+    pub fn of(node: &'a Node, what: &'static str, problems: &mut Diagnostics) -> Option<Self> {
+        match &node.value {
+            Value::Map(entries) => Some(Self {
+                what,
+                span: node.span,
+                entries: entries.iter().map(|(key, value)| (key, value)).collect(),
+                asked: Vec::new(),
+            }),
+            _ => {
+                problems.push(wrong_shape(node, what, "a mapping"));
+                None
+            }
+        }
+    }
+
+    /// Where the mapping stands.
+    #[must_use]
+    pub fn span(&self) -> Span {
+        self.span
+    }
+
+    /// Takes a key's value out; an explicit null counts as absent.
+    pub fn take(&mut self, name: &'static str) -> Option<&'a Node> {
+        self.take_with_key(name).map(|(_, value)| value)
+    }
+
+    /// Takes a key and its value out.
+    pub fn take_with_key(&mut self, name: &'static str) -> Option<(&'a Key, &'a Node)> {
+        self.asked.push(name);
+        let at = self.entries.iter().position(|(key, _)| key.name == name)?;
+        Some(self.entries.remove(at)).filter(|(_, value)| value.value != Value::Null)
+    }
+
+    /// Takes a key's value out; a problem where it is absent.
+    pub fn require(&mut self, name: &'static str, problems: &mut Diagnostics) -> Option<&'a Node> {
+        let found = self.take(name);
+        if found.is_none() {
+            let message = format!("{} needs `{name}`", self.what);
+            problems.push(Diagnostic::at(Code::MissingKey, first_line(self.span), message).help(format!("add `{name}:`")));
+        }
+        found
+    }
+
+    /// A text value; numbers and booleans are refused so that `1.10` never loses its zero.
+    pub fn text(&mut self, name: &'static str, problems: &mut Diagnostics) -> Option<String> {
+        let node = self.take(name)?;
+        text_of(node, name, problems)
+    }
+
+    /// A text value that must be there.
+    pub fn require_text(&mut self, name: &'static str, problems: &mut Diagnostics) -> Option<String> {
+        let node = self.require(name, problems)?;
+        text_of(node, name, problems)
+    }
+
+    /// A number.
+    pub fn number(&mut self, name: &'static str, problems: &mut Diagnostics) -> Option<f64> {
+        let node = self.take(name)?;
+        match node.value {
+            #[expect(clippy::cast_precision_loss, reason = "numbers in rules are far below 2^53")]
+            Value::Integer(number) => Some(number as f64),
+            Value::Float(number, _) if number.is_finite() => Some(number),
+            _ => {
+                problems.push(wrong_shape(node, name, "a number"));
+                None
+            }
+        }
+    }
+
+    /// A whole number between two bounds, both included.
+    pub fn integer(&mut self, name: &'static str, least: i64, most: i64, problems: &mut Diagnostics) -> Option<i64> {
+        let node = self.take(name)?;
+        match node.value {
+            Value::Integer(number) if (least..=most).contains(&number) => Some(number),
+            Value::Integer(number) => {
+                let message = format!("`{name}` must be from {least} to {most}, not {number}");
+                problems.push(Diagnostic::at(Code::InvalidValue, node.span, message));
+                None
+            }
+            _ => {
+                problems.push(wrong_shape(node, name, "a whole number"));
+                None
+            }
+        }
+    }
+
+    /// `true` or `false`.
+    pub fn flag(&mut self, name: &'static str, problems: &mut Diagnostics) -> Option<bool> {
+        let node = self.take(name)?;
+        match node.value {
+            Value::Bool(flag) => Some(flag),
+            _ => {
+                problems.push(wrong_shape(node, name, "`true` or `false`"));
+                None
+            }
+        }
+    }
+
+    /// The items of a list; empty where the key is absent.
+    pub fn list(&mut self, name: &'static str, problems: &mut Diagnostics) -> &'a [Node] {
+        match self.take(name) {
+            None => &[],
+            Some(Node { value: Value::List(items), .. }) => items,
+            Some(node) => {
+                problems.push(wrong_shape(node, name, "a list"));
+                &[]
+            }
+        }
+    }
+
+    /// A list of texts.
+    pub fn texts(&mut self, name: &'static str, problems: &mut Diagnostics) -> Vec<String> {
+        self.list(name, problems).iter().filter_map(|item| text_of(item, name, problems)).collect()
+    }
+
+    /// One of the words of `allowed`; the answer is its position.
+    pub fn choice(&mut self, name: &'static str, allowed: &[&str], problems: &mut Diagnostics) -> Option<usize> {
+        let node = self.take(name)?;
+        let word = text_of(node, name, problems)?;
+        let found = allowed.iter().position(|candidate| *candidate == word);
+        if found.is_none() {
+            let message = format!("`{word}` is no value of `{name}`");
+            let problem = Diagnostic::at(Code::InvalidValue, node.span, message).label(format!("one of {}", allowed.join(", ")));
+            problems.push(problem.suggest(&word, allowed.iter().copied()));
+        }
+        found
+    }
+
+    /// The keys that were not taken yet, for mappings whose keys are the user's own.
+    pub fn rest(&mut self) -> Vec<(&'a Key, &'a Node)> {
+        std::mem::take(&mut self.entries)
+    }
+
+    /// Reports every key that nobody asked for.
+    pub fn finish(self, problems: &mut Diagnostics) {
+        for (key, _) in self.entries {
+            let message = format!("unknown key `{}` in {}", key.name, self.what);
+            let problem = Diagnostic::at(Code::UnknownKey, key.span, message)
+                .label(format!("keys here: {}", self.asked.join(", ")))
+                .suggest(&key.name, self.asked.iter().copied());
+            problems.push(problem);
+        }
+    }
+}
+
+fn text_of(node: &Node, name: &str, problems: &mut Diagnostics) -> Option<String> {
+    let text = node.as_text().map(ToOwned::to_owned);
+    if text.is_none() {
+        problems.push(wrong_shape(node, name, "text").help("put the value in quotes"));
+    }
+    text
+}
+
+/// The problem of a value of another shape than expected.
+fn wrong_shape(node: &Node, name: &str, expected: &str) -> Diagnostic {
+    Diagnostic::at(Code::WrongShape, node.span, format!("`{name}` must be {expected}, not {}", node.kind()))
+}
+
+/// A mapping's first characters, so that a caret does not underline a whole file.
+fn first_line(span: Span) -> Span {
+    Span { end: span.end.min(span.start + 1), ..span }
+}

@@ -1,0 +1,210 @@
+//! The plan that makes a raw table clean: typed, cut at the night, with the reason beside each row that breaks
+//! its contract.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use datafusion::common::{Column, JoinType, ScalarValue};
+use datafusion::error::Result;
+use datafusion::logical_expr::{Expr, cast, is_null, lit, when};
+use datafusion::arrow::datatypes::DataType;
+use datafusion::prelude::DataFrame;
+use headwater_metrics::{AsOf, ColumnType, InputTable};
+
+use crate::contract;
+use crate::mapping::{FilledColumn, Mapping};
+use crate::sieve::Sieve;
+
+/// The reason of rows that happened after the night: they are cut, not wrong.
+pub(crate) const AFTER_AS_OF: &str = "after_as_of";
+/// The reason of rows of accounts that are not among the clean accounts.
+pub(crate) const ORPHAN: &str = "orphan";
+
+/// A checked input, not yet run.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    /// The clean columns, then the number of the reason, then one flag for each of `unknown`.
+    pub frame: DataFrame,
+    /// The names of the reasons, by number.
+    pub reasons: Vec<String>,
+    /// The names of the counts of values that became unknown.
+    pub unknown: Vec<String>,
+    /// How many columns are the clean row.
+    pub width: usize,
+}
+
+impl Checked {
+    pub(crate) fn sieve(&self) -> Sieve {
+        Sieve::new(self.width, self.reasons.len(), self.unknown.len())
+    }
+}
+
+/// A column of the plan by its exact name.
+pub(crate) fn column(name: &str) -> Expr {
+    Expr::Column(Column::from_name(name))
+}
+
+fn raw(name: &str) -> String {
+    format!("raw:{name}")
+}
+
+/// The typed rows of a mapping, without checks.
+pub(crate) fn typed(mapping: &Mapping, zone: &str) -> Vec<Expr> {
+    let columns = mapping.columns.iter();
+    columns.filter_map(|filled| Some(filled.typed(filled.source.clone(), zone)?.typed.alias(&filled.name))).collect()
+}
+
+/// Whether a row happened after the night; `None` where the table or the mapping has no such column.
+pub(crate) fn is_after(table: InputTable, mapping: &Mapping, as_of: &AsOf) -> Option<Expr> {
+    let happened = mapping.column(table.happened()?)?;
+    Some(later(happened, as_of))
+}
+
+fn later(filled: &FilledColumn, as_of: &AsOf) -> Expr {
+    match filled.kind {
+        ColumnType::Timestamp => column(&filled.name).gt_eq(instant(as_of.cutoff())),
+        _ => column(&filled.name).gt(day(as_of.day())),
+    }
+}
+
+/// A day as a literal.
+pub(crate) fn day(day: NaiveDate) -> Expr {
+    let days = day.signed_duration_since(DateTime::UNIX_EPOCH.date_naive()).num_days();
+    lit(ScalarValue::Date32(i32::try_from(days).ok()))
+}
+
+fn instant(at: DateTime<Utc>) -> Expr {
+    lit(ScalarValue::TimestampMicrosecond(Some(at.timestamp_micros()), Some("UTC".into())))
+}
+
+/// Plans the checks of one input. `accounts` are the clean accounts, for inputs whose rows belong to one.
+pub(crate) fn checked(
+    table: InputTable,
+    source: DataFrame,
+    mapping: &Mapping,
+    as_of: &AsOf,
+    accounts: Option<DataFrame>,
+) -> Result<Checked> {
+    let zone = as_of.zone().name();
+    let sources = mapping.columns.iter().map(|filled| filled.source.clone().alias(raw(&filled.name)));
+    let mut frame = source.select(sources.collect::<Vec<_>>())?;
+    let mut steps = Steps::default();
+    for filled in &mapping.columns {
+        steps.add(filled, zone);
+    }
+    frame = frame.select(steps.columns.clone())?;
+    let mut reasons = Reasons::default();
+    if let Some(after) = is_after(table, mapping, as_of) {
+        reasons.add(AFTER_AS_OF, after);
+    }
+    for (name, flag) in steps.reasons {
+        reasons.add(&name, flag);
+    }
+    contradictions(table, mapping, &mut reasons);
+    if let Some(accounts) = accounts {
+        frame = frame.join(accounts, JoinType::Left, &["account_id"], &[KNOWN_ACCOUNT], None)?;
+        reasons.add(ORPHAN, is_null(column(KNOWN_ACCOUNT)));
+    }
+    let width = mapping.columns.len();
+    let mut last: Vec<Expr> = mapping.columns.iter().map(|filled| as_known(table, filled, as_of)).collect();
+    last.push(reasons.number()?.alias("reason"));
+    last.extend(steps.unknown.iter().map(|name| column(name)));
+    let unknown = steps.unknown;
+    Ok(Checked { frame: frame.select(last)?, reasons: reasons.names, unknown, width })
+}
+
+/// The account of a row, as the clean accounts know it.
+pub(crate) const KNOWN_ACCOUNT: &str = "known:account_id";
+
+/// The typed columns and what is noticed while they are made.
+#[derive(Default)]
+struct Steps {
+    columns: Vec<Expr>,
+    reasons: Vec<(String, Expr)>,
+    unknown: Vec<String>,
+}
+
+impl Steps {
+    fn add(&mut self, filled: &FilledColumn, zone: &str) {
+        let name = &filled.name;
+        let value = column(&raw(name));
+        let Some(conversion) = filled.typed(value.clone(), zone) else { return };
+        let lost = value.is_not_null().and(is_null(conversion.typed.clone()));
+        self.columns.push(conversion.typed.alias(name));
+        if filled.required {
+            let mut missing = is_null(column(name));
+            if conversion.fallible {
+                let invalid = format!("invalid_{name}");
+                self.columns.push(lost.alias(&invalid));
+                self.reasons.push((invalid.clone(), column(&invalid)));
+            }
+            if filled.kind == ColumnType::Id {
+                missing = missing.or(column(name).eq(cast(lit(""), contract::data_type(ColumnType::Id))));
+            }
+            self.reasons.push((format!("missing_{name}"), missing));
+        } else if conversion.fallible {
+            let unknown = format!("unknown_{name}");
+            self.columns.push(lost.alias(&unknown));
+            self.unknown.push(unknown);
+        }
+    }
+}
+
+/// The reasons in the order they are asked: the first that holds is counted.
+#[derive(Default)]
+struct Reasons {
+    names: Vec<String>,
+    conditions: Vec<Expr>,
+}
+
+impl Reasons {
+    fn add(&mut self, name: &str, condition: Expr) {
+        self.names.push(name.to_owned());
+        self.conditions.push(condition);
+    }
+
+    fn number(&self) -> Result<Expr> {
+        let none = || lit(ScalarValue::Int32(None));
+        let mut cases = self.conditions.iter().zip(0_i32..).map(|(condition, number)| (condition.clone(), lit(number)));
+        let Some((condition, number)) = cases.next() else {
+            return Ok(none());
+        };
+        let mut case = when(condition, number);
+        for (condition, number) in cases {
+            case = case.when(condition, number);
+        }
+        Ok(cast(case.otherwise(none())?, DataType::Int32))
+    }
+}
+
+/// Rows that contradict themselves.
+fn contradictions(table: InputTable, mapping: &Mapping, reasons: &mut Reasons) {
+    if table != InputTable::Subscriptions {
+        return;
+    }
+    if mapping.column("ended_on").is_some() {
+        reasons.add("reversed_period", column("ended_on").lt(column("started_on")));
+    }
+    let nothing = lit(ScalarValue::Decimal128(Some(0), headwater_metrics::MONEY_PRECISION, headwater_metrics::MONEY_SCALE));
+    reasons.add("negative_mrr", column("mrr").lt(nothing));
+}
+
+/// A column as it was known on the night: an outcome that came later is not known yet.
+fn as_known(table: InputTable, filled: &FilledColumn, as_of: &AsOf) -> Expr {
+    let value = column(&filled.name);
+    let decided = match (table, filled.name.as_str()) {
+        (InputTable::SupportTickets, "closed_at") | (InputTable::Opportunities, "closed_on") => later(filled, as_of),
+        _ => return value,
+    };
+    let unknown = when(decided, lit(ScalarValue::Null)).otherwise(value.clone());
+    unknown.unwrap_or(value).alias(&filled.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_counted_from_the_epoch() {
+        let literal = day("2024-02-29".parse().unwrap());
+        assert_eq!(literal, lit(ScalarValue::Date32(Some(19782))));
+    }
+}

@@ -1,0 +1,35 @@
+//! Object stores, input contracts, the as-of cut and quarantine.
+//!
+//! [`open`] turns what the project file says about the lake into tables of a session that are typed, cut at the
+//! night and clean, and says what was found: objects, counts, reasons, coverage. Rules are not known here.
+
+mod checks;
+mod contract;
+mod duplicates;
+mod facts;
+mod failure;
+mod lake_schema;
+mod listing;
+mod location;
+mod mapping;
+mod objects;
+mod open;
+mod opened;
+mod prepare;
+mod sieve;
+mod spec;
+mod sql;
+mod stores;
+mod stream;
+mod survey;
+mod work;
+
+pub use contract::data_type;
+pub use listing::ObjectVersion;
+pub use location::{InvalidLocation, Location};
+pub use open::open;
+pub use opened::{OpenError, OpenedColumn, OpenedInput, OpenedInputs, RowCounts};
+pub use spec::{InputSource, InputSpec, MappedColumn, ObjectsSpec, SourceSpec, SqlText};
+pub use stores::{StoreError, StoreFailure, StoreOptions, StoreOverride, Stores};
+pub use stream::StreamedInput;
+pub use work::WorkArea;

@@ -1,0 +1,187 @@
+//! Which objects a location stands for, and what their paths say.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use datafusion::common::ScalarValue;
+use datafusion::arrow::datatypes::DataType;
+use futures::TryStreamExt;
+use glob::{MatchOptions, Pattern};
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use serde::{Serialize, Serializer};
+
+use crate::{Location, StoreError, StoreFailure};
+
+/// One object as it was when the night began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ObjectVersion {
+    /// The object's URL.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// The store's tag of this content, where it gives one.
+    pub etag: Option<String>,
+    /// When it was written, by the store's clock.
+    #[serde(serialize_with = "as_text")]
+    pub last_modified: DateTime<Utc>,
+    /// Rows in it, from its footer.
+    pub rows: u64,
+}
+
+fn as_text<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+}
+
+/// What a location stands for.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    /// The objects, by path.
+    pub objects: Vec<ObjectMeta>,
+    /// The folder of a table format that would have to be read through its log, if there is one.
+    pub table_format: Option<&'static str>,
+}
+
+/// Lists the objects of a location. Names that begin with `_` or `.` are no data, as everywhere in lakes.
+pub(crate) async fn list(store: &dyn ObjectStore, location: &Location) -> Result<Listing, StoreError> {
+    let failed = |error| StoreError::of(location.to_string(), error);
+    let folder = location.path();
+    if location.pattern().is_none() && !folder.is_root() {
+        match store.head(&folder).await {
+            Ok(object) => return Ok(Listing { objects: vec![object], table_format: None }),
+            Err(object_store::Error::NotFound { .. }) => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    let found: Result<Vec<ObjectMeta>, _> = store.list(Some(&folder)).try_collect().await;
+    let found = match found.map_err(failed) {
+        Ok(found) => found,
+        Err(error) if error.kind == StoreFailure::NotFound => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    Ok(choose(found, &folder, location.pattern().as_deref()))
+}
+
+fn choose(found: Vec<ObjectMeta>, folder: &Path, pattern: Option<&str>) -> Listing {
+    let pattern = pattern.and_then(|text| Pattern::new(text).ok());
+    let within_segments = MatchOptions { require_literal_separator: true, ..MatchOptions::new() };
+    let table_format = table_format(&found, folder, pattern.is_some());
+    let folders: Vec<String> = found.iter().map(|object| format!("{}/", object.location)).collect();
+    let is_folder_marker = |object: &ObjectMeta| {
+        let prefix = format!("{}/", object.location);
+        object.size == 0 && folders.iter().any(|other| other.len() > prefix.len() && other.starts_with(&prefix))
+    };
+    let mut objects: Vec<ObjectMeta> = found
+        .iter()
+        .filter(|object| match below(&object.location, folder) {
+            Some(name) if is_hidden(&name) => false,
+            Some(name) => pattern.as_ref().is_none_or(|pattern| pattern.matches_with(&name, within_segments)),
+            None => false,
+        })
+        .filter(|object| object.size > 0 || !is_folder_marker(object))
+        .cloned()
+        .collect();
+    objects.sort_by(|a, b| a.location.cmp(&b.location));
+    Listing { objects, table_format }
+}
+
+fn below(path: &Path, folder: &Path) -> Option<String> {
+    let parts = path.prefix_match(folder)?;
+    let name = parts.map(|part| part.as_ref().to_owned()).collect::<Vec<_>>().join("/");
+    (!name.is_empty()).then_some(name)
+}
+
+fn is_hidden(name: &str) -> bool {
+    name.split('/').any(|segment| {
+        // `_year=2024` is a partition, `_SUCCESS` and `_delta_log` are not data.
+        segment.starts_with('.') || (segment.starts_with('_') && !segment.contains('=')) || segment.ends_with("_$folder$")
+    })
+}
+
+/// Delta and Iceberg keep removed files in the folder: read as plain Parquet, deleted rows would come back.
+fn table_format(found: &[ObjectMeta], folder: &Path, has_pattern: bool) -> Option<&'static str> {
+    if has_pattern {
+        return None;
+    }
+    found.iter().find_map(|object| {
+        let name = below(&object.location, folder)?;
+        if name.starts_with("_delta_log/") {
+            return Some("Delta");
+        }
+        (name.starts_with("metadata/") && name.ends_with(".metadata.json")).then_some("Iceberg")
+    })
+}
+
+/// The values of partition columns in an object's path.
+///
+/// # Errors
+/// The name of the first column that has no `name=value` folder in the path, or whose value is of another type.
+pub(crate) fn partition_values(path: &Path, columns: &[(String, DataType)]) -> Result<Vec<ScalarValue>, String> {
+    let folders = path.as_ref().rsplit_once('/').map_or("", |(folders, _)| folders);
+    columns
+        .iter()
+        .map(|(name, kind)| {
+            let mut values = folders.rsplit('/').filter_map(|folder| folder.strip_prefix(name.as_str())?.strip_prefix('='));
+            let value = values.next().ok_or_else(|| format!("has no folder `{name}=…` in its path"))?;
+            scalar(value, kind).ok_or_else(|| format!("has `{name}={value}` in its path, which is no {}", word(kind)))
+        })
+        .collect()
+}
+
+fn scalar(value: &str, kind: &DataType) -> Option<ScalarValue> {
+    if value == "__HIVE_DEFAULT_PARTITION__" {
+        return ScalarValue::try_from(kind).ok();
+    }
+    // Writers percent-encode what a folder's name cannot hold.
+    let text = Path::from_url_path(value).ok()?;
+    ScalarValue::try_from_string(text.as_ref().to_owned(), kind).ok()
+}
+
+fn word(kind: &DataType) -> &'static str {
+    match kind {
+        DataType::Date32 => "date",
+        DataType::Int64 => "whole number",
+        _ => "text",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(names: &[(&str, u64)], folder: &str, pattern: Option<&str>) -> Vec<String> {
+        let found = names.iter().map(|(name, size)| ObjectMeta {
+            location: Path::parse(name).unwrap(),
+            last_modified: DateTime::UNIX_EPOCH,
+            size: *size,
+            e_tag: None,
+            version: None,
+        });
+        let listing = choose(found.collect(), &Path::parse(folder).unwrap(), pattern);
+        listing.objects.iter().map(|object| object.location.to_string()).collect()
+    }
+
+    #[test]
+    fn a_folder_is_everything_in_it_but_markers_and_hidden_names() {
+        let names = [("a/x=1/b", 9), ("a/x=1", 0), ("a/_SUCCESS", 0), ("a/.b.crc", 4), ("a/_temporary/0/c", 4), ("ab/c", 9), ("a/z", 0)];
+        assert_eq!(chosen(&names, "a", None), ["a/x=1/b", "a/z"]);
+    }
+
+    #[test]
+    fn a_star_stays_within_its_segment() {
+        let names = [("a/x=1/b.parquet", 9), ("a/x=2/y=3/b.parquet", 9), ("a/b.parquet", 9), ("a/x=1/b.csv", 9)];
+        assert_eq!(chosen(&names, "a", Some("*.parquet")), ["a/b.parquet"]);
+        assert_eq!(chosen(&names, "a", Some("x=*/*.parquet")), ["a/x=1/b.parquet"]);
+        assert_eq!(chosen(&names, "a", Some("**/*.parquet")).len(), 3);
+    }
+
+    #[test]
+    fn partition_values_are_found_wherever_they_stand_in_the_path() {
+        let columns = [("day".to_owned(), DataType::Date32), ("region".to_owned(), DataType::Utf8)];
+        let read = |path: &str| partition_values(&Path::parse(path).unwrap(), &columns).map(|values| {
+            values.iter().map(ToString::to_string).collect::<Vec<_>>()
+        });
+        assert_eq!(read("lake/region=north%20east/day=2024-02-29/a").unwrap(), ["2024-02-29", "north east"]);
+        assert_eq!(read("lake/region=__HIVE_DEFAULT_PARTITION__/day=2024-02-29/a").unwrap(), ["2024-02-29", "NULL"]);
+        assert_eq!(read("lake/day=2024-02-29/a").unwrap_err(), "has no folder `region=…` in its path");
+        assert_eq!(read("lake/day=feb/region=a/a").unwrap_err(), "has `day=feb` in its path, which is no date");
+    }
+}

@@ -1,0 +1,207 @@
+//! Where objects are: a store and a key in it, or a pattern of keys.
+
+use std::fmt;
+use std::path::Path as FilePath;
+
+use object_store::path::Path;
+use url::Url;
+
+/// An object, a folder or a pattern of objects in a store.
+///
+/// `s3://`, `s3a://`, `gs://`, `az://`, `abfs://`, `abfss://`, `file://`, `memory://` (for tests) or a plain path.
+/// In the last segments `*`, `?` and `[…]` match within a segment, `**` matches any number of folders.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Location {
+    /// Scheme and bucket: `s3://bucket`, or `file://` for the local disk.
+    root: String,
+    /// The key up to the first segment with a wildcard.
+    folder: Vec<String>,
+    /// The segments from the first one with a wildcard.
+    pattern: Vec<String>,
+}
+
+/// Why a text is no location.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidLocation {
+    /// A scheme that no store is known for.
+    #[error("`{0}` is no scheme this program can open")]
+    Scheme(String),
+    /// No bucket or container.
+    #[error("`{0}` names no bucket")]
+    NoBucket(String),
+    /// `..` beyond the root.
+    #[error("`{0}` leads out of its store")]
+    OutOfStore(String),
+    /// A wildcard that cannot be read.
+    #[error("`{0}` is no valid pattern: {1}")]
+    Pattern(String, String),
+    /// A path relative to nothing.
+    #[error("`{0}` is not an absolute path")]
+    Relative(String),
+}
+
+const BUCKETS: &[&str] = &["s3", "s3a", "gs", "az", "abfs", "abfss", "memory"];
+
+impl Location {
+    /// A folder of the local disk, by its absolute path. Wildcards in it are plain characters.
+    ///
+    /// # Errors
+    /// Where the path is relative or not Unicode.
+    pub fn local(folder: &FilePath) -> Result<Self, InvalidLocation> {
+        let shown = || folder.display().to_string();
+        let path = Path::from_absolute_path(folder).map_err(|_error| InvalidLocation::Relative(shown()))?;
+        let mut location = Self { root: "file://".to_owned(), folder: Vec::new(), pattern: Vec::new() };
+        location.append(path.as_ref(), false).map_err(|_error| InvalidLocation::OutOfStore(shown()))?;
+        Ok(location)
+    }
+
+    /// Reads a URL, an absolute path, or a path relative to `base`.
+    ///
+    /// # Errors
+    /// Where the scheme is unknown, the bucket is missing, `..` leads out of the store, or a wildcard is malformed.
+    pub fn parse(text: &str, base: &Self) -> Result<Self, InvalidLocation> {
+        let location = match text.split_once("://") {
+            Some(("file", _)) => Self::from_file_url(text)?,
+            Some((scheme, rest)) if BUCKETS.contains(&scheme) => {
+                let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+                if bucket.is_empty() {
+                    return Err(InvalidLocation::NoBucket(text.to_owned()));
+                }
+                let root = Self { root: format!("{scheme}://{bucket}"), folder: Vec::new(), pattern: Vec::new() };
+                root.joined(key, text)?
+            }
+            Some((scheme, _)) => return Err(InvalidLocation::Scheme(format!("{scheme}://"))),
+            None if text.starts_with('/') => {
+                let root = Self { root: "file://".to_owned(), folder: Vec::new(), pattern: Vec::new() };
+                root.joined(text, text)?
+            }
+            None => base.joined(text, text)?,
+        };
+        location.check_pattern(text)?;
+        Ok(location)
+    }
+
+    /// What is at `key` below this folder; wildcards in `key` are plain characters.
+    #[must_use]
+    pub fn below(&self, key: &str) -> Self {
+        let mut location = self.clone();
+        location.folder.extend(key.split('/').filter(|segment| !segment.is_empty()).map(ToOwned::to_owned));
+        location
+    }
+
+    /// Scheme and bucket, for example `s3://bucket`; `file://` for the local disk.
+    #[must_use]
+    pub fn root(&self) -> &str {
+        &self.root
+    }
+
+    /// The key of the object or folder; of a pattern, the folder that everything it matches is in.
+    #[must_use]
+    pub fn path(&self) -> Path {
+        Path::parse(self.folder.join("/")).unwrap_or_default()
+    }
+
+    /// The absolute path where the location is on the local disk.
+    #[must_use]
+    pub fn local_path(&self) -> Option<std::path::PathBuf> {
+        (self.root == "file://").then(|| FilePath::new("/").join(self.folder.join("/")))
+    }
+
+    /// The wildcard part, relative to [`Self::path`].
+    #[must_use]
+    pub fn pattern(&self) -> Option<String> {
+        (!self.pattern.is_empty()).then(|| self.pattern.join("/"))
+    }
+
+    /// How an object of the same store is shown to people.
+    #[must_use]
+    pub fn show(&self, path: &Path) -> String {
+        format!("{}/{path}", self.root)
+    }
+
+    fn from_file_url(text: &str) -> Result<Self, InvalidLocation> {
+        let invalid = || InvalidLocation::Relative(text.to_owned());
+        let url = Url::parse(text).map_err(|_error| invalid())?;
+        let path = url.to_file_path().map_err(|()| invalid())?;
+        let root = Self { root: "file://".to_owned(), folder: Vec::new(), pattern: Vec::new() };
+        root.joined(path.to_str().ok_or_else(invalid)?, text)
+    }
+
+    fn joined(&self, key: &str, shown: &str) -> Result<Self, InvalidLocation> {
+        let mut location = self.clone();
+        location.append(key, true).map_err(|()| InvalidLocation::OutOfStore(shown.to_owned()))?;
+        Ok(location)
+    }
+
+    fn append(&mut self, key: &str, wildcards: bool) -> Result<(), ()> {
+        for segment in key.split('/') {
+            match segment {
+                "" | "." => {}
+                ".." => {
+                    self.pattern.pop().or_else(|| self.folder.pop()).ok_or(())?;
+                }
+                _ if !self.pattern.is_empty() || (wildcards && segment.contains(['*', '?', '['])) => {
+                    self.pattern.push(segment.to_owned());
+                }
+                _ => self.folder.push(segment.to_owned()),
+            }
+        }
+        Ok(())
+    }
+
+    fn check_pattern(&self, text: &str) -> Result<(), InvalidLocation> {
+        match self.pattern() {
+            None => Ok(()),
+            Some(pattern) => match glob::Pattern::new(&pattern) {
+                Ok(_) => Ok(()),
+                Err(error) => Err(InvalidLocation::Pattern(text.to_owned(), error.msg.to_owned())),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.root)?;
+        for segment in self.folder.iter().chain(&self.pattern) {
+            write!(formatter, "/{segment}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<String, InvalidLocation> {
+        let base = Location::local(FilePath::new("/projects/shop[1]")).unwrap();
+        Location::parse(text, &base).map(|location| {
+            format!("{} | {} | {}", location.root(), location.path(), location.pattern().unwrap_or_default())
+        })
+    }
+
+    #[test]
+    fn texts_become_store_folder_and_pattern() {
+        let cases = [
+            ("accounts.parquet", "file:// | projects/shop[1]/accounts.parquet | "),
+            ("../lake/./a/*.parquet", "file:// | projects/lake/a | *.parquet"),
+            ("/lake/x=*/y.parquet", "file:// | lake | x=*/y.parquet"),
+            ("file:///lake/a%20b/c.parquet", "file:// | lake/a b/c.parquet | "),
+            ("s3://bucket", "s3://bucket |  | "),
+            ("s3://bucket/a/b/", "s3://bucket | a/b | "),
+            ("abfss://lake@shop.dfs.core.windows.net/a/**/*.parquet", "abfss://lake@shop.dfs.core.windows.net | a | **/*.parquet"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(parse(text).unwrap(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn texts_that_are_no_location_say_why() {
+        assert!(matches!(parse("hdfs://a/b"), Err(InvalidLocation::Scheme(_))));
+        assert!(matches!(parse("s3:///b"), Err(InvalidLocation::NoBucket(_))));
+        assert!(matches!(parse("s3://b/../c"), Err(InvalidLocation::OutOfStore(_))));
+        assert!(matches!(parse("a/[b"), Err(InvalidLocation::Pattern(..))));
+    }
+}

@@ -1,0 +1,209 @@
+//! Opens every input of a night: what must hold is checked before anything is computed, and all that is wrong is
+//! said at once.
+
+use std::collections::BTreeMap;
+
+use datafusion::prelude::SessionContext;
+use headwater_diagnostics::{Code, Diagnostic, Diagnostics};
+use headwater_metrics::{AsOf, InputTable};
+
+use crate::checks::{self, AFTER_AS_OF};
+use crate::facts::{self, Facts};
+use crate::failure::{Failure, failure};
+use crate::opened::{OpenError, OpenedColumn, OpenedInput, OpenedInputs, RowCounts};
+use crate::prepare::{Lake, Prepared};
+use crate::stream::{StreamedInput, is_plain_scan};
+use crate::{InputSource, InputSpec, SourceSpec, Stores, WorkArea, duplicates};
+
+/// Opens all inputs and registers a table of each one's name in the session: typed, cut at the night, clean.
+///
+/// Every input is read once and kept as Parquet in the work area, except usage events without `event_id`, which are
+/// registered as a plan over the lake ([`OpenedInput::stream`]).
+///
+/// # Errors
+/// All problems of all inputs at once: those of the lake's layout before any row is read, those of the rows after.
+pub async fn open(
+    context: &SessionContext,
+    stores: &Stores,
+    sources: &[SourceSpec],
+    inputs: &[InputSpec],
+    as_of: &AsOf,
+    work: &WorkArea,
+) -> Result<OpenedInputs, OpenError> {
+    let prepared = prepare(context, stores, sources, inputs).await?;
+    let mut opening = Opening { context, as_of, work, problems: Diagnostics::new(), late: Diagnostics::new() };
+    let mut opened = Vec::new();
+    let mut warnings = Diagnostics::new();
+    for input in &prepared {
+        match opening.open(input).await {
+            Ok(open) => {
+                warnings.extend(no_rows(input.spec, &open));
+                opened.push(open);
+            }
+            Err(Failure::Problem(problem)) => opening.problems.push(*problem),
+            Err(Failure::Open(error)) => return Err(error),
+        }
+        // Whether a row is an orphan cannot be said without the accounts.
+        if input.spec.table == InputTable::Accounts && opening.problems.has_errors() {
+            break;
+        }
+    }
+    if opening.problems.has_errors() {
+        return Err(OpenError::Contract(opening.problems));
+    }
+    if opening.late.has_errors() {
+        return Err(OpenError::NotReady(opening.late));
+    }
+    Ok(OpenedInputs { inputs: opened, warnings })
+}
+
+async fn prepare<'a>(
+    context: &'a SessionContext,
+    stores: &'a Stores,
+    sources: &'a [SourceSpec],
+    inputs: &'a [InputSpec],
+) -> Result<Vec<Prepared<'a>>, OpenError> {
+    let mut lake = Lake::survey(context, stores, sources).await.map_err(OpenError::Store)?;
+    let mut prepared = Vec::new();
+    for table in InputTable::ALL {
+        for spec in inputs.iter().filter(|spec| spec.table == *table) {
+            prepared.extend(lake.prepare(spec).await.map_err(OpenError::Store)?);
+        }
+    }
+    if lake.problems.has_errors() { Err(OpenError::Contract(lake.problems)) } else { Ok(prepared) }
+}
+
+struct Opening<'a> {
+    context: &'a SessionContext,
+    as_of: &'a AsOf,
+    work: &'a WorkArea,
+    problems: Diagnostics,
+    late: Diagnostics,
+}
+
+impl Opening<'_> {
+    async fn open(&mut self, input: &Prepared<'_>) -> Result<OpenedInput, Failure> {
+        let spec = input.spec;
+        let mut opened = if streams(input) {
+            self.stream(input).map_err(|error| failure(spec, error))?
+        } else {
+            self.keep(input).await.map_err(|error| failure(spec, error))?
+        };
+        let facts = facts::of(self.context, input, opened.stream.is_some(), self.as_of);
+        let Facts { oldest, newest, accounts } = facts.await.map_err(|error| failure(spec, error))?;
+        (opened.oldest, opened.newest, opened.accounts) = (oldest, newest, accounts);
+        self.problems.extend(too_many_quarantined(spec, &opened.rows));
+        self.late.extend(too_old(spec, &opened, self.as_of));
+        tracing::debug!(input = spec.table.name(), read = opened.rows.read, kept = opened.rows.kept, "opened");
+        Ok(opened)
+    }
+
+    /// Reads the input once and keeps what is clean.
+    async fn keep(&self, input: &Prepared<'_>) -> datafusion::error::Result<OpenedInput> {
+        let table = input.spec.table;
+        let accounts = if table.belongs_to_account() { facts::known_accounts(self.context).await? } else { None };
+        let checked = checks::checked(table, input.source.clone(), &input.mapping, self.as_of, accounts)?;
+        let sieve = checked.sieve();
+        let tally = self.work.keep(self.context, table.name(), checked.frame, sieve).await?;
+        let mut quarantined = named(&checked.reasons, &tally.reasons);
+        let after_as_of = quarantined.remove(AFTER_AS_OF).unwrap_or_default();
+        let mut kept = tally.kept;
+        if let Some(key) = table.key().filter(|key| input.mapping.column(key).is_some()) {
+            let left = duplicates::remove(self.context, self.work, table.name(), key, kept).await?;
+            if left < kept {
+                quarantined.insert(format!("duplicate_{key}"), kept - left);
+                kept = left;
+            }
+        }
+        let unknown = named(&checked.unknown, &tally.unknown);
+        let rows = RowCounts { read: tally.seen(), kept: Some(kept), after_as_of, quarantined, unknown };
+        Ok(described(input, rows, None))
+    }
+
+    /// Registers the input as a plan over the lake.
+    fn stream(&self, input: &Prepared<'_>) -> datafusion::error::Result<OpenedInput> {
+        let table = input.spec.table;
+        let after = checks::is_after(table, &input.mapping, self.as_of);
+        let stream = StreamedInput {
+            name: table.name().to_owned(),
+            objects: input.objects.clone(),
+            source: input.unfiltered.clone(),
+            filter: input.filter.clone(),
+            columns: checks::typed(&input.mapping, self.as_of.zone().name()),
+            visible: after.map(|after| !after),
+        };
+        let view = stream.frame(self.context)?.into_view();
+        self.context.deregister_table(table.name())?;
+        self.context.register_table(table.name(), view)?;
+        let read = input.versions.iter().map(|object| object.rows).sum();
+        Ok(described(input, RowCounts { read, ..RowCounts::default() }, Some(stream)))
+    }
+}
+
+/// Whether an input is read from the lake by every plan that uses it: without a key there is nothing to compare rows
+/// with, and its source is nothing but a scan.
+fn streams(input: &Prepared<'_>) -> bool {
+    let has_key = input.mapping.column("event_id").is_some();
+    let is_scan = match input.spec.from {
+        InputSource::Objects(_) => true,
+        InputSource::Sql(_) => is_plain_scan(&input.unfiltered),
+    };
+    input.spec.table == InputTable::UsageEvents && !has_key && is_scan
+}
+
+fn described(input: &Prepared<'_>, rows: RowCounts, stream: Option<StreamedInput>) -> OpenedInput {
+    let columns = input.mapping.columns.iter().map(|column| OpenedColumn { name: column.name.clone(), kind: column.kind });
+    let mut columns: Vec<OpenedColumn> = columns.collect();
+    let attributes = columns.split_off(input.mapping.contract.min(columns.len()));
+    OpenedInput {
+        table: input.spec.table,
+        columns,
+        attributes,
+        objects: input.versions.clone(),
+        rows,
+        oldest: None,
+        newest: None,
+        accounts: None,
+        stream,
+    }
+}
+
+/// Counts by name, without those that are zero.
+fn named(names: &[String], counts: &[u64]) -> BTreeMap<String, u64> {
+    let counted = names.iter().zip(counts).filter(|(_, count)| **count > 0);
+    counted.map(|(name, count)| (name.clone(), *count)).collect()
+}
+
+fn too_many_quarantined(spec: &InputSpec, rows: &RowCounts) -> Option<Diagnostic> {
+    let limit = spec.max_quarantine_pct?;
+    let seen = rows.read.checked_sub(rows.after_as_of).filter(|seen| *seen > 0)?;
+    #[expect(clippy::cast_precision_loss, reason = "a share in percent; counts of rows are far below 2^53")]
+    let share = rows.quarantined_total() as f64 * 100.0 / seen as f64;
+    if share <= limit {
+        return None;
+    }
+    let message = format!("{share:.1} % of the rows of `{}` break its contract; {limit} % are allowed", spec.table.name());
+    let problem = Diagnostic::at(Code::QuarantineLimit, spec.span, message);
+    let counted = rows.quarantined.iter().map(|(reason, count)| format!("{reason}: {count} of {seen} rows"));
+    Some(counted.fold(problem, Diagnostic::note))
+}
+
+fn too_old(spec: &InputSpec, opened: &OpenedInput, as_of: &AsOf) -> Option<Diagnostic> {
+    let allowed = spec.freshness_max_age_days?;
+    let name = spec.table.name();
+    let message = match opened.newest {
+        Some(newest) if newest >= as_of.days_before(allowed) => return None,
+        Some(newest) => {
+            let age = as_of.day().signed_duration_since(newest).num_days();
+            format!("`{name}` ends on {newest}, {age} days before the night of {}; {allowed} are allowed", as_of.day())
+        }
+        None => format!("`{name}` has no row up to the night of {}", as_of.day()),
+    };
+    Some(Diagnostic::at(Code::StaleInput, spec.span, message))
+}
+
+fn no_rows(spec: &InputSpec, opened: &OpenedInput) -> Option<Diagnostic> {
+    let message = format!("no row of `{}` is visible on this night", spec.table.name());
+    let is_empty = opened.rows.kept == Some(0) || opened.rows.read == 0;
+    is_empty.then(|| Diagnostic::at(Code::SmallSample, spec.span, message))
+}

@@ -1,0 +1,86 @@
+//! What a project says about its inputs, as the project file's reader hands it over.
+
+use headwater_diagnostics::Span;
+use headwater_diagnostics::yaml::TextPositions;
+use headwater_metrics::{ColumnType, InputTable};
+
+use crate::Location;
+
+/// A SQL text of the project file.
+#[derive(Debug, Clone)]
+pub struct SqlText {
+    /// The text itself.
+    pub text: String,
+    /// Where it stands.
+    pub span: Span,
+    /// Where each of its characters stands, for exact carets.
+    pub positions: Option<TextPositions>,
+}
+
+impl SqlText {
+    /// The place of some characters of the text; the whole text where they are not known.
+    pub(crate) fn part(&self, start: usize, end: usize) -> Span {
+        self.positions.as_ref().map_or(self.span, |positions| positions.span(start, end))
+    }
+}
+
+/// A contract column, or an attribute, and what fills it.
+#[derive(Debug, Clone)]
+pub struct MappedColumn {
+    /// The column's name in the logical table.
+    pub name: String,
+    /// A column of the source, or a SQL expression over its columns.
+    pub expression: SqlText,
+    /// What an attribute holds; columns of the contract hold what the contract says.
+    pub kind: Option<ColumnType>,
+}
+
+/// Parquet objects that make up one table.
+#[derive(Debug, Clone)]
+pub struct ObjectsSpec {
+    /// An object, a folder (everything in it), or a pattern.
+    pub location: Location,
+    /// Columns that are not in the files but in their path, as `name=value` folders.
+    pub partitions: Vec<(String, ColumnType)>,
+    /// Where the location stands in the project file.
+    pub span: Span,
+}
+
+/// A raw table that SQL mappings can name.
+#[derive(Debug, Clone)]
+pub struct SourceSpec {
+    /// Its name in SQL.
+    pub name: String,
+    /// Its objects.
+    pub objects: ObjectsSpec,
+}
+
+/// Where the rows of an input come from.
+#[derive(Debug, Clone)]
+pub enum InputSource {
+    /// Objects of the lake.
+    Objects(ObjectsSpec),
+    /// A query over the project's `sources`.
+    Sql(SqlText),
+}
+
+/// One logical input: how it is filled from the lake, and what it must hold.
+#[derive(Debug, Clone)]
+pub struct InputSpec {
+    /// Which logical table it is.
+    pub table: InputTable,
+    /// Where its rows come from.
+    pub from: InputSource,
+    /// Contract columns that are renamed or computed; a source column of a contract column's name needs no entry.
+    pub columns: Vec<MappedColumn>,
+    /// Further columns; of `accounts` only.
+    pub attributes: Vec<MappedColumn>,
+    /// A condition over the source's columns that rows must meet to be part of the input.
+    pub filter: Option<SqlText>,
+    /// The newest row may be at most this many days older than the night.
+    pub freshness_max_age_days: Option<u32>,
+    /// Most rows, in percent of those read, that may break the contract; no limit where absent.
+    pub max_quarantine_pct: Option<f64>,
+    /// The input's name in the project file.
+    pub span: Span,
+}

@@ -1,0 +1,241 @@
+//! SQL of the project file, planned over raw tables, with errors that point into the file.
+
+use std::collections::BTreeMap;
+
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema, SchemaError};
+use datafusion::error::{DataFusionError, Result as PlanResult};
+use datafusion::execution::context::SQLOptions;
+use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
+use datafusion::prelude::{DataFrame, SessionContext};
+use headwater_diagnostics::{Code, Diagnostic, closest};
+
+use crate::SqlText;
+use crate::lake_schema::Conflict;
+
+/// A raw table: what mappings and filters are written over.
+#[derive(Debug, Clone)]
+pub(crate) struct Raw {
+    /// Its rows.
+    pub frame: DataFrame,
+    /// Columns that cannot be used because its files disagree about them.
+    pub conflicts: BTreeMap<String, Conflict>,
+}
+
+impl Raw {
+    /// The names of its columns, in their order.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.frame.schema().fields().iter().map(|field| field.name().as_str()).collect()
+    }
+
+    /// A column by its exact name.
+    pub(crate) fn column(&self, name: &str) -> Option<Expr> {
+        self.names().contains(&name).then(|| Expr::Column(Column::from_name(name)))
+    }
+
+    /// Plans a column name or a SQL expression over the table's columns.
+    pub(crate) fn expression(&self, sql: &SqlText) -> Result<Expr, Diagnostic> {
+        if let Some(column) = self.column(&sql.text) {
+            return Ok(column);
+        }
+        let schema = self.frame.schema();
+        let expr = self.frame.parse_sql_expr(&sql.text).map_err(|error| explain(&error, sql, self))?;
+        match refusal(&expr).map_err(|error| explain(&error, sql, self))? {
+            Some(reason) => Err(Diagnostic::at(Code::MappingInvalid, sql.span, reason)),
+            None => {
+                check_columns(&expr, schema, sql, self)?;
+                // Types are checked by the engine's own analysis.
+                let alone = self.frame.clone().select(vec![expr.clone().alias("value")]);
+                alone.and_then(DataFrame::into_optimized_plan).map_err(|error| explain(&error, sql, self))?;
+                Ok(expr)
+            }
+        }
+    }
+}
+
+fn check_columns(expr: &Expr, schema: &DFSchema, sql: &SqlText, raw: &Raw) -> Result<(), Diagnostic> {
+    let mut missing: Vec<&Column> =
+        expr.column_refs().into_iter().filter(|column| schema.index_of_column(column).is_err()).collect();
+    missing.sort();
+    match missing.first() {
+        Some(column) => Err(unknown_column(&column.name, sql, raw)),
+        None => Ok(()),
+    }
+}
+
+/// Plans a query over the tables of `sources`; its columns stand alone, without the name of a table.
+pub(crate) async fn query(sources: &SessionContext, sql: &SqlText, names: &[&str]) -> Result<DataFrame, Diagnostic> {
+    let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    let nowhere = |error: &DataFusionError| explain_query(error, sql, names);
+    let frame = sources.sql_with_options(&sql.text, options).await.map_err(|error| nowhere(&error))?;
+    if let Some(reason) = plan_refusal(frame.logical_plan()).map_err(|error| nowhere(&error))? {
+        return Err(Diagnostic::at(Code::MappingInvalid, sql.span, reason));
+    }
+    let columns: Vec<Column> = frame.schema().columns();
+    let mut seen = std::collections::BTreeSet::new();
+    if let Some(twice) = columns.iter().find(|column| !seen.insert(column.name.clone())) {
+        let message = format!("the query returns `{}` twice", twice.name);
+        return Err(Diagnostic::at(Code::MappingInvalid, sql.span, message).help("name the columns it returns, each once"));
+    }
+    let alone = columns.into_iter().map(|column| {
+        let name = column.name.clone();
+        Expr::Column(column).alias(name)
+    });
+    let frame = frame.select(alone.collect::<Vec<_>>()).map_err(|error| nowhere(&error))?;
+    frame.clone().into_optimized_plan().map_err(|error| nowhere(&error))?;
+    Ok(frame)
+}
+
+/// Why an expression cannot be part of a mapping: it must say the same whenever the night is run, row by row.
+fn refusal(expr: &Expr) -> PlanResult<Option<String>> {
+    let mut reason = None;
+    expr.apply(|part| {
+        reason = match part {
+            Expr::AggregateFunction(_) | Expr::WindowFunction(_) => {
+                Some("aggregates and windows see many rows; a mapping sees one: use `sql:` for them".to_owned())
+            }
+            Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_) => {
+                Some("a mapping cannot look into other tables: use `sql:` for that".to_owned())
+            }
+            other => unrepeatable(other),
+        };
+        Ok(if reason.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    Ok(reason)
+}
+
+fn plan_refusal(plan: &LogicalPlan) -> PlanResult<Option<String>> {
+    let mut reason = None;
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            expr.apply(|part| {
+                reason = reason.take().or_else(|| unrepeatable(part));
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })?;
+    Ok(reason)
+}
+
+fn unrepeatable(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::ScalarFunction(call) if call.func.signature().volatility != Volatility::Immutable => {
+            Some(format!("`{}` gives another answer each time, so a night could not be repeated", call.func.name()))
+        }
+        _ => None,
+    }
+}
+
+fn explain(error: &DataFusionError, sql: &SqlText, raw: &Raw) -> Diagnostic {
+    match error.find_root() {
+        DataFusionError::SchemaError(schema, _) => match schema.as_ref() {
+            SchemaError::FieldNotFound { field, .. } => unknown_column(&field.name, sql, raw),
+            other => Diagnostic::at(Code::MappingInvalid, sql.span, first_line(&other.to_string())),
+        },
+        other => located(other, sql),
+    }
+}
+
+fn unknown_column(name: &str, sql: &SqlText, raw: &Raw) -> Diagnostic {
+    let span = find_word(&sql.text, name).map_or(sql.span, |(start, end)| sql.part(start, end));
+    if let Some(conflict) = raw.conflicts.get(name) {
+        return conflicting(name, conflict, span);
+    }
+    let names = raw.names();
+    let diagnostic = Diagnostic::at(Code::MappingInvalid, span, format!("`{name}` is no column of this input"));
+    suggest_column(diagnostic, name, &names)
+}
+
+/// The problem of a column whose files disagree.
+pub(crate) fn conflicting(name: &str, conflict: &Conflict, span: headwater_diagnostics::Span) -> Diagnostic {
+    let (one, one_type) = &conflict.one;
+    let (other, other_type) = &conflict.other;
+    Diagnostic::at(Code::SchemaConflict, span, format!("the files of this input disagree about `{name}`"))
+        .note(format!("{one} has {one_type}"))
+        .note(format!("{other} has {other_type}"))
+}
+
+/// Proposes a column, or lists them.
+pub(crate) fn suggest_column(diagnostic: Diagnostic, name: &str, names: &[&str]) -> Diagnostic {
+    if let Some(cased) = names.iter().find(|known| known.eq_ignore_ascii_case(name)) {
+        return diagnostic.help(format!("write `\"{cased}\"`: in SQL, names with capitals stand in double quotes"));
+    }
+    let listed = format!("its columns: {}", names.join(", "));
+    diagnostic.suggest(name, names.iter().copied()).note(listed)
+}
+
+fn explain_query(error: &DataFusionError, sql: &SqlText, sources: &[&str]) -> Diagnostic {
+    match error.find_root() {
+        DataFusionError::SchemaError(schema, _) => match schema.as_ref() {
+            SchemaError::FieldNotFound { field, valid_fields } => {
+                let span = find_word(&sql.text, &field.name).map_or(sql.span, |(start, end)| sql.part(start, end));
+                let names: Vec<&str> = valid_fields.iter().map(|column| column.name.as_str()).collect();
+                let message = format!("`{}` is no column here", field.name);
+                suggest_column(Diagnostic::at(Code::MappingInvalid, span, message), &field.name, &names)
+            }
+            other => Diagnostic::at(Code::MappingInvalid, sql.span, first_line(&other.to_string())),
+        },
+        DataFusionError::Plan(message) => match missing_table(message) {
+            Some(table) => unknown_source(table, sql, sources),
+            None => located(error.find_root(), sql),
+        },
+        other => located(other, sql),
+    }
+}
+
+/// The last part of the name in the engine's "table 'a.b.c' not found".
+fn missing_table(message: &str) -> Option<&str> {
+    let name = message.strip_prefix("table '")?.split_once("' not found")?.0;
+    Some(name.rsplit('.').next().unwrap_or(name))
+}
+
+fn unknown_source(table: &str, sql: &SqlText, sources: &[&str]) -> Diagnostic {
+    let span = find_word(&sql.text, table).map_or(sql.span, |(start, end)| sql.part(start, end));
+    let diagnostic = Diagnostic::at(Code::MappingInvalid, span, format!("`{table}` is no source of the project"));
+    match closest(table, sources.iter().copied()) {
+        Some(close) => diagnostic.help(format!("did you mean `{close}`?")),
+        None if sources.is_empty() => diagnostic.help("declare it under `sources`"),
+        None => diagnostic.help(format!("declare it under `sources`, or use one of {}", sources.join(", "))),
+    }
+}
+
+/// An error of the SQL parser or planner at the line and column it names, if it does.
+fn located(error: &DataFusionError, sql: &SqlText) -> Diagnostic {
+    let message = match error {
+        DataFusionError::SQL(parser, _) => parser.to_string(),
+        DataFusionError::Plan(message) | DataFusionError::NotImplemented(message) => message.clone(),
+        other => other.strip_backtrace(),
+    };
+    let message = first_line(&message);
+    let message = message.strip_prefix("sql parser error: ").unwrap_or(&message);
+    let (text, place) = match message.rsplit_once(" at Line: ") {
+        Some((text, place)) => (text, position(&sql.text, place)),
+        None => (message, None),
+    };
+    let span = place.map_or(sql.span, |at| sql.part(at, at + 1));
+    Diagnostic::at(Code::MappingInvalid, span, format!("invalid SQL: {text}"))
+}
+
+/// The character that `LINE, Column: COLUMN` names.
+fn position(text: &str, place: &str) -> Option<usize> {
+    let (line, column) = place.split_once(", Column: ")?;
+    let (line, column): (usize, usize) = (line.trim().parse().ok()?, column.trim().parse().ok()?);
+    let before: usize = text.split('\n').take(line.checked_sub(1)?).map(|line| line.chars().count() + 1).sum();
+    before.checked_add(column.checked_sub(1)?)
+}
+
+/// Where a name stands alone in a SQL text, in characters.
+fn find_word(text: &str, name: &str) -> Option<(usize, usize)> {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(name).find_map(|(at, _)| {
+        let before = text.get(..at)?.chars().next_back();
+        let after = text.get(at + name.len()..)?.chars().next();
+        let alone = !before.is_some_and(is_part) && !after.is_some_and(is_part);
+        let start = text.get(..at)?.chars().count();
+        alone.then(|| (start, start + name.chars().count()))
+    })
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}

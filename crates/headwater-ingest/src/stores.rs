@@ -1,0 +1,289 @@
+//! Object stores, opened once per bucket from what the caller hands in.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use datafusion::datasource::object_store::ObjectStoreUrl;
+use datafusion::prelude::SessionContext;
+use headwater_diagnostics::{Code, Diagnostic};
+use object_store::aws::AmazonS3Builder;
+use object_store::azure::MicrosoftAzureBuilder;
+use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
+use object_store::{ClientOptions, ObjectStore, RetryConfig};
+
+use crate::Location;
+
+/// What stores are opened with.
+#[derive(Clone, Default)]
+pub struct StoreOptions {
+    /// The process environment as the binary read it; the stores take what is theirs (`AWS_…`, `GOOGLE_…`, `AZURE_…`).
+    pub environment: Vec<(String, String)>,
+    /// What the project says about stores.
+    pub overrides: Vec<StoreOverride>,
+    /// How long a failing request is tried again; one minute where not given.
+    pub retry_for: Option<Duration>,
+}
+
+impl fmt::Debug for StoreOptions {
+    /// Names only: the values may be secrets.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.environment.iter().map(|(name, _)| name.as_str()).collect();
+        formatter
+            .debug_struct("StoreOptions")
+            .field("environment", &names)
+            .field("overrides", &self.overrides)
+            .field("retry_for", &self.retry_for)
+            .finish()
+    }
+}
+
+/// What a project says about the stores whose URL starts with a prefix; never a secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoreOverride {
+    /// For example `s3://bucket`.
+    pub prefix: String,
+    /// The service's URL, for stores that only speak the same protocol.
+    pub endpoint: Option<String>,
+    /// The region.
+    pub region: Option<String>,
+    /// Whether plain HTTP may be spoken.
+    pub allow_http: Option<bool>,
+    /// Whether the bucket stands in the path and not in the host name.
+    pub path_style: Option<bool>,
+    /// The Azure storage account.
+    pub account: Option<String>,
+}
+
+/// A store that could not be opened, or a request that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{place}: {message}")]
+pub struct StoreError {
+    /// The location, as the user knows it.
+    pub place: String,
+    /// What happened, in words.
+    pub message: String,
+    /// What kind of failure it is.
+    pub kind: StoreFailure,
+    /// The store's own error.
+    #[source]
+    pub source: Option<object_store::Error>,
+}
+
+/// The kinds of failure a caller treats differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreFailure {
+    /// The store cannot be configured from the URL, the project and the environment.
+    Configuration,
+    /// There is nothing at the location.
+    NotFound,
+    /// The credentials are missing or do not allow it.
+    Denied,
+    /// An object was replaced or removed while it was read.
+    Changed,
+    /// Network, service or disk, after retries.
+    Failed,
+}
+
+impl StoreError {
+    /// Wraps a store's error.
+    #[must_use]
+    pub fn of(place: impl Into<String>, error: object_store::Error) -> Self {
+        Self::seen(place, &error).with_source(error)
+    }
+
+    /// Tells of a store's error that somebody else holds.
+    pub(crate) fn seen(place: impl Into<String>, error: &object_store::Error) -> Self {
+        use object_store::Error as E;
+        let kind = match error {
+            E::NotFound { .. } => StoreFailure::NotFound,
+            E::PermissionDenied { .. } | E::Unauthenticated { .. } => StoreFailure::Denied,
+            E::Precondition { .. } => StoreFailure::Changed,
+            E::InvalidPath { .. } | E::NotSupported { .. } | E::NotImplemented { .. } | E::UnknownConfigurationKey { .. } => {
+                StoreFailure::Configuration
+            }
+            _ if chain_mentions_denial(error) => StoreFailure::Denied,
+            _ => StoreFailure::Failed,
+        };
+        Self { place: place.into(), message: first_line(&error.to_string()), kind, source: None }
+    }
+
+    fn with_source(self, error: object_store::Error) -> Self {
+        Self { source: Some(error), ..self }
+    }
+
+    fn configuration(place: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { place: place.into(), message: message.into(), kind: StoreFailure::Configuration, source: None }
+    }
+
+    /// Whether the same night may succeed when tried again later.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self.kind, StoreFailure::Failed | StoreFailure::Changed)
+    }
+
+    /// The failure as something to show.
+    #[must_use]
+    pub fn diagnostic(&self) -> Diagnostic {
+        let (code, message) = match self.kind {
+            StoreFailure::Configuration => (Code::UnsupportedStore, "the store cannot be opened"),
+            StoreFailure::NotFound => (Code::StoreFailed, "there is nothing at this location"),
+            StoreFailure::Denied => (Code::StoreFailed, "the store refused access"),
+            StoreFailure::Changed => (Code::StoreFailed, "an object changed while it was read"),
+            StoreFailure::Failed => (Code::StoreFailed, "the store did not answer as it should"),
+        };
+        Diagnostic::of(code, self.place.clone(), message).note(self.message.clone())
+    }
+}
+
+/// The local disk reports denied access inside its generic error.
+fn chain_mentions_denial(error: &object_store::Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(current) = cause {
+        if let Some(io) = current.downcast_ref::<std::io::Error>() {
+            if io.kind() == std::io::ErrorKind::PermissionDenied {
+                return true;
+            }
+        }
+        cause = current.source();
+    }
+    false
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// All stores of one run: each bucket is opened once.
+#[derive(Debug, Default)]
+pub struct Stores {
+    options: StoreOptions,
+    opened: Mutex<BTreeMap<String, Arc<dyn ObjectStore>>>,
+}
+
+impl Stores {
+    /// Stores that will be opened with `options`.
+    #[must_use]
+    pub fn new(options: StoreOptions) -> Self {
+        Self { options, opened: Mutex::default() }
+    }
+
+    /// The store a location is in. Nothing is sent to it yet.
+    ///
+    /// # Errors
+    /// Where URL, project and environment do not make a usable configuration.
+    pub fn open(&self, location: &Location) -> Result<Arc<dyn ObjectStore>, StoreError> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(store) = opened.get(location.root()) {
+            return Ok(Arc::clone(store));
+        }
+        let store = self.build(location.root())?;
+        opened.insert(location.root().to_owned(), Arc::clone(&store));
+        Ok(store)
+    }
+
+    /// Makes the store known to a session, and gives the URL that scans of the session use for it.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn register(&self, context: &SessionContext, location: &Location) -> Result<ObjectStoreUrl, StoreError> {
+        let store = self.open(location)?;
+        // The session tells stores apart by host alone, so the container moves from the user part into the host.
+        let address = match location.root() {
+            "file://" => "file://".to_owned(),
+            root => root.replace('@', "."),
+        };
+        let invalid = |error: &dyn fmt::Display| StoreError::configuration(location.root(), error.to_string());
+        let url = ObjectStoreUrl::parse(&address).map_err(|error| invalid(&error))?;
+        context.runtime_env().register_object_store(url.as_ref(), store);
+        Ok(url)
+    }
+
+    fn build(&self, root: &str) -> Result<Arc<dyn ObjectStore>, StoreError> {
+        let scheme = root.split_once("://").map_or("", |(scheme, _)| scheme);
+        let said = self.override_of(root);
+        let built = match scheme {
+            "file" => Ok(Arc::new(LocalFileSystem::new()) as Arc<dyn ObjectStore>),
+            "memory" => Ok(Arc::new(InMemory::new()) as Arc<dyn ObjectStore>),
+            "s3" | "s3a" => self.s3(root, &said).build().map(|store| Arc::new(store) as Arc<dyn ObjectStore>),
+            "gs" => self.gcs(root).build().map(|store| Arc::new(store) as Arc<dyn ObjectStore>),
+            _ => self.azure(root, &said).build().map(|store| Arc::new(store) as Arc<dyn ObjectStore>),
+        };
+        built.map_err(|error| StoreError {
+            kind: StoreFailure::Configuration,
+            ..StoreError::of(root, error)
+        })
+    }
+
+    fn s3(&self, root: &str, said: &StoreOverride) -> AmazonS3Builder {
+        let mut builder = AmazonS3Builder::new().with_url(root).with_retry(self.retry());
+        for (name, value) in self.variables("AWS_") {
+            if let Ok(key) = name.parse() {
+                builder = builder.with_config(key, value);
+            }
+        }
+        if let Some(endpoint) = &said.endpoint {
+            builder = builder.with_endpoint(endpoint);
+        }
+        if let Some(region) = &said.region {
+            builder = builder.with_region(region);
+        }
+        if let Some(path_style) = said.path_style {
+            builder = builder.with_virtual_hosted_style_request(!path_style);
+        }
+        match said.allow_http {
+            Some(allow) => builder.with_allow_http(allow),
+            None => builder,
+        }
+    }
+
+    fn gcs(&self, root: &str) -> GoogleCloudStorageBuilder {
+        let mut builder = GoogleCloudStorageBuilder::new().with_url(root).with_retry(self.retry());
+        for (name, value) in self.variables("GOOGLE_") {
+            if let Ok(key) = name.parse() {
+                builder = builder.with_config(key, value);
+            }
+        }
+        builder
+    }
+
+    fn azure(&self, root: &str, said: &StoreOverride) -> MicrosoftAzureBuilder {
+        let mut builder = MicrosoftAzureBuilder::new().with_url(root).with_retry(self.retry());
+        for (name, value) in self.variables("AZURE_") {
+            if let Ok(key) = name.parse() {
+                builder = builder.with_config(key, value);
+            }
+        }
+        if let Some(account) = &said.account {
+            builder = builder.with_account(account);
+        }
+        if let Some(endpoint) = &said.endpoint {
+            builder = builder.with_endpoint(endpoint.clone());
+        }
+        match said.allow_http {
+            Some(allow) => builder.with_client_options(ClientOptions::new().with_allow_http(allow)),
+            None => builder,
+        }
+    }
+
+    /// The variables of one service, by their names in small letters. Without the prefix the builders would also
+    /// take what other programs mean by `BUCKET` or `REGION`.
+    fn variables<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (String, &'a str)> {
+        let own = self.options.environment.iter().filter(move |(name, _)| name.starts_with(prefix));
+        own.map(|(name, value)| (name.to_ascii_lowercase(), value.as_str()))
+    }
+
+    fn retry(&self) -> RetryConfig {
+        let retry_timeout = self.options.retry_for.unwrap_or(Duration::from_secs(60));
+        RetryConfig { retry_timeout, ..RetryConfig::default() }
+    }
+
+    /// What the project says about a store: the longest prefix of its URL wins.
+    fn override_of(&self, root: &str) -> StoreOverride {
+        let fitting = self.options.overrides.iter().filter(|said| root.starts_with(said.prefix.trim_end_matches('/')));
+        fitting.max_by_key(|said| said.prefix.len()).cloned().unwrap_or_default()
+    }
+}

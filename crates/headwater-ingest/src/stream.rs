@@ -1,0 +1,74 @@
+//! An input that is too large to be kept twice: a plan over the lake, typed and cut at the night.
+
+use std::sync::Arc;
+
+use datafusion::datasource::{TableProvider, provider_as_source};
+use datafusion::error::Result;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::prelude::{DataFrame, SessionContext};
+
+use crate::ObjectVersion;
+use crate::objects::ObjectsTable;
+
+/// How a streamed input is made from its source.
+#[derive(Debug, Clone)]
+pub struct StreamedInput {
+    pub(crate) name: String,
+    /// The objects the source is, where it is objects and not a query.
+    pub(crate) objects: Option<ObjectsTable>,
+    /// The source; a scan of `objects` where those are known.
+    pub(crate) source: LogicalPlan,
+    pub(crate) filter: Option<Expr>,
+    pub(crate) columns: Vec<Expr>,
+    /// What a row must meet to be visible on the night, over `columns`.
+    pub(crate) visible: Option<Expr>,
+}
+
+impl StreamedInput {
+    /// The whole input.
+    ///
+    /// # Errors
+    /// Where the plan cannot be built.
+    pub fn frame(&self, context: &SessionContext) -> Result<DataFrame> {
+        self.over(context, self.source.clone())
+    }
+
+    /// The input's rows that come from the objects `keep` answers true for; `None` where the source is a query, so
+    /// that rows do not belong to one object.
+    ///
+    /// # Errors
+    /// Where the plan cannot be built.
+    pub fn frame_of(&self, context: &SessionContext, keep: impl Fn(&ObjectVersion) -> bool) -> Option<Result<DataFrame>> {
+        let objects = self.objects.as_ref()?.restricted(keep);
+        Some(scan(&self.name, objects).and_then(|source| self.over(context, source)))
+    }
+
+    fn over(&self, context: &SessionContext, source: LogicalPlan) -> Result<DataFrame> {
+        let mut frame = DataFrame::new(context.state(), source);
+        if let Some(filter) = &self.filter {
+            frame = frame.filter(filter.clone())?;
+        }
+        let typed = frame.select(self.columns.clone())?;
+        match &self.visible {
+            Some(visible) => typed.filter(visible.clone()),
+            None => Ok(typed),
+        }
+    }
+}
+
+/// A scan of objects under a table name.
+pub(crate) fn scan(name: &str, objects: ObjectsTable) -> Result<LogicalPlan> {
+    let provider: Arc<dyn TableProvider> = Arc::new(objects);
+    LogicalPlanBuilder::scan(name, provider_as_source(provider), None)?.build()
+}
+
+/// Whether reading a plan twice costs no more than scanning its objects twice.
+pub(crate) fn is_plain_scan(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::TableScan(_) => true,
+        LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::SubqueryAlias(_) => {
+            plan.inputs().into_iter().all(is_plain_scan)
+        }
+        _ => false,
+    }
+}

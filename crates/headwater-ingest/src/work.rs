@@ -1,0 +1,128 @@
+//! The run's own folder on the local disk, where inputs are kept as clean Parquet while the night works on them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::runtime::JoinSet;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::prelude::{DataFrame, SessionContext};
+use futures::StreamExt;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+
+use crate::sieve::{Sieve, Tally};
+
+/// Rows of a row group: small enough that several files' groups fit in memory while they are written.
+const ROW_GROUP_ROWS: usize = 256 * 1024;
+
+/// A folder for tables that live as long as a run. Whoever made the folder removes it.
+#[derive(Debug)]
+pub struct WorkArea {
+    folder: PathBuf,
+    tables: AtomicU64,
+}
+
+impl WorkArea {
+    /// Works in `folder`, an absolute path, which is created when the first table is written.
+    #[must_use]
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder, tables: AtomicU64::new(0) }
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Runs a plan once, keeps its rows as Parquet and registers them in the session under `name`.
+    ///
+    /// A table of that name is replaced; plans made from it before must have run, since its files are removed.
+    /// The answer is the number of rows.
+    ///
+    /// # Errors
+    /// Where the plan fails, or the local disk does.
+    pub async fn materialise(&self, context: &SessionContext, name: &str, frame: DataFrame) -> Result<u64> {
+        let width = frame.schema().fields().len();
+        Ok(self.keep(context, name, frame, Sieve::open(width)).await?.kept)
+    }
+
+    /// As [`Self::materialise`], with the rows that `sieve` holds back counted instead of written.
+    pub(crate) async fn keep(&self, context: &SessionContext, name: &str, frame: DataFrame, sieve: Sieve) -> Result<Tally> {
+        let number = self.tables.fetch_add(1, Ordering::Relaxed);
+        let folder = self.folder.join(format!("{name}-{number}"));
+        fs::create_dir_all(&folder)?;
+        let planned: SchemaRef = Arc::clone(frame.schema().inner());
+        let parts = frame.execute_stream_partitioned().await?;
+        // The engine may settle on other types than the plan began with, text as views for one.
+        let settled: SchemaRef = parts.first().map_or(planned, |rows| rows.schema());
+        let schema = sieve.schema(&settled);
+        let mut writers = JoinSet::new();
+        for (part, rows) in parts.into_iter().enumerate() {
+            let file = folder.join(format!("{part:05}.parquet"));
+            writers.spawn(write(rows, file, Arc::clone(&schema), sieve.clone()));
+        }
+        let mut tally = Tally::default();
+        while let Some(written) = writers.join_next().await {
+            tally.add(&written.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??);
+        }
+        register(context, name, &folder, schema)?;
+        self.remove_others(name, &folder)?;
+        Ok(tally)
+    }
+
+    fn remove_others(&self, name: &str, current: &Path) -> Result<()> {
+        for entry in fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            let of_name = path.file_name().and_then(|file| file.to_str()).and_then(|file| file.rsplit_once('-'));
+            if path != current && of_name.is_some_and(|(table, _)| table == name) {
+                fs::remove_dir_all(path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn register(context: &SessionContext, name: &str, folder: &Path, schema: SchemaRef) -> Result<()> {
+    let format = ParquetFormat::new().with_options(crate::objects::parquet_options(&context.state()));
+    let options = ListingOptions::new(Arc::new(format)).with_file_extension(".parquet");
+    let url = ListingTableUrl::parse(format!("{}/", folder.display()))?;
+    let table = ListingTable::try_new(ListingTableConfig::new(url).with_listing_options(options).with_schema(schema))?;
+    context.deregister_table(name)?;
+    context.register_table(name, Arc::new(table))?;
+    Ok(())
+}
+
+async fn write(mut rows: SendableRecordBatchStream, file: PathBuf, schema: SchemaRef, mut sieve: Sieve) -> Result<Tally> {
+    let mut writer: Option<ArrowWriter<fs::File>> = None;
+    while let Some(batch) = rows.next().await {
+        let batch = sieve.pass(&batch?, &schema)?;
+        if batch.num_rows() == 0 {
+            continue;
+        }
+        let open = match writer.take() {
+            Some(open) => open,
+            None => ArrowWriter::try_new(fs::File::create(&file)?, Arc::clone(&schema), Some(properties()))?,
+        };
+        writer.insert(open).write(&batch)?;
+    }
+    if let Some(writer) = writer {
+        writer.close()?;
+    }
+    Ok(sieve.tally())
+}
+
+fn properties() -> WriterProperties {
+    WriterProperties::builder()
+        .set_compression(Compression::LZ4_RAW)
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .build()
+}

@@ -1,0 +1,273 @@
+//! Every metric that exists, found by name.
+//!
+//! A metric is one declaration in the module of its family; its plan, its page and its column follow from there.
+
+use std::collections::BTreeSet;
+
+use crate::{Grain, InputTable, Metric, Unit, Window};
+
+mod acquisition;
+mod feedback;
+mod orders;
+mod profile;
+mod retention;
+mod revenue;
+mod support;
+mod trials;
+mod usage;
+mod value;
+
+/// How a metric comes to be. SQL may hold `{…}` for values of the night and `[…]` for other metrics:
+///
+/// `{as_of}` the as-of day, `{in}` whether the row's day is in the window, `{w}` the window as written, `{n}` its
+/// length; `[name]` or `[name_{w}]` another metric or fact.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Formula {
+    /// An aggregate over an account's rows of a table; `empty` is the value of an account without rows.
+    Rows {
+        /// The table whose rows are aggregated.
+        table: RowTable,
+        /// The aggregate.
+        sql: &'static str,
+        /// The value where there is no row; unknown where there is none.
+        empty: Option<&'static str>,
+    },
+    /// A slot of the one pass over usage events.
+    Usage(UsageSlot),
+    /// An aggregate over an account's users, each with the days it was active in the window.
+    Users(&'static str),
+    /// An expression over other metrics of the same account.
+    Account(&'static str),
+    /// An aggregate over the accounts of a group; only a building block.
+    AccountFact(&'static str),
+    /// An aggregate over the spend of a group; only a building block.
+    SpendFact(&'static str),
+    /// An expression over the facts of a group.
+    Group {
+        /// The value.
+        sql: &'static str,
+        /// How many accounts it rests on.
+        accounts: &'static str,
+        /// Why it is unknown, where it is.
+        reason: &'static str,
+    },
+}
+
+/// A table whose rows are aggregated by account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum RowTable {
+    /// The movements of recurring revenue, one row an account and period in which it changed.
+    Movements,
+    /// Subscription periods.
+    Subscriptions,
+    /// Orders of one account and day, added up.
+    OrderDays,
+    /// Support tickets.
+    Tickets,
+    /// Feedback.
+    Feedback,
+}
+
+/// What the one pass over usage events keeps of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UsageSlot {
+    /// Uses in the window.
+    Events,
+    /// Uses that deliver value, in the window.
+    ValueEvents,
+    /// Seconds spent, in the window.
+    Seconds,
+    /// Days with any use, in the window.
+    ActiveDays,
+    /// Different features used in the window.
+    Features,
+    /// Different features used in the window, among those first seen in the window.
+    NewFeatures,
+    /// Day of the first use.
+    FirstDay,
+    /// Day of the last use.
+    LastDay,
+    /// Day of the first use that delivers value.
+    FirstValueDay,
+    /// Months (counted back from the as-of day) with a use that delivers value.
+    ValueMonths,
+}
+
+/// Which windows a name may end in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Windows {
+    /// None: the name stands alone.
+    None,
+    /// Days, previous days, or everything.
+    Days,
+    /// Months, or everything.
+    Months,
+}
+
+/// One metric, declared once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Definition {
+    /// The name; `{w}` stands for the window.
+    pub(crate) name: &'static str,
+    /// The windows the name may be given.
+    pub(crate) windows: Windows,
+    /// What the value measures.
+    pub(crate) unit: Unit,
+    /// The inputs and optional columns without which it is unavailable.
+    pub(crate) reads: &'static [(InputTable, &'static [&'static str])],
+    /// How it is computed.
+    pub(crate) formula: Formula,
+    /// What it says.
+    pub(crate) meaning: &'static str,
+    /// When it is unknown.
+    pub(crate) null_rule: &'static str,
+    /// Where the definition comes from.
+    pub(crate) source: &'static str,
+}
+
+impl Definition {
+    pub(crate) fn grain(&self) -> Option<Grain> {
+        match self.formula {
+            Formula::Rows { .. } | Formula::Usage(_) | Formula::Users(_) | Formula::Account(_) => Some(Grain::Account),
+            Formula::Group { .. } => Some(Grain::Group),
+            Formula::AccountFact(_) | Formula::SpendFact(_) => None,
+        }
+    }
+
+    /// The window written in `id`, where `id` is this metric: `Some(None)` for a name without window.
+    fn window_of(&self, id: &str) -> Option<Option<Window>> {
+        let Some((before, after)) = self.name.split_once("{w}") else {
+            return (id == self.name).then_some(None);
+        };
+        let window = Window::parse(id.strip_prefix(before)?.strip_suffix(after)?)?;
+        let fits = match (self.windows, window) {
+            (Windows::None, _) => false,
+            (Windows::Days, Window::Days(_) | Window::PreviousDays(_)) | (_, Window::Total) => true,
+            (Windows::Months, Window::Months(_)) => true,
+            (Windows::Days | Windows::Months, _) => false,
+        };
+        fits.then_some(Some(window))
+    }
+}
+
+/// A definition with its window filled in.
+#[derive(Debug, Clone)]
+pub(crate) struct Resolved {
+    pub(crate) id: String,
+    pub(crate) definition: &'static Definition,
+    pub(crate) window: Option<Window>,
+}
+
+/// The definition behind a name: a metric or a building block.
+pub(crate) fn resolve(id: &str) -> Option<Resolved> {
+    definitions().find_map(|definition| {
+        let window = definition.window_of(id)?;
+        Some(Resolved { id: id.to_owned(), definition, window })
+    })
+}
+
+fn definitions() -> impl Iterator<Item = &'static Definition> {
+    [
+        profile::METRICS,
+        revenue::METRICS,
+        trials::METRICS,
+        orders::METRICS,
+        usage::METRICS,
+        support::METRICS,
+        feedback::METRICS,
+        retention::METRICS,
+        acquisition::METRICS,
+        value::METRICS,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// The names a definition refers to, with window and lookback filled in.
+pub(crate) fn references(resolved: &Resolved, lookback_months: u32) -> Vec<String> {
+    let texts: &[&str] = match &resolved.definition.formula {
+        Formula::Rows { .. } | Formula::Usage(_) | Formula::Users(_) => &[],
+        Formula::Account(sql) | Formula::AccountFact(sql) | Formula::SpendFact(sql) => &[sql],
+        Formula::Group { sql, accounts, .. } => &[sql, accounts],
+    };
+    texts
+        .iter()
+        .flat_map(|text| text.split('[').skip(1))
+        .filter_map(|part| part.split_once(']'))
+        .map(|(name, _)| referenced_name(name, resolved.window, lookback_months))
+        .collect()
+}
+
+/// A name in square brackets, its own placeholders filled in.
+pub(crate) fn referenced_name(text: &str, window: Option<Window>, lookback_months: u32) -> String {
+    let length = window.map_or(0, Window::length);
+    text.replace("{w}", &window.map(|window| window.to_string()).unwrap_or_default())
+        .replace("{2n}", &length.saturating_mul(2).to_string())
+        .replace("{lookback}", &lookback_months.to_string())
+}
+
+/// The catalogue. It has no state: a metric exists once, as a declaration in one of the families.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Catalogue;
+
+impl Catalogue {
+    /// The metric of that name, with its window filled in; `None` for names that are no metric.
+    #[must_use]
+    pub fn metric(self, id: &str) -> Option<Metric> {
+        let resolved = resolve(id)?;
+        Some(Metric {
+            id: resolved.id.clone(),
+            grain: resolved.definition.grain()?,
+            unit: resolved.definition.unit,
+            window: resolved.window,
+            inputs: inputs_of(&resolved).into_iter().collect(),
+            meaning: resolved.definition.meaning,
+            null_rule: resolved.definition.null_rule,
+            source: resolved.definition.source,
+        })
+    }
+
+    /// Names to suggest from and to list: every metric, windowed ones with the usual windows.
+    #[must_use]
+    pub fn names(self) -> Vec<String> {
+        definitions()
+            .filter(|definition| definition.grain().is_some())
+            .flat_map(|definition| {
+                let windows: &[&str] = match definition.windows {
+                    Windows::None => &[""],
+                    Windows::Days => &["7d", "28d", "30d", "90d", "prev_28d", "total"],
+                    Windows::Months => &["1m", "3m", "12m", "total"],
+                };
+                windows.iter().map(|window| definition.name.replace("{w}", window))
+            })
+            .collect()
+    }
+
+    /// Every metric with its window written as `{w}`, for the reference page: name, grain, unit, meaning,
+    /// null rule, inputs and source.
+    #[must_use]
+    pub fn declarations(self) -> Vec<Metric> {
+        definitions()
+            .filter_map(|definition| {
+                let sample = match definition.windows {
+                    Windows::None => definition.name.to_owned(),
+                    Windows::Days => definition.name.replace("{w}", "28d"),
+                    Windows::Months => definition.name.replace("{w}", "12m"),
+                };
+                let metric = self.metric(&sample)?;
+                Some(Metric { id: definition.name.to_owned(), window: None, ..metric })
+            })
+            .collect()
+    }
+}
+
+/// The inputs a metric needs, directly or through the metrics it names.
+fn inputs_of(resolved: &Resolved) -> BTreeSet<InputTable> {
+    let mut inputs: BTreeSet<_> = resolved.definition.reads.iter().map(|(table, _)| *table).collect();
+    for name in references(resolved, 12) {
+        if let Some(needed) = resolve(&name) {
+            inputs.extend(inputs_of(&needed));
+        }
+    }
+    inputs
+}

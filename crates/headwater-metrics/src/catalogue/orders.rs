@@ -1,0 +1,112 @@
+//! Purchases of one account. Purchases of one day count as one visit to the shop.
+
+use super::{Definition, Formula, InputTable, RowTable, Unit, Windows};
+
+const ORDERS: &[(InputTable, &[&str])] = &[(InputTable::Orders, &[])];
+const NEVER: &str = "Unknown for an account that never ordered.";
+const ZERO: &str = "Zero for an account that never ordered.";
+const RFM: &str = "Fader and Hardie: one transaction is one customer and day";
+
+const fn windowed(name: &'static str, unit: Unit, sql: &'static str, meaning: &'static str) -> Definition {
+    Definition {
+        name,
+        windows: Windows::Days,
+        unit,
+        reads: ORDERS,
+        formula: Formula::Rows { table: RowTable::OrderDays, sql, empty: Some("0") },
+        meaning,
+        null_rule: ZERO,
+        source: "Headwater",
+    }
+}
+
+const fn once(name: &'static str, unit: Unit, sql: &'static str, meaning: &'static str) -> Definition {
+    Definition {
+        name,
+        windows: Windows::None,
+        unit,
+        reads: ORDERS,
+        formula: Formula::Rows { table: RowTable::OrderDays, sql, empty: None },
+        meaning,
+        null_rule: NEVER,
+        source: RFM,
+    }
+}
+
+const fn derived(name: &'static str, windows: Windows, unit: Unit, sql: &'static str, meaning: &'static str) -> Definition {
+    Definition {
+        name,
+        windows,
+        unit,
+        reads: ORDERS,
+        formula: Formula::Account(sql),
+        meaning,
+        null_rule: NEVER,
+        source: RFM,
+    }
+}
+
+pub(super) const METRICS: &[Definition] = &[
+    windowed("orders_{w}", Unit::Count, "sum(orders) FILTER (WHERE {in})", "Orders."),
+    windowed("order_days_{w}", Unit::Count, "count(*) FILTER (WHERE {in})", "Days with an order."),
+    windowed(
+        "net_revenue_{w}",
+        Unit::Money,
+        "sum(net_amount) FILTER (WHERE {in})",
+        "Order amounts after discounts and refunds; a refund counts on the day of its order.",
+    ),
+    Definition {
+        reads: &[(InputTable::Orders, &["discount_amount"])],
+        ..windowed("order_discounts_{w}", Unit::Money, "sum(discount_amount) FILTER (WHERE {in})", "Discounts given on orders.")
+    },
+    once("first_order_on", Unit::Date, "min(ordered_on)", "Day of the first order."),
+    once("last_order_on", Unit::Date, "max(ordered_on)", "Day of the last order."),
+    derived(
+        "days_since_last_order",
+        Windows::None,
+        Unit::Days,
+        "days_between([last_order_on], {as_of})",
+        "Days since the last order: recency as people say it.",
+    ),
+    derived(
+        "order_age_days",
+        Windows::None,
+        Unit::Days,
+        "days_between([first_order_on], {as_of})",
+        "Days since the first order: the age T of the customer-base models.",
+    ),
+    derived(
+        "order_span_days",
+        Windows::None,
+        Unit::Days,
+        "days_between([first_order_on], [last_order_on])",
+        "Days from the first to the last order: recency t_x of the customer-base models.",
+    ),
+    derived(
+        "repeat_order_days",
+        Windows::None,
+        Unit::Count,
+        "CASE WHEN [order_days_total] > 0 THEN [order_days_total] - 1 END",
+        "Days with an order after the first such day: frequency x of the customer-base models.",
+    ),
+    once(
+        "repeat_order_value_mean",
+        Unit::Number,
+        "CAST(sum(amount) FILTER (WHERE ordered_on > first_ordered_on) AS DOUBLE) / nullif(count(*) FILTER (WHERE ordered_on > first_ordered_on), 0)",
+        "Mean amount of an order day after the first: monetary value of the customer-base models.",
+    ),
+    derived(
+        "aov_{w}",
+        Windows::Days,
+        Unit::Number,
+        "CAST([net_revenue_{w}] AS DOUBLE) / nullif([orders_{w}], 0)",
+        "Average order value: net revenue over orders, a ratio of totals.",
+    ),
+    derived(
+        "order_frequency_{w}",
+        Windows::Days,
+        Unit::Number,
+        "CAST([orders_{w}] AS DOUBLE) * 30.4375 / nullif({n}, 0)",
+        "Orders per month of 30.4375 days.",
+    ),
+];

@@ -1,0 +1,164 @@
+//! Recurring revenue of a group of accounts: what stays, what goes, what comes.
+
+use super::{Definition, Formula, InputTable, Unit, Windows};
+
+const SUBSCRIPTIONS: &[(InputTable, &[&str])] = &[(InputTable::Subscriptions, &[])];
+
+/// An aggregate over the group's accounts.
+const fn fact(name: &'static str, windows: Windows, sql: &'static str) -> Definition {
+    Definition {
+        name,
+        windows,
+        unit: Unit::Number,
+        reads: SUBSCRIPTIONS,
+        formula: Formula::AccountFact(sql),
+        meaning: "",
+        null_rule: "",
+        source: "",
+    }
+}
+
+const fn group(
+    name: &'static str,
+    windows: Windows,
+    unit: Unit,
+    formula: Formula,
+    meaning: &'static str,
+    source: &'static str,
+) -> Definition {
+    Definition {
+        name,
+        windows,
+        unit,
+        reads: SUBSCRIPTIONS,
+        formula,
+        meaning,
+        null_rule: "Unknown where the denominator is zero; the reason is published beside it.",
+        source,
+    }
+}
+
+/// A sum of account amounts, published as it is.
+const fn total(name: &'static str, windows: Windows, sql: &'static str, meaning: &'static str) -> Definition {
+    group(name, windows, Unit::Money, Formula::Group { sql, accounts: "[accounts_counted]", reason: "no accounts" }, meaning, "Headwater")
+}
+
+const NO_OPENING: &str = "no account paid at the start of the window";
+
+pub(super) const METRICS: &[Definition] = &[
+    fact("accounts_counted", Windows::None, "count(*)"),
+    fact("paying_counted", Windows::None, "count(*) FILTER (WHERE [mrr] > 0)"),
+    fact("mrr_added_up", Windows::None, "sum([mrr])"),
+    fact("opening_mrr_{w}", Windows::Months, "sum([mrr_{w}_ago])"),
+    fact("opening_accounts_{w}", Windows::Months, "count(*) FILTER (WHERE [mrr_{w}_ago] > 0)"),
+    fact("lost_accounts_{w}", Windows::Months, "count(*) FILTER (WHERE [mrr_{w}_ago] > 0 AND [mrr] = 0)"),
+    fact("retained_mrr_{w}", Windows::Months, "sum([mrr]) FILTER (WHERE [mrr_{w}_ago] > 0)"),
+    fact("kept_mrr_{w}", Windows::Months, "sum(least([mrr], [mrr_{w}_ago]))"),
+    fact("churns_{w}", Windows::Months, "sum([churn_movements_{w}])"),
+    fact("exposure_{w}", Windows::Months, "sum([paying_months_{w}])"),
+    fact("new_payers_{w}", Windows::Months, "count(*) FILTER (WHERE [new_mrr_{w}] > 0)"),
+    fact("new_added_up_{w}", Windows::Months, "sum([new_mrr_{w}])"),
+    fact("reactivation_added_up_{w}", Windows::Months, "sum([reactivation_mrr_{w}])"),
+    fact("expansion_added_up_{w}", Windows::Months, "sum([expansion_mrr_{w}])"),
+    fact("contraction_added_up_{w}", Windows::Months, "sum([contraction_mrr_{w}])"),
+    fact("churned_added_up_{w}", Windows::Months, "sum([churned_mrr_{w}])"),
+    group(
+        "paying_accounts",
+        Windows::None,
+        Unit::Count,
+        Formula::Group { sql: "[paying_counted]", accounts: "[accounts_counted]", reason: "no accounts" },
+        "Accounts with recurring revenue at the end of the as-of day.",
+        "Headwater",
+    ),
+    total("total_mrr", Windows::None, "[mrr_added_up]", "Monthly recurring revenue of the group."),
+    total("total_opening_mrr_{w}", Windows::Months, "[opening_mrr_{w}]", "Monthly recurring revenue at the start of the window."),
+    total("total_new_mrr_{w}", Windows::Months, "[new_added_up_{w}]", "Recurring revenue of first payments in the window."),
+    total("total_reactivation_mrr_{w}", Windows::Months, "[reactivation_added_up_{w}]", "Recurring revenue that came back in the window."),
+    total("total_expansion_mrr_{w}", Windows::Months, "[expansion_added_up_{w}]", "Recurring revenue added by payers in the window."),
+    total("total_contraction_mrr_{w}", Windows::Months, "[contraction_added_up_{w}]", "Recurring revenue lost from payers that stayed, as a positive amount."),
+    total("total_churned_mrr_{w}", Windows::Months, "[churned_added_up_{w}]", "Recurring revenue lost from payers that left, as a positive amount."),
+    group(
+        "arpa",
+        Windows::None,
+        Unit::Number,
+        Formula::Group {
+            sql: "CAST([mrr_added_up] AS DOUBLE) / nullif([paying_counted], 0)",
+            accounts: "[paying_counted]",
+            reason: "no paying account",
+        },
+        "Average revenue per paying account and month; free accounts are not in the denominator.",
+        "ChartMogul, ARPA",
+    ),
+    group(
+        "logo_churn_{w}",
+        Windows::Months,
+        Unit::Ratio,
+        Formula::Group {
+            sql: "CAST([lost_accounts_{w}] AS DOUBLE) / nullif([opening_accounts_{w}], 0)",
+            accounts: "[opening_accounts_{w}]",
+            reason: NO_OPENING,
+        },
+        "Share of the accounts that paid at the start of the window and no longer do.",
+        "Gold, Fighting Churn with Data, listing 2.2",
+    ),
+    group(
+        "logo_churn_monthly_{w}",
+        Windows::Months,
+        Unit::Ratio,
+        Formula::Group {
+            sql: "CAST([churns_{w}] AS DOUBLE) / nullif([exposure_{w}], 0)",
+            accounts: "[opening_accounts_{w}] + [new_payers_{w}]",
+            reason: "no month began with a payer",
+        },
+        "Monthly churn rate pooled over the window: times an account stopped paying over months begun as a payer.",
+        "Pooled occurrence over exposure",
+    ),
+    group(
+        "revenue_churn_{w}",
+        Windows::Months,
+        Unit::Ratio,
+        Formula::Group {
+            sql: "CAST([opening_mrr_{w}] - [kept_mrr_{w}] AS DOUBLE) / nullif(CAST([opening_mrr_{w}] AS DOUBLE), 0)",
+            accounts: "[opening_accounts_{w}]",
+            reason: NO_OPENING,
+        },
+        "Share of the opening recurring revenue that was lost to churn and contraction.",
+        "ChartMogul, gross MRR churn",
+    ),
+    group(
+        "nrr_{w}",
+        Windows::Months,
+        Unit::Ratio,
+        Formula::Group {
+            sql: "CAST([retained_mrr_{w}] AS DOUBLE) / nullif(CAST([opening_mrr_{w}] AS DOUBLE), 0)",
+            accounts: "[opening_accounts_{w}]",
+            reason: NO_OPENING,
+        },
+        "Net revenue retention: recurring revenue now of the accounts that paid at the start, over theirs then.",
+        "Gold, Fighting Churn with Data, listing 2.1",
+    ),
+    group(
+        "grr_{w}",
+        Windows::Months,
+        Unit::Ratio,
+        Formula::Group {
+            sql: "CAST([kept_mrr_{w}] AS DOUBLE) / nullif(CAST([opening_mrr_{w}] AS DOUBLE), 0)",
+            accounts: "[opening_accounts_{w}]",
+            reason: NO_OPENING,
+        },
+        "Gross revenue retention: the same without any account counting above what it paid at the start.",
+        "KBCM and Sapphire, private SaaS survey",
+    ),
+    group(
+        "quick_ratio_{w}",
+        Windows::Months,
+        Unit::Ratio,
+        Formula::Group {
+            sql: "CAST([new_added_up_{w}] + [reactivation_added_up_{w}] + [expansion_added_up_{w}] AS DOUBLE) / nullif(CAST([contraction_added_up_{w}] + [churned_added_up_{w}] AS DOUBLE), 0)",
+            accounts: "[accounts_counted]",
+            reason: "nothing was lost in the window",
+        },
+        "Recurring revenue won over recurring revenue lost.",
+        "Baremetrics, quick ratio",
+    ),
+];

@@ -1,0 +1,121 @@
+//! Recurring revenue of one account: its state, and the movements that led to it.
+//!
+//! All of it is read from the movements, so that opening plus movements is closing by construction.
+
+use super::{Definition, Formula, InputTable, RowTable, Unit, Windows};
+
+const SUBSCRIPTIONS: &[(InputTable, &[&str])] = &[(InputTable::Subscriptions, &[])];
+const SIGN_UP_AND_SUBSCRIPTIONS: &[(InputTable, &[&str])] =
+    &[(InputTable::Accounts, &["signed_up_on"]), (InputTable::Subscriptions, &[])];
+const NO_ROWS_ZERO: &str = "Zero for an account that never paid.";
+const MOVEMENTS: &str = "Movement identity as stated by Rebilly and ChartMogul: closing = opening + new + reactivation + expansion - contraction - churn.";
+
+/// A sum over the movements of the window.
+const fn movement(name: &'static str, sql: &'static str, meaning: &'static str) -> Definition {
+    Definition {
+        name,
+        windows: Windows::Months,
+        unit: Unit::Money,
+        reads: SUBSCRIPTIONS,
+        formula: Formula::Rows { table: RowTable::Movements, sql, empty: Some("0") },
+        meaning,
+        null_rule: NO_ROWS_ZERO,
+        source: MOVEMENTS,
+    }
+}
+
+/// A number of movements in the window.
+const fn movements(name: &'static str, sql: &'static str, meaning: &'static str) -> Definition {
+    Definition { unit: Unit::Count, ..movement(name, sql, meaning) }
+}
+
+pub(super) const METRICS: &[Definition] = &[
+    Definition {
+        name: "mrr",
+        windows: Windows::None,
+        ..movement("mrr", "sum(amount)", "Monthly recurring revenue at the end of the as-of day.")
+    },
+    Definition {
+        name: "mrr_{w}_ago",
+        ..movement(
+            "mrr_{w}_ago",
+            "sum(amount) FILTER (WHERE period_age >= {n})",
+            "Monthly recurring revenue as it was so many months before.",
+        )
+    },
+    movement("new_mrr_{w}", "sum(amount) FILTER (WHERE movement = 'new' AND {in})", "Recurring revenue of a first payment ever."),
+    movement(
+        "reactivation_mrr_{w}",
+        "sum(amount) FILTER (WHERE movement = 'reactivation' AND {in})",
+        "Recurring revenue of an account that pays again after churn.",
+    ),
+    movement(
+        "expansion_mrr_{w}",
+        "sum(amount) FILTER (WHERE movement = 'expansion' AND {in})",
+        "Recurring revenue added by an account that already paid.",
+    ),
+    movement(
+        "contraction_mrr_{w}",
+        "sum(-amount) FILTER (WHERE movement = 'contraction' AND {in})",
+        "Recurring revenue lost from an account that went on paying, as a positive amount.",
+    ),
+    movement(
+        "churned_mrr_{w}",
+        "sum(-amount) FILTER (WHERE movement = 'churn' AND {in})",
+        "Recurring revenue lost from an account that stopped paying, as a positive amount.",
+    ),
+    movements(
+        "expansion_movements_{w}",
+        "count(*) FILTER (WHERE movement = 'expansion' AND {in})",
+        "Periods in which the account expanded.",
+    ),
+    movements(
+        "contraction_movements_{w}",
+        "count(*) FILTER (WHERE movement = 'contraction' AND {in})",
+        "Periods in which the account contracted.",
+    ),
+    movements(
+        "churn_movements_{w}",
+        "count(*) FILTER (WHERE movement = 'churn' AND {in})",
+        "Periods in which the account stopped paying.",
+    ),
+    movements(
+        "paying_months_{w}",
+        "sum(CASE WHEN opening_mrr = 0 THEN least(period_age, {n}) WHEN closing_mrr = 0 THEN -least(period_age, {n}) ELSE 0 END)",
+        "Months of the window that the account began as a payer: the exposure behind a pooled churn rate.",
+    ),
+    Definition {
+        name: "first_paid_on",
+        windows: Windows::None,
+        unit: Unit::Date,
+        reads: SUBSCRIPTIONS,
+        formula: Formula::Rows { table: RowTable::Subscriptions, sql: "min(started_on) FILTER (WHERE paid)", empty: None },
+        meaning: "First day of the first paid subscription.",
+        null_rule: "Unknown for an account that never paid.",
+        source: "ChartMogul, subscription start",
+    },
+    Definition {
+        name: "revenue_lag_days",
+        windows: Windows::None,
+        unit: Unit::Days,
+        reads: SIGN_UP_AND_SUBSCRIPTIONS,
+        formula: Formula::Account("days_between(signed_up_on, [first_paid_on])"),
+        meaning: "Days from sign-up to the first paid day.",
+        null_rule: "Unknown for an account that never paid (not zero: it is censored).",
+        source: "Headwater",
+    },
+    Definition {
+        name: "subscription_ends_on",
+        windows: Windows::None,
+        unit: Unit::Date,
+        reads: SUBSCRIPTIONS,
+        formula: Formula::Rows {
+            table: RowTable::Subscriptions,
+            sql: "min(ended_on) FILTER (WHERE paid AND ended_on > {as_of})",
+            empty: None,
+        },
+        meaning: "The next day on which a paid subscription is known to end: a cancellation that is still to come.",
+        null_rule: "Unknown where no end is known.",
+        source: "ChartMogul: scheduled changes stay out of MRR",
+    },
+];

@@ -1,0 +1,51 @@
+//! Customer lifetime value of a group, and what it cost to get.
+
+use super::{Definition, Formula, InputTable, Unit, Windows};
+
+const SUBSCRIPTIONS: &[(InputTable, &[&str])] = &[(InputTable::Subscriptions, &[])];
+
+const fn lifetime(name: &'static str, unit: Unit, formula: Formula, meaning: &'static str, null_rule: &'static str, source: &'static str) -> Definition {
+    Definition { name, windows: Windows::None, unit, reads: SUBSCRIPTIONS, formula, meaning, null_rule, source }
+}
+
+pub(super) const METRICS: &[Definition] = &[
+    lifetime(
+        "clv_simple",
+        Unit::Number,
+        Formula::Group {
+            sql: "[arpa] * {margin} / nullif([logo_churn_monthly_{lookback}m], 0)",
+            accounts: "[opening_accounts_{lookback}m] + [new_payers_{lookback}m]",
+            reason: "nobody churned in the window, so the lifetime is not known, or nobody paid",
+        },
+        "Lifetime value on a margin basis: monthly margin per paying account over the pooled monthly churn rate, undiscounted.",
+        "Unknown without churn in the window: never infinite.",
+        "ChartMogul, customer lifetime value; the monthly rate is pooled over the lookback",
+    ),
+    lifetime(
+        "clv_discounted",
+        Unit::Number,
+        Formula::Group {
+            sql: "[arpa] * {margin} * annuity(1 - [logo_churn_monthly_{lookback}m], {discount}, {horizon})",
+            accounts: "[opening_accounts_{lookback}m] + [new_payers_{lookback}m]",
+            reason: "nobody paid",
+        },
+        "Lifetime value on a margin basis: discounted monthly margin per paying account over the horizon, the first month paid at once.",
+        "Unknown where nobody paid; without churn the horizon bounds it.",
+        "Discounted sum m(1-q^H)/(1-q) with q = (1-churn)/(1+d)",
+    ),
+    Definition {
+        reads: &[(InputTable::Subscriptions, &[]), (InputTable::Spend, &[])],
+        ..lifetime(
+            "clv_cac_ratio",
+            Unit::Ratio,
+            Formula::Group {
+                sql: "[clv_discounted] / nullif([cac_{lookback}m], 0)",
+                accounts: "[new_payers_{lookback}m]",
+                reason: "lifetime value or acquisition cost is unknown",
+            },
+            "Discounted lifetime value on a margin basis over the cost of winning a paying account, of the same group.",
+            "Unknown where either side is.",
+            "Common practice; both sides in one scope",
+        )
+    },
+];

@@ -1,0 +1,28 @@
+//! The functions that plans need and DataFusion does not have. Stateless, registered by name.
+
+use datafusion::error::Result;
+use datafusion::execution::FunctionRegistry;
+use datafusion::logical_expr::AggregateUDF;
+use std::sync::Arc;
+
+mod activity_profile;
+mod calendar;
+mod money;
+mod sets;
+
+pub(crate) use activity_profile::{Slot, SlotKind, Spec};
+pub(crate) use calendar::days_of;
+pub(crate) use sets::FEATURE_SEPARATOR;
+
+/// Adds every function of the catalogue to an engine.
+///
+/// # Errors
+/// When the registry takes no functions.
+pub fn register_functions(registry: &mut dyn FunctionRegistry) -> Result<()> {
+    let scalars = calendar::functions().into_iter().chain(sets::functions()).chain(money::functions());
+    for function in scalars {
+        registry.register_udf(Arc::new(function))?;
+    }
+    registry.register_udaf(Arc::new(AggregateUDF::from(activity_profile::ActivityProfile::new())))?;
+    Ok(())
+}

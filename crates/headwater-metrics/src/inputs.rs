@@ -1,0 +1,302 @@
+//! The ten logical tables that metrics are computed from, whatever a company's lake looks like.
+
+use serde::Serialize;
+
+/// A logical input table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InputTable {
+    /// Who is (or could become) a customer.
+    Accounts,
+    /// What was subscribed, from when to when, at which recurring price.
+    Subscriptions,
+    /// One-off and repeated purchases.
+    Orders,
+    /// What users did in the product.
+    UsageEvents,
+    /// Requests for help.
+    SupportTickets,
+    /// Surveys, reviews and requests.
+    Feedback,
+    /// What was spent to win and to keep customers.
+    Spend,
+    /// The price list and its limits.
+    Plans,
+    /// Deals in the sales pipeline.
+    Opportunities,
+    /// Offers and prompts that were shown.
+    Exposures,
+}
+
+/// The kind of value a column holds; the contract says which stored types it may be cast from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnType {
+    /// An identifier: text or whole numbers, kept as text.
+    Id,
+    /// Text.
+    Text,
+    /// A day; timestamps are cut to their day in the project's zone.
+    Date,
+    /// An instant.
+    Timestamp,
+    /// A whole number.
+    Integer,
+    /// A number.
+    Number,
+    /// An amount: decimals, whole or floating numbers, rounded once to the money scale.
+    Money,
+    /// True or false.
+    Flag,
+}
+
+impl ColumnType {
+    /// Every type.
+    pub const ALL: &'static [Self] =
+        &[Self::Id, Self::Text, Self::Date, Self::Timestamp, Self::Integer, Self::Number, Self::Money, Self::Flag];
+
+    /// The word for it in project files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Id => "id",
+            Self::Text => "text",
+            Self::Date => "date",
+            Self::Timestamp => "timestamp",
+            Self::Integer => "integer",
+            Self::Number => "number",
+            Self::Money => "money",
+            Self::Flag => "flag",
+        }
+    }
+
+    /// What a value of it measures when it is an attribute of an account.
+    #[must_use]
+    pub fn unit(self) -> crate::Unit {
+        match self {
+            Self::Id | Self::Text => crate::Unit::Text,
+            Self::Date | Self::Timestamp => crate::Unit::Date,
+            Self::Integer => crate::Unit::Count,
+            Self::Number => crate::Unit::Number,
+            Self::Money => crate::Unit::Money,
+            Self::Flag => crate::Unit::Flag,
+        }
+    }
+}
+
+/// A column of a logical table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct InputColumn {
+    /// Its name in mappings, expressions and plans.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: ColumnType,
+    /// Whether the table is useless without it.
+    pub required: bool,
+    /// What it says.
+    pub meaning: &'static str,
+}
+
+const fn required(name: &'static str, kind: ColumnType, meaning: &'static str) -> InputColumn {
+    InputColumn { name, kind, required: true, meaning }
+}
+
+const fn optional(name: &'static str, kind: ColumnType, meaning: &'static str) -> InputColumn {
+    InputColumn { name, kind, required: false, meaning }
+}
+
+impl InputTable {
+    /// Every logical table, accounts first.
+    pub const ALL: &'static [Self] = &[
+        Self::Accounts, Self::Subscriptions, Self::Orders, Self::UsageEvents, Self::SupportTickets, Self::Feedback,
+        Self::Spend, Self::Plans, Self::Opportunities, Self::Exposures,
+    ];
+
+    /// The table's name in the project file and in plans.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accounts => "accounts",
+            Self::Subscriptions => "subscriptions",
+            Self::Orders => "orders",
+            Self::UsageEvents => "usage_events",
+            Self::SupportTickets => "support_tickets",
+            Self::Feedback => "feedback",
+            Self::Spend => "spend",
+            Self::Plans => "plans",
+            Self::Opportunities => "opportunities",
+            Self::Exposures => "exposures",
+        }
+    }
+
+    /// The table of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|table| table.name() == name)
+    }
+
+    /// The column that identifies a row; where it is mapped, later rows of the same value are quarantined.
+    #[must_use]
+    pub fn key(self) -> Option<&'static str> {
+        match self {
+            Self::Accounts => Some("account_id"),
+            Self::Subscriptions => Some("subscription_id"),
+            Self::Orders => Some("order_id"),
+            Self::UsageEvents => Some("event_id"),
+            Self::SupportTickets => Some("ticket_id"),
+            Self::Feedback => Some("feedback_id"),
+            Self::Plans => Some("plan"),
+            Self::Opportunities => Some("opportunity_id"),
+            Self::Exposures => Some("exposure_id"),
+            Self::Spend => None,
+        }
+    }
+
+    /// The column that says when a row came to be: rows after the as-of day are not seen.
+    #[must_use]
+    pub fn happened(self) -> Option<&'static str> {
+        match self {
+            Self::Accounts => Some("signed_up_on"),
+            Self::Subscriptions => Some("started_on"),
+            Self::Orders => Some("ordered_on"),
+            Self::UsageEvents => Some("occurred_on"),
+            Self::SupportTickets => Some("opened_at"),
+            Self::Feedback => Some("submitted_on"),
+            Self::Spend => Some("spent_on"),
+            Self::Opportunities => Some("created_on"),
+            Self::Exposures => Some("exposed_on"),
+            Self::Plans => None,
+        }
+    }
+
+    /// Whether rows belong to an account (and are quarantined where that account is unknown).
+    #[must_use]
+    pub fn belongs_to_account(self) -> bool {
+        !matches!(self, Self::Accounts | Self::Spend | Self::Plans)
+    }
+
+    /// The column of that name.
+    #[must_use]
+    pub fn column(self, name: &str) -> Option<&'static InputColumn> {
+        self.columns().iter().find(|column| column.name == name)
+    }
+
+    /// All columns, in their order. Only `accounts` takes further columns: they become attributes.
+    #[must_use]
+    pub fn columns(self) -> &'static [InputColumn] {
+        use ColumnType::{Date, Flag, Id, Integer, Money, Number, Text, Timestamp};
+        const ACCOUNT: InputColumn = required("account_id", Id, "the account the row belongs to");
+        match self {
+            Self::Accounts => &const {
+                [
+                    required("account_id", Id, "identifies the account in every table"),
+                    optional("account_name", Text, "the name people know it by"),
+                    optional("signed_up_on", Date, "day of sign-up"),
+                    optional("acquisition_channel", Text, "the channel that brought it; the key to spend"),
+                    optional("use_case", Text, "the job it uses the product for"),
+                    optional("plan", Text, "the plan it is on"),
+                    optional("seats", Integer, "seats it may fill"),
+                    optional("country", Text, "country"),
+                    optional("region", Text, "region"),
+                    optional("industry", Text, "industry"),
+                    optional("owner", Text, "who looks after it"),
+                ]
+            },
+            Self::Subscriptions => &const {
+                [
+                    optional("subscription_id", Id, "identifies the row"),
+                    ACCOUNT,
+                    required("started_on", Date, "first day in force"),
+                    optional("ended_on", Date, "first day no longer in force; unknown while open"),
+                    required("mrr", Money, "recurring amount per month, after recurring discounts, before tax"),
+                    optional("plan", Text, "plan"),
+                    optional("seats", Integer, "seats paid for"),
+                    optional("is_trial", Flag, "a trial: counts no revenue"),
+                    optional("billing_interval", Text, "how often it is billed"),
+                ]
+            },
+            Self::Orders => &const {
+                [
+                    optional("order_id", Id, "identifies the row"),
+                    ACCOUNT,
+                    required("ordered_on", Date, "day of purchase"),
+                    required("amount", Money, "net amount: after discounts, before tax"),
+                    optional("discount_amount", Money, "discount given, as a positive amount"),
+                    optional("refunded_amount", Money, "amount given back later, as a positive amount"),
+                ]
+            },
+            Self::UsageEvents => &const {
+                [
+                    optional("event_id", Id, "identifies the row; mapping it costs a comparison of all rows"),
+                    ACCOUNT,
+                    optional("user_id", Id, "the person; without it, metrics over users are unavailable"),
+                    required("occurred_on", Date, "day of the event"),
+                    optional("feature", Text, "what was used; without it, metrics over features are unavailable"),
+                    optional("is_value_event", Flag, "whether the event delivers value (not: a login)"),
+                    optional("quantity", Integer, "how many uses the row stands for; 1 where not mapped"),
+                    optional("duration_seconds", Integer, "how long it lasted"),
+                ]
+            },
+            Self::SupportTickets => &const {
+                [
+                    optional("ticket_id", Id, "identifies the row"),
+                    ACCOUNT,
+                    required("opened_at", Timestamp, "when it was opened"),
+                    optional("closed_at", Timestamp, "when it was solved; unknown while open"),
+                    optional("priority", Text, "priority"),
+                    optional("theme", Text, "what it is about"),
+                    optional("first_response_minutes", Number, "minutes to the first answer"),
+                    optional("satisfaction_score", Number, "the customer's rating of the help given"),
+                    optional("escalated", Flag, "whether it was escalated"),
+                ]
+            },
+            Self::Feedback => &const {
+                [
+                    optional("feedback_id", Id, "identifies the row"),
+                    ACCOUNT,
+                    required("submitted_on", Date, "day it was given"),
+                    required("kind", Text, "`nps`, `csat`, `review`, `request` or another"),
+                    optional("score", Number, "the score given, on the scale of its kind"),
+                    optional("comment", Text, "words"),
+                ]
+            },
+            Self::Spend => &const {
+                [
+                    required("spent_on", Date, "day, or first day of the month, it was spent"),
+                    required("amount", Money, "amount"),
+                    optional("channel", Text, "the channel it was spent on"),
+                    optional("campaign", Text, "campaign"),
+                    optional("purpose", Text, "`acquisition` or `retention`; acquisition where not mapped"),
+                ]
+            },
+            Self::Plans => &const {
+                [
+                    required("plan", Id, "the plan's name, as on accounts and subscriptions"),
+                    optional("monthly_price", Money, "list price per month"),
+                    optional("seat_limit", Integer, "most seats; unknown where unlimited"),
+                    optional("monthly_usage_limit", Integer, "most uses a month; unknown where unlimited"),
+                ]
+            },
+            Self::Opportunities => &const {
+                [
+                    optional("opportunity_id", Id, "identifies the row"),
+                    ACCOUNT,
+                    required("created_on", Date, "day it was opened"),
+                    optional("closed_on", Date, "day it was decided"),
+                    optional("stage", Text, "`open`, `won` or `lost`"),
+                    optional("kind", Text, "`new`, `expansion` or `renewal`"),
+                    optional("amount", Money, "amount at stake"),
+                ]
+            },
+            Self::Exposures => &const {
+                [
+                    optional("exposure_id", Id, "identifies the row"),
+                    ACCOUNT,
+                    required("exposed_on", Date, "day it was shown"),
+                    required("offer", Text, "what was offered"),
+                    optional("accepted", Flag, "whether it was taken"),
+                ]
+            },
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The metric catalogue: what each metric means, in which unit and grain, when it is unknown, and its plan.
+//!
+//! Nothing here reads a file, a clock or an environment: plans go out as SQL for the engine that runs them.
+
+pub mod as_of;
+mod catalogue;
+mod functions;
+mod inputs;
+mod metric;
+mod plan;
+mod query;
+mod unit;
+mod window;
+
+pub use as_of::AsOf;
+pub use catalogue::Catalogue;
+pub use functions::register_functions;
+pub use inputs::{ColumnType, InputColumn, InputTable};
+pub use metric::{Grain, Metric};
+pub use plan::{Economics, FeatureSeen, GroupPlan, GroupScope, MeasurePlan, Night, features_query, movements};
+pub use query::{Query, identifier, literal};
+pub use unit::{MONEY_PRECISION, MONEY_SCALE, Unit};
+pub use window::{MAX_WINDOW_DAYS, MAX_WINDOW_MONTHS, Window};
+

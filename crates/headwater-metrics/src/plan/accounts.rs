@@ -1,0 +1,282 @@
+//! The wide row of an account: its attributes, then every metric asked for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::catalogue::{Definition, Formula, Resolved, RowTable, resolve};
+use crate::{Grain, InputTable, Query, Unit, identifier};
+
+use super::fill::{account_sql, fill, is_available, references};
+use super::movements::{MOVEMENTS, ended_column, movements, paid_condition};
+use super::usage::{self, PROFILE, USERS};
+use super::{GroupScope, Night, groups};
+
+/// The plans of one night at account grain, in the order they are run.
+///
+/// Each query's result is kept as a table of the query's name; the last is `measured`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeasurePlan {
+    /// The queries.
+    pub queries: Vec<Query>,
+    /// The columns of `measured`: name, unit, what it says.
+    pub columns: Vec<(String, Unit, String)>,
+    /// Metrics that are unknown for all accounts because a column they need is not mapped.
+    pub unavailable: Vec<String>,
+    /// Whether a metric rests on the list of the product's features, which is then read before the plans are made.
+    pub asks_features: bool,
+}
+
+impl MeasurePlan {
+    /// The plans for the metrics in `asked`, those that group metrics in `groups` rest on included.
+    #[must_use]
+    pub fn new(asked: &BTreeSet<String>, groups: &BTreeSet<(GroupScope, String)>, night: &Night) -> Self {
+        let mut all = asked.clone();
+        all.extend(groups::account_metrics(groups, night));
+        let published: Vec<Resolved> = all.iter().filter_map(|id| resolve(id)).filter(is_account).collect();
+        let base = base_metrics(&published, night);
+        let mut queries = Vec::new();
+        if night.has(InputTable::Subscriptions, &[]) {
+            queries.push(movements(night));
+        }
+        queries.extend(usage::queries(&base, night));
+        let kept: BTreeSet<String> = queries.iter().map(|query| query.name.clone()).collect();
+        queries.push(measured(&published, &base, &kept, night));
+        let unavailable = published.iter().filter(|metric| !is_available(metric, night)).map(|metric| metric.id.clone());
+        let asks_features = base.iter().filter(|metric| is_available(metric, night)).any(usage::asks_features);
+        Self { queries, columns: columns(&published, night), unavailable: unavailable.collect(), asks_features }
+    }
+}
+
+fn is_account(resolved: &Resolved) -> bool {
+    resolved.definition.grain() == Some(Grain::Account)
+}
+
+/// The metrics that are computed from rows, directly asked for or behind a formula.
+fn base_metrics(published: &[Resolved], night: &Night) -> Vec<Resolved> {
+    let mut open: Vec<Resolved> = published.to_vec();
+    let mut base: BTreeMap<String, Resolved> = BTreeMap::new();
+    while let Some(metric) = open.pop() {
+        if matches!(metric.definition.formula, Formula::Account(_)) {
+            open.extend(references(&metric, night).iter().filter_map(|name| resolve(name)));
+        } else {
+            base.insert(metric.id.clone(), metric);
+        }
+    }
+    base.into_values().collect()
+}
+
+/// The account columns of the contract, whether mapped or not, so that the published columns depend on the project
+/// and not on the data; then the attributes.
+fn attributes(night: &Night) -> Vec<(String, Unit, String)> {
+    let contract = InputTable::Accounts.columns().iter();
+    let contract = contract.map(|column| (column.name.to_owned(), column.kind.unit(), column.meaning.to_owned()));
+    let own = night.attributes.iter().map(|(name, unit)| (name.clone(), *unit, "attribute of the project".to_owned()));
+    contract.chain(own).collect()
+}
+
+fn columns(published: &[Resolved], night: &Night) -> Vec<(String, Unit, String)> {
+    let metrics = published
+        .iter()
+        .map(|metric| (metric.id.clone(), metric.definition.unit, metric.definition.meaning.to_owned()));
+    let coverage = coverage(night).into_iter().map(|(name, _, meaning)| (name.to_owned(), Unit::Flag, meaning.to_owned()));
+    attributes(night).into_iter().chain(coverage).chain(metrics).collect()
+}
+
+/// Whether an account has rows in each family of inputs that is there.
+fn coverage(night: &Night) -> Vec<(&'static str, InputTable, &'static str)> {
+    [
+        ("has_subscriptions", InputTable::Subscriptions, "whether the account has a subscription, paid or not"),
+        ("has_orders", InputTable::Orders, "whether the account has an order"),
+        ("has_usage", InputTable::UsageEvents, "whether the account has a usage event in the days read"),
+        ("has_tickets", InputTable::SupportTickets, "whether the account has a support ticket"),
+        ("has_feedback", InputTable::Feedback, "whether the account gave feedback"),
+    ]
+    .into_iter()
+    .filter(|(_, table, _)| night.inputs.contains_key(table))
+    .collect()
+}
+
+fn measured(published: &[Resolved], base: &[Resolved], kept: &BTreeSet<String>, night: &Night) -> Query {
+    let mut joins = String::new();
+    let mut known: Vec<String> = Vec::new();
+    for family in families(base, kept, night) {
+        joins.push_str(&format!(
+            " LEFT JOIN ({}) AS {alias} ON accounts.account_id = {alias}.account_id",
+            family.sql,
+            alias = family.alias
+        ));
+        known.extend(family.columns);
+    }
+    known.extend(missing(base, &known));
+    if base.iter().any(|metric| metric.id == "usage_events_30d") && night.has(InputTable::Plans, &["monthly_usage_limit"]) && night.has(InputTable::Accounts, &["plan"]) {
+        joins.push_str(" LEFT JOIN (SELECT plan AS plan_name, monthly_usage_limit AS plan_usage_limit FROM plans) AS price_list ON accounts.plan = price_list.plan_name");
+        known.push("plan_usage_limit".to_owned());
+    }
+    let attributes = attributes(night);
+    let names = attributes.iter().map(|(name, unit, _)| {
+        let column = identifier(name);
+        let mapped = night.has(InputTable::Accounts, &[name]) || night.attributes.iter().any(|(own, _)| own == name);
+        if mapped { format!("accounts.{column}") } else { format!("CAST(NULL AS {}) AS {column}", unit.sql_type()) }
+    });
+    let inner: Vec<String> = names.chain(known).collect();
+    let outer: Vec<String> = attributes
+        .iter()
+        .map(|(name, ..)| identifier(name))
+        .chain(coverage(night).iter().map(|(name, ..)| coverage_sql(name, kept)))
+        .chain(published.iter().map(|metric| column_sql(metric, night)))
+        .collect();
+    let sql = format!(
+        "SELECT {} FROM (SELECT {} FROM accounts{joins})",
+        outer.join(", "),
+        inner.join(", ")
+    );
+    Query::new("measured", sql)
+}
+
+fn coverage_sql(name: &str, kept: &BTreeSet<String>) -> String {
+    // Usage is known where the pass over it ran; where nothing asks for it, nothing is known.
+    if name == "has_usage" && !kept.contains(PROFILE) && !kept.contains(USERS) {
+        return "CAST(NULL AS BOOLEAN) AS has_usage".to_owned();
+    }
+    format!("{name} IS TRUE AS {name}")
+}
+
+/// A published metric: its formula over base columns, or the base column, or nothing where an input lacks.
+fn column_sql(metric: &Resolved, night: &Night) -> String {
+    let kind = metric.definition.unit.sql_type();
+    let value = if is_available(metric, night) { account_sql(&metric.id, night) } else { "NULL".to_owned() };
+    format!("CAST({value} AS {kind}) AS {}", identifier(&metric.id))
+}
+
+/// One aggregation by account, with the columns it gives to the wide row.
+struct Family {
+    alias: &'static str,
+    sql: String,
+    columns: Vec<String>,
+}
+
+fn families(base: &[Resolved], kept: &BTreeSet<String>, night: &Night) -> Vec<Family> {
+    let mut families = Vec::new();
+    for (table, alias, input, covers) in [
+        (RowTable::Movements, "movement_rows", InputTable::Subscriptions, None),
+        (RowTable::Subscriptions, "subscription_rows", InputTable::Subscriptions, Some("has_subscriptions")),
+        (RowTable::OrderDays, "order_rows", InputTable::Orders, Some("has_orders")),
+        (RowTable::Tickets, "ticket_rows", InputTable::SupportTickets, Some("has_tickets")),
+        (RowTable::Feedback, "feedback_rows", InputTable::Feedback, Some("has_feedback")),
+    ] {
+        if night.has(input, &[]) {
+            families.push(row_family(table, alias, covers, base, night));
+        }
+    }
+    let mut covers = Some("has_usage");
+    for name in [PROFILE, USERS].into_iter().filter(|name| kept.contains(*name)) {
+        families.push(usage_family(name, covers.take(), base, night));
+    }
+    families
+}
+
+/// Base metrics that no family gives stand as nulls, so that formulas over them are unknown.
+fn missing(base: &[Resolved], given: &[String]) -> Vec<String> {
+    let is_given = |id: &str| given.iter().any(|column| column.ends_with(&format!("AS {}", identifier(id))));
+    base.iter()
+        .filter(|metric| !is_given(&metric.id))
+        .map(|metric| format!("CAST(NULL AS {}) AS {}", metric.definition.unit.sql_type(), identifier(&metric.id)))
+        .collect()
+}
+
+fn row_family(table: RowTable, alias: &'static str, covers: Option<&str>, base: &[Resolved], night: &Night) -> Family {
+    let mut aggregates = Vec::new();
+    let mut columns: Vec<String> = Vec::new();
+    for metric in base.iter().filter(|metric| is_available(metric, night)) {
+        let Formula::Rows { table: of, sql, empty } = metric.definition.formula else { continue };
+        if of != table {
+            continue;
+        }
+        let name = identifier(&metric.id);
+        aggregates.push(format!(", {} AS {name}", fill(sql, metric, night, &identifier)));
+        columns.push(match empty {
+            Some(value) => format!("coalesce({alias}.{name}, {value}) AS {name}"),
+            None => format!("{alias}.{name} AS {name}"),
+        });
+    }
+    columns.extend(covers.map(|name| format!("{alias}.has_rows AS {name}")));
+    let sql = format!(
+        "SELECT account_id, true AS has_rows{} FROM ({}) GROUP BY account_id",
+        aggregates.concat(),
+        rows_of(table, night)
+    );
+    Family { alias, sql, columns }
+}
+
+fn usage_family(name: &'static str, covers: Option<&str>, base: &[Resolved], night: &Night) -> Family {
+    let belongs = |definition: &Definition| match definition.formula {
+        Formula::Usage(_) => name == PROFILE,
+        Formula::Users(_) => name == USERS,
+        _ => false,
+    };
+    let mut columns: Vec<String> = base
+        .iter()
+        .filter(|metric| belongs(metric.definition) && is_available(metric, night))
+        .map(|metric| {
+            let column = identifier(&metric.id);
+            match metric.definition.unit {
+                Unit::Date => format!("{name}.{column} AS {column}"),
+                _ => format!("coalesce({name}.{column}, 0) AS {column}"),
+            }
+        })
+        .collect();
+    columns.extend(covers.map(|covered| format!("{name}.account_id IS NOT NULL AS {covered}")));
+    Family { alias: name, sql: format!("SELECT * FROM {name}"), columns }
+}
+
+/// The rows of a table as aggregates see them.
+fn rows_of(table: RowTable, night: &Night) -> String {
+    match table {
+        RowTable::Movements => format!("SELECT * FROM {MOVEMENTS}"),
+        RowTable::Subscriptions => {
+            let trial = if night.has(InputTable::Subscriptions, &["is_trial"]) { ", is_trial IS TRUE AS is_trial" } else { "" };
+            format!(
+                "SELECT account_id, started_on, {} AS ended_on, {} AS paid{trial} FROM subscriptions",
+                ended_column(night),
+                paid_condition(night)
+            )
+        }
+        RowTable::OrderDays => order_days(night),
+        RowTable::Tickets => tickets(night),
+        RowTable::Feedback => {
+            "SELECT *, max(CASE WHEN kind = 'nps' THEN submitted_on END) OVER (PARTITION BY account_id) AS last_nps_on FROM feedback".to_owned()
+        }
+    }
+}
+
+fn order_days(night: &Night) -> String {
+    let has = |name: &str| night.has(InputTable::Orders, &[name]);
+    let net = if has("refunded_amount") { "amount - coalesce(refunded_amount, 0)" } else { "amount" };
+    let discount = if has("discount_amount") { ", sum(discount_amount) AS discount_amount" } else { "" };
+    format!(
+        "SELECT *, min(ordered_on) OVER (PARTITION BY account_id) AS first_ordered_on FROM (
+            SELECT account_id, ordered_on, count(*) AS orders, sum(amount) AS amount, sum({net}) AS net_amount{discount}
+            FROM orders GROUP BY account_id, ordered_on)"
+    )
+}
+
+fn tickets(night: &Night) -> String {
+    let zone = night.as_of.zone().name();
+    let opened_on = if zone == "UTC" {
+        "CAST(opened_at AS DATE)".to_owned()
+    } else {
+        format!("CAST(opened_at AT TIME ZONE '{zone}' AS DATE)")
+    };
+    let (closed, seconds) = if night.has(InputTable::SupportTickets, &["closed_at"]) {
+        ("closed_at", "to_unixtime(closed_at) - to_unixtime(opened_at)")
+    } else {
+        ("CAST(NULL AS TIMESTAMP)", "CAST(NULL AS BIGINT)")
+    };
+    let others: Vec<&str> = ["satisfaction_score", "first_response_minutes", "escalated", "theme", "priority"]
+        .into_iter()
+        .filter(|name| night.has(InputTable::SupportTickets, &[name]))
+        .collect();
+    let others: String = others.iter().map(|name| format!(", {name}")).collect();
+    format!(
+        "SELECT account_id, {opened_on} AS opened_on, {closed} AS closed_at, {seconds} AS resolution_seconds{others} FROM support_tickets"
+    )
+}

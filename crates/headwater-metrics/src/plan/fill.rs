@@ -1,0 +1,100 @@
+//! Filling the placeholders of a definition's SQL.
+
+use crate::catalogue::{self, Formula, Resolved, RowTable, resolve};
+use crate::{InputTable, MAX_WINDOW_MONTHS, Window, identifier};
+
+use super::{Night, date};
+
+/// Whether everything a definition reads is there this night.
+pub(super) fn is_available(resolved: &Resolved, night: &Night) -> bool {
+    resolved.definition.reads.iter().all(|(table, columns)| night.has(*table, columns))
+}
+
+/// The names a definition refers to, windows filled in.
+pub(super) fn references(resolved: &Resolved, night: &Night) -> Vec<String> {
+    catalogue::references(resolved, night.economics.lookback_months)
+}
+
+/// The SQL with every placeholder filled and every `[name]` replaced by what `reference` says of it.
+pub(super) fn fill(sql: &str, resolved: &Resolved, night: &Night, reference: &dyn Fn(&str) -> String) -> String {
+    let mut text = String::new();
+    let mut rest = sql;
+    while let Some((before, after)) = rest.split_once('[') {
+        text.push_str(before);
+        let (name, remaining) = after.split_once(']').unwrap_or((after, ""));
+        let name = catalogue::referenced_name(name, resolved.window, night.economics.lookback_months);
+        text.push_str(&reference(&name));
+        rest = remaining;
+    }
+    text.push_str(rest);
+    values(&text, resolved, night)
+}
+
+fn values(text: &str, resolved: &Resolved, night: &Night) -> String {
+    let economics = &night.economics;
+    let length = resolved.window.map_or(0, Window::length);
+    let earlier = night.as_of.months_before(length.min(MAX_WINDOW_MONTHS));
+    let earliest = night.as_of.months_before((2 * length).min(2 * MAX_WINDOW_MONTHS));
+    let new_features = new_features(resolved, night).len();
+    // Everything is longer than any number of months; a rate over everything has no length and is unknown.
+    let over_everything = matches!(resolved.definition.formula, Formula::Rows { .. }) && length == 0;
+    let shown = if over_everything { 1_000_000 } else { length };
+    text.replace("{as_of}", &date(night.as_of.day()))
+        .replace("{in}", &inside(resolved, night))
+        .replace("{in_earlier}", &format!("spent_on > {} AND spent_on <= {}", date(earliest), date(earlier)))
+        .replace("{from_before}", &date(earlier))
+        .replace("{n}", &shown.to_string())
+        .replace("{features}", &night.features.len().to_string())
+        .replace("{new_features}", &new_features.to_string())
+        .replace("{margin}", &number(economics.gross_margin))
+        .replace("{discount}", &number(economics.monthly_discount))
+        .replace("{horizon}", &number(f64::from(economics.horizon_months)))
+}
+
+/// A number that SQL reads back as the same double.
+fn number(value: f64) -> String {
+    format!("CAST('{value:?}' AS DOUBLE)")
+}
+
+/// The indexes of the features that were first seen in the metric's window.
+pub(super) fn new_features(resolved: &Resolved, night: &Night) -> Vec<u32> {
+    let Some((from, to)) = resolved.window.map(|window| window.days(&night.as_of)) else { return Vec::new() };
+    (0_u32..)
+        .zip(&night.features)
+        .filter(|(_, feature)| from.is_none_or(|from| feature.first_seen >= from) && feature.first_seen <= to)
+        .map(|(index, _)| index)
+        .collect()
+}
+
+/// The condition that a row lies in the metric's window.
+fn inside(resolved: &Resolved, night: &Night) -> String {
+    let Some(window) = resolved.window else { return "true".to_owned() };
+    let (from, to) = window.days(&night.as_of);
+    let day = match (&resolved.definition.formula, window) {
+        (Formula::Rows { table: RowTable::Movements, .. }, Window::Months(n)) => return format!("period_age < {n}"),
+        (Formula::Rows { table: RowTable::Movements, .. }, _) => return "true".to_owned(),
+        (Formula::Rows { table: RowTable::Tickets, .. }, _) => "opened_on",
+        (Formula::Rows { table: RowTable::Subscriptions, .. }, _) => "started_on",
+        (Formula::Rows { table: RowTable::OrderDays, .. }, _) => "ordered_on",
+        (Formula::Rows { table: RowTable::Feedback, .. }, _) => "submitted_on",
+        (Formula::SpendFact(_), _) => InputTable::Spend.happened().unwrap_or("spent_on"),
+        _ => return "true".to_owned(),
+    };
+    match from {
+        Some(from) => format!("{day} BETWEEN {} AND {}", date(from), date(to)),
+        None => format!("{day} <= {}", date(to)),
+    }
+}
+
+/// An account metric as SQL over the columns of base metrics: formulas are written out, the rest are columns.
+pub(super) fn account_sql(id: &str, night: &Night) -> String {
+    match resolve(id) {
+        Some(resolved) => match resolved.definition.formula {
+            Formula::Account(sql) if is_available(&resolved, night) => {
+                format!("({})", fill(sql, &resolved, night, &|name| account_sql(name, night)))
+            }
+            _ => identifier(id),
+        },
+        None => identifier(id),
+    }
+}

@@ -1,0 +1,213 @@
+//! Metrics of groups of accounts: everyone, each value of a dimension, each segment.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::catalogue::{Formula, Resolved, resolve};
+use crate::{Grain, InputTable, Query, identifier, literal};
+
+use super::fill::{fill, is_available, references};
+use super::{Night, date};
+
+/// A way of dividing accounts into groups.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GroupScope {
+    /// All accounts are one group, `all`.
+    Total,
+    /// One group a value of an account column, such as `acquisition_channel` or `segment.lifecycle`.
+    Column(String),
+}
+
+impl GroupScope {
+    /// The scope that a rule names.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        if text == "total" { Self::Total } else { Self::Column(text.to_owned()) }
+    }
+
+    /// Its name in rules and outputs.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Total => "total",
+            Self::Column(column) => column,
+        }
+    }
+
+    /// The SQL of an account's group.
+    fn group(&self) -> String {
+        match self {
+            Self::Total => "'all'".to_owned(),
+            Self::Column(column) => format!("coalesce(CAST({} AS VARCHAR), '(unknown)')", identifier(column)),
+        }
+    }
+
+    /// The SQL of a spend row's group; spend belongs to everyone and to channels only.
+    fn spend_group(&self, night: &Night) -> Option<&'static str> {
+        match self {
+            Self::Total => Some("'all'"),
+            Self::Column(column) if column == "acquisition_channel" && night.has(InputTable::Spend, &["channel"]) => {
+                Some("coalesce(channel, '(unknown)')")
+            }
+            Self::Column(_) => None,
+        }
+    }
+}
+
+/// The plans of one night at group grain, over the table `judged`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupPlan {
+    /// `group_facts`: one row a scope and group, one column a building block.
+    pub facts: Query,
+    /// `group_metrics`: one row a scope, group and metric.
+    pub metrics: Query,
+}
+
+impl GroupPlan {
+    /// The plans for metrics by scope.
+    #[must_use]
+    pub fn new(asked: &BTreeSet<(GroupScope, String)>, night: &Night) -> Self {
+        let metrics: BTreeMap<(GroupScope, String), Resolved> = asked
+            .iter()
+            .filter_map(|(scope, id)| Some(((scope.clone(), id.clone()), resolve(id)?)))
+            .filter(|(_, metric)| metric.definition.grain() == Some(Grain::Group))
+            .collect();
+        Self { facts: facts_query(&metrics, night), metrics: metrics_query(&metrics, night) }
+    }
+}
+
+/// The account metrics that group metrics rest on.
+pub(super) fn account_metrics(asked: &BTreeSet<(GroupScope, String)>, night: &Night) -> BTreeSet<String> {
+    let metrics: Vec<Resolved> = asked.iter().filter_map(|(_, id)| resolve(id)).collect();
+    facts_of(metrics.iter(), night)
+        .values()
+        .flat_map(|fact| references(fact, night))
+        .filter(|name| resolve(name).is_some_and(|metric| metric.definition.grain() == Some(Grain::Account)))
+        .collect()
+}
+
+/// The building blocks behind metrics, through metrics that rest on metrics.
+fn facts_of<'a>(metrics: impl Iterator<Item = &'a Resolved>, night: &Night) -> BTreeMap<String, Resolved> {
+    let mut facts = BTreeMap::new();
+    let mut open: Vec<Resolved> = metrics.cloned().collect();
+    while let Some(metric) = open.pop() {
+        match metric.definition.formula {
+            Formula::AccountFact(_) | Formula::SpendFact(_) => {
+                facts.insert(metric.id.clone(), metric);
+            }
+            Formula::Group { .. } => open.extend(references(&metric, night).iter().filter_map(|name| resolve(name))),
+            _ => {}
+        }
+    }
+    facts
+}
+
+fn facts_query(metrics: &BTreeMap<(GroupScope, String), Resolved>, night: &Night) -> Query {
+    let facts = facts_of(metrics.values(), night);
+    let scopes: BTreeSet<&GroupScope> = metrics.keys().map(|(scope, _)| scope).collect();
+    let mut selects: Vec<String> = scopes.into_iter().map(|scope| facts_of_scope(scope, &facts, night)).collect();
+    if selects.is_empty() {
+        selects.push("SELECT CAST(NULL AS VARCHAR) AS scope, CAST(NULL AS VARCHAR) AS group_name WHERE false".to_owned());
+    }
+    Query::new("group_facts", selects.join(" UNION ALL "))
+}
+
+fn facts_of_scope(scope: &GroupScope, facts: &BTreeMap<String, Resolved>, night: &Night) -> String {
+    let mut of_accounts = Vec::new();
+    let mut of_spend = Vec::new();
+    let mut columns = Vec::new();
+    for (id, fact) in facts {
+        let name = identifier(id);
+        match fact.definition.formula {
+            Formula::AccountFact(sql) if is_available(fact, night) => {
+                of_accounts.push(format!(", {} AS {name}", fill(sql, fact, night, &identifier)));
+                columns.push(format!("account_side.{name}"));
+            }
+            Formula::SpendFact(sql) if is_available(fact, night) && scope.spend_group(night).is_some() => {
+                of_spend.push(format!(", {} AS {name}", fill(sql, fact, night, &identifier)));
+                columns.push(format!("spend_side.{name}"));
+            }
+            Formula::SpendFact(_) => columns.push(format!("CAST(NULL AS DECIMAL(28, 2)) AS {name}")),
+            _ => columns.push(format!("CAST(NULL AS BIGINT) AS {name}")),
+        }
+    }
+    let columns: String = columns.iter().map(|column| format!(", {column}")).collect();
+    let accounts = format!("SELECT {} AS group_name{} FROM judged GROUP BY 1", scope.group(), of_accounts.concat());
+    let scope_name = literal(scope.name());
+    match scope.spend_group(night) {
+        Some(group) if !of_spend.is_empty() => format!(
+            "SELECT {scope_name} AS scope, coalesce(account_side.group_name, spend_side.group_name) AS group_name{columns}
+            FROM ({accounts}) AS account_side
+            FULL JOIN (SELECT {group} AS group_name{} FROM ({}) GROUP BY 1) AS spend_side
+            ON account_side.group_name = spend_side.group_name",
+            of_spend.concat(),
+            spend_rows(night)
+        ),
+        _ => format!(
+            "SELECT {scope_name} AS scope, account_side.group_name AS group_name{columns} FROM ({accounts}) AS account_side"
+        ),
+    }
+}
+
+fn spend_rows(night: &Night) -> &'static str {
+    if night.has(InputTable::Spend, &["purpose"]) {
+        "SELECT *, purpose IS NULL OR purpose = 'acquisition' AS acquires FROM spend"
+    } else {
+        "SELECT *, true AS acquires FROM spend"
+    }
+}
+
+fn metrics_query(metrics: &BTreeMap<(GroupScope, String), Resolved>, night: &Night) -> Query {
+    let mut selects: Vec<String> = metrics.iter().map(|((scope, _), metric)| metric_rows(scope, metric, night)).collect();
+    if selects.is_empty() {
+        selects.push(
+            "SELECT CAST(NULL AS DATE) AS as_of, CAST(NULL AS VARCHAR) AS scope, CAST(NULL AS VARCHAR) AS group_name,
+            CAST(NULL AS VARCHAR) AS metric, CAST(NULL AS VARCHAR) AS unit, CAST(NULL AS DOUBLE) AS value,
+            CAST(NULL AS BIGINT) AS accounts, CAST(NULL AS VARCHAR) AS reason, CAST(NULL AS VARCHAR) AS basis,
+            CAST(NULL AS VARCHAR) AS method WHERE false"
+                .to_owned(),
+        );
+    }
+    let all = selects.join(" UNION ALL ");
+    Query::new("group_metrics", format!("SELECT * FROM ({all}) ORDER BY scope, group_name, metric"))
+}
+
+fn metric_rows(scope: &GroupScope, metric: &Resolved, night: &Night) -> String {
+    let Formula::Group { sql, accounts, reason } = metric.definition.formula else { return String::new() };
+    let (value, accounts, reason) = if is_available(metric, night) {
+        (group_sql(sql, metric, night), group_sql(accounts, metric, night), reason)
+    } else {
+        ("NULL".to_owned(), "NULL".to_owned(), "an input it needs is not there")
+    };
+    format!(
+        "SELECT {as_of} AS as_of, scope, group_name, {id} AS metric, {unit} AS unit, value, accounts,
+            CASE WHEN value IS NULL THEN {reason} END AS reason, {basis} AS basis, {method} AS method
+        FROM (SELECT scope, group_name, CAST({value} AS DOUBLE) AS value,
+            coalesce(CAST({accounts} AS BIGINT), 0) AS accounts FROM group_facts WHERE scope = {scope})",
+        as_of = date(night.as_of.day()),
+        id = literal(&metric.id),
+        unit = literal(metric.definition.unit.word()),
+        reason = literal(reason),
+        basis = if rests_on_margin(metric, night) { "'margin'" } else { "CAST(NULL AS VARCHAR)" },
+        method = literal(metric.definition.source),
+        scope = literal(scope.name()),
+    )
+}
+
+/// Whether a group metric counts margin rather than revenue, itself or through another.
+fn rests_on_margin(metric: &Resolved, night: &Night) -> bool {
+    let Formula::Group { sql, .. } = metric.definition.formula else { return false };
+    sql.contains("{margin}")
+        || references(metric, night).iter().filter_map(|name| resolve(name)).any(|inner| rests_on_margin(&inner, night))
+}
+
+/// A group metric written out over the columns of `group_facts`.
+fn group_sql(sql: &str, metric: &Resolved, night: &Night) -> String {
+    let written = fill(sql, metric, night, &|name| match resolve(name) {
+        Some(inner) => match inner.definition.formula {
+            Formula::Group { sql, .. } => group_sql(sql, &inner, night),
+            _ => identifier(name),
+        },
+        None => identifier(name),
+    });
+    format!("({written})")
+}

@@ -1,0 +1,30 @@
+//! A named plan as SQL text, and the two ways user text enters SQL.
+
+/// A plan in SQL, over tables that are registered by name in the engine that runs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Query {
+    /// What it computes; shown in logs.
+    pub name: String,
+    /// One SELECT.
+    pub sql: String,
+}
+
+impl Query {
+    /// A query with its name.
+    #[must_use]
+    pub fn new(name: impl Into<String>, sql: impl Into<String>) -> Self {
+        Self { name: name.into(), sql: sql.into() }
+    }
+}
+
+/// A name as a quoted SQL identifier.
+#[must_use]
+pub fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Text as a SQL literal.
+#[must_use]
+pub fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}

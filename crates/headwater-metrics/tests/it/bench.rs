@@ -1,0 +1,112 @@
+//! A work bench: tables from SQL values, a night, and the metrics that come out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow::datatypes::Schema;
+use arrow::record_batch::RecordBatch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::datasource::MemTable;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use headwater_metrics::{
+    AsOf, Economics, FeatureSeen, GroupPlan, GroupScope, InputTable, MeasurePlan, Night, Query, Unit, register_functions,
+};
+
+pub(crate) struct Bench {
+    context: SessionContext,
+    night: Night,
+}
+
+impl Bench {
+    pub(crate) fn new(as_of: &str) -> Self {
+        let mut context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(2));
+        register_functions(&mut context).unwrap();
+        let economics = Economics { gross_margin: 0.8, monthly_discount: 0.0, horizon_months: 60, lookback_months: 12 };
+        let night = Night {
+            as_of: AsOf::new(as_of.parse().unwrap(), "UTC".parse().unwrap()),
+            economics,
+            features: Vec::new(),
+            inputs: BTreeMap::new(),
+            attributes: Vec::new(),
+        };
+        Self { context, night }
+    }
+
+    /// Registers an input: column declarations as in SQL, rows as VALUES.
+    pub(crate) async fn input(mut self, table: InputTable, columns: &str, rows: &str) -> Self {
+        let casts: Vec<String> = columns
+            .split(", ")
+            .enumerate()
+            .map(|(at, column)| {
+                let (name, kind) = column.split_once(' ').unwrap();
+                format!("CAST(column{} AS {kind}) AS {name}", at + 1)
+            })
+            .collect();
+        let sql = format!("CREATE TABLE {} AS SELECT {} FROM (VALUES {rows})", table.name(), casts.join(", "));
+        self.context.sql(&sql).await.unwrap().collect().await.unwrap();
+        let names = columns.split(", ").map(|column| column.split_once(' ').unwrap().0.to_owned());
+        self.night.inputs.insert(table, names.collect());
+        self
+    }
+
+    pub(crate) fn feature(mut self, name: &str, first_seen: &str) -> Self {
+        self.night.features.push(FeatureSeen { name: name.to_owned(), first_seen: first_seen.parse().unwrap() });
+        self
+    }
+
+    async fn keep(&self, query: &Query) {
+        let ran = async { self.context.sql(&query.sql).await?.create_physical_plan().await };
+        let plan = ran.await.unwrap_or_else(|error| panic!("{}: {error}\n{}", query.name, query.sql));
+        let fields: Vec<_> = plan.schema().fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
+        let schema = Arc::new(Schema::new(fields));
+        let batches = datafusion::physical_plan::collect(plan, self.context.task_ctx()).await;
+        let batches = batches.unwrap_or_else(|error| panic!("{}: {error}\n{}", query.name, query.sql));
+        let batches = batches.iter().map(|batch| RecordBatch::try_new(schema.clone(), batch.columns().to_vec()).unwrap());
+        let table = MemTable::try_new(schema.clone(), vec![batches.collect()]).unwrap();
+        self.context.deregister_table(&query.name).unwrap();
+        self.context.register_table(&query.name, Arc::new(table)).unwrap();
+    }
+
+    /// The metrics of every account: `account metric=value …`, a line an account.
+    pub(crate) async fn accounts(&self, metrics: &[&str]) -> Vec<String> {
+        let asked: BTreeSet<String> = metrics.iter().map(|metric| (*metric).to_owned()).collect();
+        let plan = MeasurePlan::new(&asked, &BTreeSet::new(), &self.night);
+        for query in &plan.queries {
+            self.keep(query).await;
+        }
+        for (name, unit, _) in &plan.columns {
+            assert!(*unit != Unit::Text || !metrics.contains(&name.as_str()));
+        }
+        let names: Vec<String> = metrics.iter().map(|metric| format!("\"{metric}\"")).collect();
+        self.lines(&format!("SELECT account_id, {} FROM measured ORDER BY account_id", names.join(", "))).await
+    }
+
+    /// Group metrics: `scope group metric value accounts reason`, a line a value.
+    pub(crate) async fn groups(&self, asked: &[(&str, &str)]) -> Vec<String> {
+        let asked: BTreeSet<(GroupScope, String)> =
+            asked.iter().map(|(scope, metric)| (GroupScope::parse(scope), (*metric).to_owned())).collect();
+        let plan = MeasurePlan::new(&BTreeSet::new(), &asked, &self.night);
+        for query in &plan.queries {
+            self.keep(query).await;
+        }
+        self.keep(&Query::new("judged", "SELECT * FROM measured")).await;
+        let plan = GroupPlan::new(&asked, &self.night);
+        self.keep(&plan.facts).await;
+        self.keep(&plan.metrics).await;
+        self.lines("SELECT scope, group_name, metric, value, accounts, reason FROM group_metrics ORDER BY 1, 2, 3").await
+    }
+
+    pub(crate) async fn lines(&self, sql: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        for batch in self.context.sql(sql).await.unwrap().collect().await.unwrap() {
+            let options = FormatOptions::default().with_null("-");
+            let columns: Vec<_> =
+                batch.columns().iter().map(|column| ArrayFormatter::try_new(column, &options).unwrap()).collect();
+            for row in 0..batch.num_rows() {
+                let cells: Vec<String> = columns.iter().map(|column| column.value(row).to_string()).collect();
+                lines.push(cells.join(" "));
+            }
+        }
+        lines
+    }
+}

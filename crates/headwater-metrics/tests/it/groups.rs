@@ -1,0 +1,74 @@
+//! Group metrics: known cases by hand.
+
+use headwater_metrics::InputTable;
+
+use crate::bench::Bench;
+
+async fn company() -> Bench {
+    let accounts = "('A', '2023-01-01', 'ads'), ('B', '2023-01-01', 'ads'), ('C', '2023-01-01', 'referral'), ('D', '2024-03-01', 'ads'), ('E', '2024-03-01', NULL)";
+    let subscriptions = "('A', '2023-01-10', NULL, 60), ('B', '2023-01-10', '2024-02-01', 20), ('C', '2023-01-10', '2024-01-01', 20),
+        ('C', '2024-01-01', NULL, 10), ('D', '2024-04-01', NULL, 40), ('A', '2024-02-05', NULL, 15)";
+    let spend = "('2024-03-01', 'ads', 100, NULL), ('2024-03-01', 'tv', 50, 'acquisition'), ('2024-03-01', 'ads', 900, 'retention')";
+    Bench::new("2024-04-30")
+        .input(InputTable::Accounts, "account_id VARCHAR, signed_up_on DATE, acquisition_channel VARCHAR", accounts)
+        .await
+        .input(InputTable::Subscriptions, "account_id VARCHAR, started_on DATE, ended_on DATE, mrr DECIMAL(18,2)", subscriptions)
+        .await
+        .input(InputTable::Spend, "spent_on DATE, channel VARCHAR, amount DECIMAL(18,2), purpose VARCHAR", spend)
+        .await
+}
+
+#[tokio::test]
+async fn retention_of_a_small_company() {
+    let metrics = ["nrr_12m", "grr_12m", "logo_churn_12m", "revenue_churn_12m", "quick_ratio_12m", "arpa", "paying_accounts", "total_mrr", "total_churned_mrr_12m"];
+    let asked: Vec<_> = metrics.iter().map(|metric| ("total", *metric)).collect();
+    assert_eq!(
+        company().await.groups(&asked).await,
+        [
+            "total all arpa 41.666666666666664 3 -",
+            "total all grr_12m 0.7 3 -",
+            "total all logo_churn_12m 0.3333333333333333 3 -",
+            "total all nrr_12m 0.85 3 -",
+            "total all paying_accounts 3.0 5 -",
+            "total all quick_ratio_12m 1.8333333333333333 5 -",
+            "total all revenue_churn_12m 0.3 3 -",
+            "total all total_churned_mrr_12m 20.0 5 -",
+            "total all total_mrr 125.0 5 -",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn costs_belong_to_channels_and_unknown_ones_say_why() {
+    let asked = [("acquisition_channel", "cac_12m"), ("acquisition_channel", "signup_cost_12m"), ("total", "cac_12m"), ("total", "cac_payback_months")];
+    assert_eq!(
+        company().await.groups(&asked).await,
+        [
+            "acquisition_channel (unknown) cac_12m - 0 no spend is known for this group, or nobody began to pay",
+            "acquisition_channel (unknown) signup_cost_12m - 1 no spend is known for this group, or nobody signed up",
+            "acquisition_channel ads cac_12m 100.0 1 -",
+            "acquisition_channel ads signup_cost_12m 100.0 1 -",
+            "acquisition_channel referral cac_12m - 0 no spend is known for this group, or nobody began to pay",
+            "acquisition_channel referral signup_cost_12m - 0 no spend is known for this group, or nobody signed up",
+            "acquisition_channel tv cac_12m - 0 no spend is known for this group, or nobody began to pay",
+            "acquisition_channel tv signup_cost_12m - 0 no spend is known for this group, or nobody signed up",
+            "total all cac_12m 150.0 1 -",
+            "total all cac_payback_months 4.5 1 -",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn lifetime_value_is_bounded_and_never_infinite() {
+    let asked = [("total", "clv_simple"), ("total", "clv_discounted"), ("acquisition_channel", "clv_simple"), ("acquisition_channel", "clv_cac_ratio")];
+    let lines = company().await.groups(&asked).await;
+    // Exposure: A 12, B 10 with one churn, C 12, D 0: the rate is 1/34.
+    let annuity = (1.0 - (33.0_f64 / 34.0).powi(60)) * 34.0;
+    let value = |prefix: &str| -> f64 {
+        let line = lines.iter().find(|line| line.starts_with(prefix)).unwrap();
+        line.split(' ').nth(3).unwrap().parse().unwrap()
+    };
+    assert!((value("total all clv_simple") - 41.666_666_666_666_664 * 0.8 * 34.0).abs() < 1e-9);
+    assert!((value("total all clv_discounted") - 41.666_666_666_666_664 * 0.8 * annuity).abs() < 1e-9);
+    assert!(lines.contains(&"acquisition_channel referral clv_simple - 1 nobody churned in the window, so the lifetime is not known, or nobody paid".to_owned()));
+}

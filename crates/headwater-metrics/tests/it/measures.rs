@@ -1,0 +1,124 @@
+//! Account metrics: known cases by hand.
+
+use headwater_metrics::InputTable;
+
+use crate::bench::Bench;
+
+const SUBSCRIPTIONS: &str = "account_id VARCHAR, started_on DATE, ended_on DATE, mrr DECIMAL(18,2), is_trial BOOLEAN";
+
+async fn accounts(as_of: &str, ids: &str) -> Bench {
+    let rows: Vec<String> = ids.chars().map(|id| format!("('{id}', '2024-01-10', 'team', 4)")).collect();
+    let columns = "account_id VARCHAR, signed_up_on DATE, plan VARCHAR, seats BIGINT";
+    Bench::new(as_of).input(InputTable::Accounts, columns, &rows.join(", ")).await
+}
+
+/// ChartMogul's worked customer: an annual plan of 2,000, an add-on of 60 a month, both cancelled, a return.
+#[tokio::test]
+async fn an_annual_customer_grows_shrinks_leaves_and_returns() {
+    let rows = "('A', '2024-01-15', '2025-01-15', 166.67, false), ('A', '2024-03-01', '2024-06-10', 60, false),
+        ('A', '2025-04-02', NULL, 90, false), ('B', '2024-01-01', '2024-01-15', 0, true), ('B', '2024-01-15', NULL, 10, false),
+        ('C', '2024-05-01', '2024-05-20', 30, false)";
+    let bench = accounts("2025-04-30", "ABCD").await.input(InputTable::Subscriptions, SUBSCRIPTIONS, rows).await;
+    let metrics = ["mrr", "mrr_12m_ago", "new_mrr_1m", "reactivation_mrr_1m", "expansion_movements_total", "paying_months_12m", "churn_movements_12m"];
+    assert_eq!(
+        bench.accounts(&metrics).await,
+        [
+            "A 90.00 226.67 0.00 90.00 1 9 1",
+            "B 10.00 10.00 0.00 0.00 0 12 0",
+            "C 0.00 0.00 0.00 0.00 0 0 0",
+            "D 0.00 0.00 0.00 0.00 0 0 0",
+        ]
+    );
+    assert_eq!(
+        bench.lines("SELECT account_id, period_end, movement, opening_mrr, closing_mrr, amount FROM mrr_movements ORDER BY 1, 2").await,
+        [
+            "A 2024-01-31 new 0.00 166.67 166.67",
+            "A 2024-03-31 expansion 166.67 226.67 60.00",
+            "A 2024-06-30 contraction 226.67 166.67 -60.00",
+            "A 2025-01-31 churn 166.67 0.00 -166.67",
+            "A 2025-04-30 reactivation 0.00 90.00 90.00",
+            "B 2024-01-31 new 0.00 10.00 10.00",
+        ]
+    );
+    assert_eq!(
+        bench.accounts(&["first_paid_on", "revenue_lag_days", "on_trial", "trial_started_on", "trial_to_paid_days"]).await,
+        [
+            "A 2024-01-15 5 false - -",
+            "B 2024-01-15 5 false 2024-01-01 14",
+            "C 2024-05-01 112 false - -",
+            "D - - false - -",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_end_to_come_changes_nothing_yet() {
+    let rows = "('A', '2024-01-15', '2024-12-01', 50, false)";
+    let bench = accounts("2024-06-15", "A").await.input(InputTable::Subscriptions, SUBSCRIPTIONS, rows).await;
+    assert_eq!(bench.accounts(&["mrr", "subscription_ends_on", "tenure_days"]).await, ["A 50.00 2024-12-01 157"]);
+}
+
+#[tokio::test]
+async fn orders_of_one_day_are_one_visit() {
+    let columns = "account_id VARCHAR, ordered_on DATE, amount DECIMAL(18,2), refunded_amount DECIMAL(18,2)";
+    let rows = "('A', '2024-01-15', 10, NULL), ('A', '2024-01-15', 5, NULL), ('A', '2024-02-01', 20, 20),
+        ('A', '2024-02-11', 31, NULL), ('B', '2024-02-01', 7, NULL)";
+    let bench = accounts("2024-02-20", "ABC").await.input(InputTable::Orders, columns, rows).await;
+    let metrics = ["orders_total", "order_days_30d", "net_revenue_total", "repeat_order_days", "order_span_days", "order_age_days", "days_since_last_order", "repeat_order_value_mean", "aov_total"];
+    assert_eq!(
+        bench.accounts(&metrics).await,
+        ["A 4 2 46.00 2 27 36 9 25.5 11.5", "B 1 1 7.00 0 0 19 19 - 7.0", "C 0 0 0.00 - - - - - -"]
+    );
+}
+
+#[tokio::test]
+async fn usage_is_counted_by_window_person_and_feature() {
+    let columns = "account_id VARCHAR, user_id VARCHAR, occurred_on DATE, feature VARCHAR, is_value_event BOOLEAN, quantity BIGINT";
+    let rows = "('A', 'u', '2024-05-31', 'board', false, 2), ('A', 'u', '2024-05-30', 'report', true, 1),
+        ('A', 'v', '2024-05-05', 'board', false, 1), ('A', 'w', '2024-05-03', 'board', true, 3),
+        ('A', 'u', '2023-12-31', 'report', true, 1), ('B', 'x', '2024-05-31', 'board', NULL, 1), ('B', NULL, '2024-05-31', NULL, NULL, 1)";
+    let bench = accounts("2024-05-31", "ABC")
+        .await
+        .input(InputTable::UsageEvents, columns, rows)
+        .await
+        .input(InputTable::Plans, "plan VARCHAR, monthly_usage_limit BIGINT", "('team', 10)")
+        .await
+        .feature("board", "2023-01-01")
+        .feature("report", "2024-05-20");
+    assert_eq!(
+        bench.accounts(&["usage_events_28d", "usage_events_prev_28d", "active_days_28d", "active_users_28d", "features_used_total", "first_active_on"]).await,
+        ["A 4 3 3 2 2 2023-12-31", "B 2 0 1 1 1 2024-05-31", "C 0 0 0 0 0 -"]
+    );
+    assert_eq!(
+        bench.accounts(&["value_events_total", "value_event_months", "first_value_event_on", "days_since_last_activity", "feature_adoption_28d", "new_feature_uptake_90d", "limit_usage_max_pct"]).await,
+        ["A 5 2 2023-12-31 0 1.0 1.0 70.0", "B 0 0 - 0 0.5 0.0 25.0", "C 0 0 - - 0.0 0.0 0.0"]
+    );
+    assert_eq!(bench.accounts(&["stickiness_28d", "active_users_90d"]).await, ["A 0.05357142857142857 3", "B 0.03571428571428571 1", "C - 0"]);
+}
+
+#[tokio::test]
+async fn tickets_and_feedback_are_counted_and_averaged() {
+    let tickets = "account_id VARCHAR, opened_at TIMESTAMP, closed_at TIMESTAMP, satisfaction_score DOUBLE, escalated BOOLEAN";
+    let rows = "('A', '2024-05-31T23:00:00', NULL, NULL, true), ('A', '2024-05-01T00:00:00', '2024-05-01T06:00:00', 4, false)";
+    let feedback = "account_id VARCHAR, submitted_on DATE, kind VARCHAR, score DOUBLE";
+    let said = "('A', '2024-04-01', 'nps', 9), ('A', '2024-05-01', 'nps', 6), ('A', '2024-05-02', 'csat', 3), ('B', '2024-05-01', 'request', NULL)";
+    let bench = accounts("2024-05-31", "AB")
+        .await
+        .input(InputTable::SupportTickets, tickets, rows)
+        .await
+        .input(InputTable::Feedback, feedback, said)
+        .await;
+    assert_eq!(
+        bench.accounts(&["tickets_opened_30d", "tickets_open", "escalations_90d", "satisfaction_mean_90d", "resolution_hours_mean_90d", "nps_score_latest", "csat_mean_90d", "feature_requests_90d"]).await,
+        ["A 1 1 1 4.0 6.0 6.0 3.0 0", "B 0 0 0 - - - - 1"]
+    );
+}
+
+#[tokio::test]
+async fn a_metric_whose_column_is_not_mapped_is_unknown() {
+    let bench = accounts("2024-05-31", "A")
+        .await
+        .input(InputTable::UsageEvents, "account_id VARCHAR, occurred_on DATE", "('A', '2024-05-30')")
+        .await;
+    assert_eq!(bench.accounts(&["usage_events_7d", "active_users_7d", "features_used_7d", "stickiness_7d"]).await, ["A 1 - - -"]);
+}

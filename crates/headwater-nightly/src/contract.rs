@@ -1,0 +1,161 @@
+//! What is published: every table, its key and its columns, declared once.
+//!
+//! The partition column `as_of_date` is in the path; the files carry the same day as `as_of`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use headwater_metrics::Unit;
+use serde::Serialize;
+
+/// A published table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TableContract {
+    /// Its name and folder.
+    pub name: String,
+    /// What a row says.
+    pub description: String,
+    /// The columns that identify a row; rows are sorted by them.
+    pub key: Vec<String>,
+    /// All columns, in their order.
+    pub columns: Vec<ColumnContract>,
+}
+
+/// A column of a published table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ColumnContract {
+    /// Its name.
+    pub name: String,
+    /// What its values measure; the type follows from it.
+    pub unit: Unit,
+    /// Whether every row has a value.
+    pub required: bool,
+    /// What it says.
+    pub description: String,
+}
+
+impl ColumnContract {
+    /// A column that may be null.
+    #[must_use]
+    pub fn optional(name: &str, unit: Unit, description: &str) -> Self {
+        Self { name: name.to_owned(), unit, required: false, description: description.to_owned() }
+    }
+
+    /// A column that every row fills.
+    #[must_use]
+    pub fn required(name: &str, unit: Unit, description: &str) -> Self {
+        Self { required: true, ..Self::optional(name, unit, description) }
+    }
+}
+
+impl TableContract {
+    /// A table; its first column is always `as_of`.
+    #[must_use]
+    pub fn new(name: &str, description: &str, key: &[&str], columns: Vec<ColumnContract>) -> Self {
+        let as_of = ColumnContract::required("as_of", Unit::Date, "the night the row is of");
+        Self {
+            name: name.to_owned(),
+            description: description.to_owned(),
+            key: key.iter().map(|name| (*name).to_owned()).collect(),
+            columns: std::iter::once(as_of).chain(columns).collect(),
+        }
+    }
+
+    /// The Arrow schema of its files, with Parquet field ids that follow the column order.
+    #[must_use]
+    pub fn schema(&self) -> SchemaRef {
+        let fields: Vec<Field> = self
+            .columns
+            .iter()
+            .zip(1..)
+            .map(|(column, id): (_, u32)| {
+                let metadata = HashMap::from([("PARQUET:field_id".to_owned(), id.to_string())]);
+                Field::new(&column.name, column.unit.data_type(), !column.required).with_metadata(metadata)
+            })
+            .collect();
+        Arc::new(Schema::new(fields))
+    }
+
+    /// The columns rows are sorted by, as they are written in SQL.
+    #[must_use]
+    pub(crate) fn order(&self) -> String {
+        let names: Vec<String> = self.key.iter().map(|name| headwater_metrics::identifier(name)).collect();
+        names.join(", ")
+    }
+}
+
+/// `account_metrics` of a project: its columns follow from the accounts' attributes and the metrics in use.
+#[must_use]
+pub fn account_metrics(columns: &[(String, Unit, String)]) -> TableContract {
+    let columns = columns.iter().map(|(name, unit, description)| {
+        if name == "account_id" {
+            ColumnContract::required(name, *unit, description)
+        } else {
+            ColumnContract::optional(name, *unit, description)
+        }
+    });
+    TableContract::new(
+        "account_metrics",
+        "The single view of an account: its attributes, whether each family of inputs knows it, and its metrics.",
+        &["account_id"],
+        columns.collect(),
+    )
+}
+
+/// `mrr_movements`.
+#[must_use]
+pub fn mrr_movements() -> TableContract {
+    TableContract::new(
+        "mrr_movements",
+        "Every change of an account's recurring revenue from one period end to the next; amounts add up to its MRR.",
+        &["account_id", "period_end"],
+        vec![
+            ColumnContract::required("account_id", Unit::Text, "the account"),
+            ColumnContract::required("period_end", Unit::Date, "last day of the period; the as-of day, and the same day of earlier months"),
+            ColumnContract::required("movement", Unit::Text, "new, reactivation, expansion, contraction or churn"),
+            ColumnContract::required("opening_mrr", Unit::Money, "recurring revenue at the end of the period before"),
+            ColumnContract::required("closing_mrr", Unit::Money, "recurring revenue at the end of the period"),
+            ColumnContract::required("amount", Unit::Money, "closing less opening"),
+        ],
+    )
+}
+
+/// `group_metrics`.
+#[must_use]
+pub fn group_metrics() -> TableContract {
+    TableContract::new(
+        "group_metrics",
+        "A metric of a group of accounts: everyone, a value of a dimension, a segment.",
+        &["scope", "group_name", "metric"],
+        vec![
+            ColumnContract::required("scope", Unit::Text, "total, an account column, or segment.<scheme>"),
+            ColumnContract::required("group_name", Unit::Text, "the group; (unknown) gathers accounts without a value"),
+            ColumnContract::required("metric", Unit::Text, "the metric"),
+            ColumnContract::required("unit", Unit::Text, "what the value measures"),
+            ColumnContract::optional("value", Unit::Number, "the value; unknown is null, never zero"),
+            ColumnContract::required("accounts", Unit::Count, "accounts the value rests on"),
+            ColumnContract::optional("reason", Unit::Text, "why the value is unknown"),
+            ColumnContract::optional("basis", Unit::Text, "what a lifetime value counts: margin"),
+            ColumnContract::optional("method", Unit::Text, "how the value is defined, and by whom"),
+        ],
+    )
+}
+
+/// `run_manifest`: what the night was computed from. Times and run ids are in the manifest object, not here, so
+/// that publishing a night again gives the same bytes.
+#[must_use]
+pub fn run_manifest() -> TableContract {
+    TableContract::new(
+        "run_manifest",
+        "What the night was computed from and by: inputs, rows left out and why, rule files, parameters, program.",
+        &["section", "name", "item"],
+        vec![
+            ColumnContract::required("section", Unit::Text, "program, project, input, object, quarantine, unknown_value, rule_file, unavailable_metric or output"),
+            ColumnContract::required("name", Unit::Text, "the table, file or setting"),
+            ColumnContract::required("item", Unit::Text, "what is said of it"),
+            ColumnContract::optional("count", Unit::Count, "a number of rows or bytes"),
+            ColumnContract::optional("value", Unit::Text, "text"),
+        ],
+    )
+}

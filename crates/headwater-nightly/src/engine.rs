@@ -1,0 +1,125 @@
+//! The engine that runs every plan: embedded DataFusion under a memory limit, spilling to disk.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::record_batch::RecordBatch;
+use datafusion::error::DataFusionError;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
+use headwater_metrics::Query;
+
+/// What the engine may take of the machine.
+#[derive(Debug, Clone)]
+pub struct EngineLimits {
+    /// Memory for the data of plans; unlimited where there is none.
+    pub memory_bytes: Option<usize>,
+    /// Where data goes that does not fit.
+    pub spill_dir: PathBuf,
+    /// Partitions worked on at once.
+    pub threads: usize,
+}
+
+/// A plan that could not be made or run.
+///
+/// Rules and mappings are checked before they come here, so this is a limit reached, a store that failed, or a fault
+/// of this program. Problems in the user's files do not belong here.
+#[derive(Debug, thiserror::Error)]
+#[error("{step}: {source}")]
+pub struct EngineError {
+    /// What was being computed.
+    pub step: String,
+    /// What the engine says.
+    #[source]
+    pub source: Box<DataFusionError>,
+}
+
+/// An engine for one night.
+#[derive(Clone)]
+pub struct Engine {
+    context: SessionContext,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
+
+/// How many consumers of memory an error about memory names.
+const CONSUMERS_NAMED: usize = 5;
+
+impl Engine {
+    /// An engine within limits, with the catalogue's functions.
+    ///
+    /// # Errors
+    /// When the spill folder cannot be used.
+    pub fn new(limits: &EngineLimits) -> Result<Self, EngineError> {
+        let started = || -> Result<SessionContext, DataFusionError> {
+            let spill = DiskManagerMode::Directories(vec![limits.spill_dir.clone()]);
+            let mut runtime = RuntimeEnvBuilder::new().with_disk_manager_builder(DiskManagerBuilder::default().with_mode(spill));
+            if let (Some(bytes), Some(named)) = (limits.memory_bytes, NonZeroUsize::new(CONSUMERS_NAMED)) {
+                runtime = runtime.with_memory_pool(Arc::new(TrackConsumersPool::new(FairSpillPool::new(bytes), named)));
+            }
+            let config = SessionConfig::new()
+                .with_target_partitions(limits.threads.max(1))
+                .with_information_schema(false)
+                .set_bool("datafusion.execution.collect_statistics", true)
+                // Text that plans make is plain text; only text that is read is a view.
+                .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false);
+            let mut context = SessionContext::new_with_config_rt(config, runtime.build_arc()?);
+            headwater_metrics::register_functions(&mut context)?;
+            Ok(context)
+        };
+        let context = started().map_err(|source| failed("start the engine", source))?;
+        Ok(Self { context })
+    }
+
+    /// The session in which tables are registered.
+    #[must_use]
+    pub fn context(&self) -> &SessionContext {
+        &self.context
+    }
+
+    /// Plans a query over the tables registered so far.
+    ///
+    /// # Errors
+    /// When the query names something that is not there.
+    pub async fn plan(&self, query: &Query) -> Result<DataFrame, EngineError> {
+        self.context.sql(&query.sql).await.map_err(|source| failed(&query.name, source))
+    }
+
+    /// Runs a query whose result is small.
+    ///
+    /// # Errors
+    /// When it cannot be planned or run.
+    pub async fn rows(&self, query: &Query) -> Result<Vec<RecordBatch>, EngineError> {
+        self.plan(query).await?.collect().await.map_err(|source| failed(&query.name, source))
+    }
+
+    /// Registers the result of a query under its name without running it.
+    ///
+    /// # Errors
+    /// When it cannot be planned.
+    pub async fn view(&self, query: &Query) -> Result<(), EngineError> {
+        let view = self.plan(query).await?.into_view();
+        self.replace(&query.name, view)
+    }
+
+    /// Registers a table, in place of one of the same name.
+    ///
+    /// # Errors
+    /// When the session does not take it.
+    pub fn replace(&self, name: &str, table: Arc<dyn datafusion::catalog::TableProvider>) -> Result<(), EngineError> {
+        let replaced = self.context.deregister_table(name).and_then(|_| self.context.register_table(name, table));
+        replaced.map(|_| ()).map_err(|source| failed(name, source))
+    }
+}
+
+/// An engine error of a step.
+pub(crate) fn failed(step: &str, source: DataFusionError) -> EngineError {
+    EngineError { step: step.to_owned(), source: Box::new(source) }
+}

@@ -1,0 +1,121 @@
+//! Why a night was not published, and what its scheduler should do about it.
+
+use datafusion::error::DataFusionError;
+use headwater_diagnostics::{Code, Diagnostic, Diagnostics};
+use headwater_ingest::{OpenError, StoreError};
+
+use crate::engine::EngineError;
+use crate::publish::PublishError;
+
+/// The kind of a failure; each has its exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The project or its rules are invalid.
+    InvalidProject,
+    /// An input breaks its contract.
+    BrokenContract,
+    /// An input is not as fresh as it must be; try again later.
+    NotReady,
+    /// An audit held the night.
+    Held,
+    /// Another run is at work or took over; try again later.
+    Lease,
+    /// A store or the engine failed; try again.
+    Failed,
+}
+
+/// A night that was not published. What was published before is untouched.
+#[derive(Debug, thiserror::Error)]
+#[error("the night was not published")]
+pub struct RunError {
+    /// The kind.
+    pub kind: FailureKind,
+    /// Everything there is to say about it.
+    pub diagnostics: Diagnostics,
+}
+
+impl RunError {
+    /// A failure with what is to be said about it.
+    #[must_use]
+    pub fn new(kind: FailureKind, diagnostics: impl Into<Diagnostics>) -> Self {
+        Self { kind, diagnostics: diagnostics.into() }
+    }
+
+    /// Whether the same run may succeed later without anybody changing anything.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self.kind, FailureKind::NotReady | FailureKind::Lease | FailureKind::Failed)
+    }
+
+    /// A failure of the store that results go to.
+    #[must_use]
+    pub fn publishing(place: &str, error: &PublishError) -> Self {
+        let (kind, diagnostic) = match error {
+            PublishError::LeaseHeld(record) => (
+                FailureKind::Lease,
+                Diagnostic::of(Code::LeaseHeld, place, format!("run `{}` on `{}` is at work", record.run_id, record.host))
+                    .help(format!("try again when it has ended; its lease ends by itself at {}", record.expires_at)),
+            ),
+            PublishError::LeaseLost => {
+                (FailureKind::Lease, Diagnostic::of(Code::LeaseLost, place, "another run took over before this one published").help("run again"))
+            }
+            PublishError::UnsafeStore => (
+                FailureKind::Failed,
+                Diagnostic::of(Code::UnsafeStore, place, "the store let a second create of the same object pass")
+                    .help("publish to a store that honours conditional creates"),
+            ),
+            PublishError::BadManifest(number) => (
+                FailureKind::Failed,
+                Diagnostic::of(Code::BadManifest, place, format!("manifest {number} cannot be read"))
+                    .help("restore the object from a backup, or publish into a new location"),
+            ),
+            PublishError::Store(error) => (FailureKind::Failed, store_diagnostic(place, error)),
+        };
+        Self::new(kind, diagnostic)
+    }
+}
+
+fn store_diagnostic(place: &str, error: &object_store::Error) -> Diagnostic {
+    Diagnostic::of(Code::StoreFailed, place, "the store failed")
+        .label(error.to_string())
+        .help("check network, credentials, permissions and free space, then run again")
+}
+
+impl From<StoreError> for RunError {
+    fn from(error: StoreError) -> Self {
+        let kind = if error.is_retryable() { FailureKind::Failed } else { FailureKind::InvalidProject };
+        Self::new(kind, error.diagnostic())
+    }
+}
+
+impl From<OpenError> for RunError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Contract(diagnostics) => Self::new(FailureKind::BrokenContract, diagnostics),
+            OpenError::NotReady(diagnostics) => Self::new(FailureKind::NotReady, diagnostics),
+            OpenError::Store(error) => Self::new(FailureKind::Failed, error.diagnostic()),
+            OpenError::Engine { input, source } => engine_failure(&format!("open `{input}`"), &source),
+        }
+    }
+}
+
+impl From<EngineError> for RunError {
+    fn from(error: EngineError) -> Self {
+        engine_failure(&error.step, &error.source)
+    }
+}
+
+fn engine_failure(step: &str, error: &DataFusionError) -> RunError {
+    let root = error.find_root();
+    let help = match root {
+        DataFusionError::ResourcesExhausted(_) => "raise `engine.memory_mb`, or free space under `engine.spill_dir`",
+        DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => {
+            "check network, credentials, permissions and free space, then run again"
+        }
+        _ => "run again; if it fails the same way, report it with this message",
+    };
+    let diagnostic = Diagnostic::of(Code::StepFailed, format!("step {step}"), format!("the step `{step}` failed"))
+        .label(root.strip_backtrace())
+        .help(help);
+    RunError::new(FailureKind::Failed, diagnostic)
+}

@@ -1,0 +1,254 @@
+//! From `measured` to staged tables: what the rules say about each account and each group.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use datafusion::datasource::object_store::ObjectStoreUrl;
+use headwater_ingest::WorkArea;
+use headwater_metrics::{AsOf, Catalogue, Grain, GroupPlan, GroupScope, InputTable, MeasurePlan, Night, Query, Unit};
+use headwater_rules::{CheckedRules, CompiledRules, OutputTable, PlanContext, RuleSeverity};
+
+use crate::audit::Check;
+use crate::contract::{self, ColumnContract, TableContract};
+use crate::engine::{Engine, EngineError};
+use crate::failure::RunError;
+use crate::measure::keep;
+use crate::project::Project;
+use crate::publish::{InputRecord, Manifest, Publication, PublishError};
+use crate::records;
+use crate::run::RunRequest;
+use crate::stage::{StagedTable, StagingArea};
+use crate::steps::Steps;
+use crate::tables;
+
+/// Metrics of every account that are published whether or not a rule asks for them.
+const ACCOUNT_METRICS: &[&str] = &["mrr", "tenure_days"];
+
+/// Metrics published for every group, where their inputs are there.
+const GROUP_METRICS: &[&str] = &[
+    "paying_accounts",
+    "total_mrr",
+    "arpa",
+    "total_opening_mrr_1m",
+    "total_new_mrr_1m",
+    "total_reactivation_mrr_1m",
+    "total_expansion_mrr_1m",
+    "total_contraction_mrr_1m",
+    "total_churned_mrr_1m",
+    "logo_churn_1m",
+    "logo_churn_monthly_12m",
+    "nrr_1m",
+    "nrr_12m",
+    "grr_12m",
+    "quick_ratio_3m",
+    "clv_simple",
+    "clv_discounted",
+    "cac_12m",
+    "cac_payback_months",
+    "clv_cac_ratio",
+];
+
+/// What judging works with.
+pub(crate) struct Case<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) work: &'a WorkArea,
+    pub(crate) request: &'a RunRequest,
+    pub(crate) rules: &'a CheckedRules,
+    pub(crate) night: &'a Night,
+    pub(crate) measured: &'a MeasurePlan,
+    pub(crate) inputs: &'a [InputRecord],
+    pub(crate) staging: &'a StagingArea,
+    pub(crate) publication: &'a Publication,
+    pub(crate) outputs: &'a ObjectStoreUrl,
+    pub(crate) before: Option<&'a Manifest>,
+    pub(crate) steps: &'a mut Steps,
+}
+
+/// A judged night: everything is staged, nothing is visible.
+pub(crate) struct Judged {
+    /// The staged tables by name.
+    pub(crate) tables: BTreeMap<String, StagedTable>,
+    /// The audits that the rules ask for.
+    pub(crate) audits: Vec<Check>,
+}
+
+/// The metrics published for every account beside those that rules need.
+pub(crate) fn published_metrics(project: &Project, night: &Night) -> Vec<String> {
+    let standing = ACCOUNT_METRICS.iter().map(|id| (*id).to_owned());
+    standing.chain(project.metrics.iter().cloned()).filter(|id| has_inputs(id, Grain::Account, night)).collect()
+}
+
+/// The group metrics to compute: the standing ones for everyone, for each declared dimension and each segment, and
+/// those that guardrails judge.
+pub(crate) fn group_metrics(project: &Project, rules: &CheckedRules, night: &Night) -> BTreeSet<(GroupScope, String)> {
+    let mut scopes = vec![GroupScope::Total];
+    scopes.extend(project.groups.iter().map(|column| GroupScope::Column(column.clone())));
+    scopes.extend(rules.scheme_ids().map(|scheme| GroupScope::Column(format!("segment.{scheme}"))));
+    let own = project.metrics.iter().map(String::as_str);
+    let standing: Vec<&str> =
+        GROUP_METRICS.iter().copied().chain(own).filter(|id| has_inputs(id, Grain::Group, night)).collect();
+    let mut asked: BTreeSet<(GroupScope, String)> =
+        scopes.iter().flat_map(|scope| standing.iter().map(|id| (scope.clone(), (*id).to_owned()))).collect();
+    asked.extend(rules.group_metrics_needed().into_iter().map(|(scope, id)| (GroupScope::parse(&scope), id)));
+    asked
+}
+
+fn has_inputs(id: &str, grain: Grain, night: &Night) -> bool {
+    let metric = Catalogue.metric(id).filter(|metric| metric.grain == grain);
+    metric.is_some_and(|metric| metric.inputs.iter().all(|input| night.inputs.contains_key(input)))
+}
+
+/// Judges the night and stages its tables.
+pub(crate) async fn judge(mut case: Case<'_>) -> Result<Judged, RunError> {
+    let compiled = compiled(case.rules, case.measured, case.request.as_of);
+    let mut staged = BTreeMap::new();
+    case.previous_night().await?;
+    case.account_metrics(&compiled, &mut staged).await?;
+    keep(case.engine, case.work, compiled.judged(), case.steps).await?;
+    case.groups(&mut staged).await?;
+    for (table, query) in compiled.tables() {
+        case.stage(query, &published(table), &mut staged).await?;
+        case.read_back(&staged, table.name).await?;
+    }
+    if case.night.inputs.contains_key(&InputTable::Subscriptions) {
+        case.movements(&mut staged).await?;
+    }
+    let manifest = records::run_manifest(case.request, case.inputs, &case.measured.unavailable, &staged);
+    case.stage(&manifest, &contract::run_manifest(), &mut staged).await?;
+    let audits = compiled.audits().iter().map(check).collect();
+    Ok(Judged { tables: staged, audits })
+}
+
+fn compiled(rules: &CheckedRules, measured: &MeasurePlan, as_of: chrono::NaiveDate) -> CompiledRules {
+    let columns = measured.columns.iter().map(|(name, unit, _)| (name.clone(), *unit)).collect();
+    headwater_rules::compile(rules, &PlanContext { as_of, measured: columns })
+}
+
+/// A table that rules fill, as it is published.
+fn published(table: &OutputTable) -> TableContract {
+    let columns = table.columns.iter().filter(|column| column.name != "as_of").map(|column| ColumnContract {
+        name: column.name.to_owned(),
+        unit: column.unit,
+        required: table.key.contains(&column.name),
+        description: column.meaning.to_owned(),
+    });
+    TableContract::new(table.name, &format!("One row for each {}.", table.grain), table.key, columns.collect())
+}
+
+/// The columns of `account_metrics`: measured ones, then those that rules add.
+fn account_columns(measured: &MeasurePlan, compiled: &CompiledRules) -> Vec<(String, Unit, String)> {
+    let derived = compiled.account_metric_columns().iter();
+    let derived = derived.map(|column| (column.name.clone(), column.unit, column.description.clone()));
+    measured.columns.iter().cloned().chain(derived).collect()
+}
+
+/// The tables that a project publishes with its rules, in the order of their names.
+///
+/// Nothing is opened for it: the columns follow from the project file and the rules alone.
+#[must_use]
+pub fn published_tables(project: &Project, rules: &CheckedRules) -> Vec<TableContract> {
+    let as_of = AsOf::new(chrono::NaiveDate::default(), project.time_zone);
+    let inputs = project.inputs.iter().map(|input| {
+        let columns = input.table.columns().iter().map(|column| column.name.to_owned()).collect();
+        (input.table, columns)
+    });
+    let night = Night {
+        as_of,
+        economics: project.economics,
+        features: Vec::new(),
+        inputs: inputs.collect(),
+        attributes: project.attributes().collect(),
+    };
+    let mut asked = rules.account_metrics_needed();
+    asked.extend(published_metrics(project, &night));
+    let measured = MeasurePlan::new(&asked, &group_metrics(project, rules, &night), &night);
+    let compiled = compiled(rules, &measured, as_of.day());
+    let mut tables = vec![
+        contract::account_metrics(&account_columns(&measured, &compiled)),
+        contract::group_metrics(),
+        contract::run_manifest(),
+    ];
+    tables.extend(OutputTable::ALL.iter().map(published));
+    if night.inputs.contains_key(&InputTable::Subscriptions) {
+        tables.push(contract::mrr_movements());
+    }
+    tables.sort_by(|a, b| a.name.cmp(&b.name));
+    tables
+}
+
+fn check(audit: &headwater_rules::Audit) -> Check {
+    Check {
+        id: audit.id.clone(),
+        table: audit.table.clone(),
+        only_warns: audit.severity != RuleSeverity::Error,
+        query: audit.query.clone(),
+    }
+}
+
+/// Published tables whose state a night carries on.
+const CARRIED: &[&str] = &["segment_scores", "milestone_states", "flagged_accounts"];
+
+impl Case<'_> {
+    async fn stage(&mut self, query: &Query, contract: &TableContract, staged: &mut BTreeMap<String, StagedTable>) -> Result<(), EngineError> {
+        self.steps.begin(&contract.name);
+        let table = self.staging.stage(self.engine, query, contract).await?;
+        self.steps.end(table.rows());
+        staged.insert(contract.name.clone(), table);
+        Ok(())
+    }
+
+    /// Registers a staged table as it lies in the store.
+    async fn read_back(&self, staged: &BTreeMap<String, StagedTable>, name: &str) -> Result<(), EngineError> {
+        let Some(table) = staged.get(name) else { return Ok(()) };
+        let paths: Vec<_> = table.files.iter().map(|file| file.path.clone()).collect();
+        tables::register(self.engine, self.outputs, name, &paths, &table.contract).await
+    }
+
+    /// Registers what was published for the last night before this one, or tables without rows.
+    ///
+    /// The state of a night follows from an earlier night's, never from its own: a re-run sees what the run saw.
+    async fn previous_night(&self) -> Result<(), RunError> {
+        let before = self.before.and_then(|latest| latest.nights.range(..self.request.as_of).next_back());
+        let manifest = match before {
+            None => None,
+            Some((_, number)) => Some(self.publication.manifest(*number).await.map_err(|error| self.publishing(&error))?),
+        };
+        for table in CARRIED.iter().filter_map(|name| OutputTable::named(name)) {
+            let contract = published(table);
+            let name = format!("previous_{}", table.name);
+            match manifest.as_ref().and_then(|manifest| manifest.table(table.name)) {
+                None => tables::register_empty(self.engine, &name, &contract)?,
+                Some(there) => {
+                    let paths: Vec<_> = there.files.iter().map(|file| self.publication.path(&file.path)).collect();
+                    tables::register(self.engine, self.outputs, &name, &paths, &contract).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn publishing(&self, error: &PublishError) -> RunError {
+        RunError::publishing(&self.request.project.outputs.location.to_string(), error)
+    }
+
+    async fn account_metrics(&mut self, compiled: &CompiledRules, staged: &mut BTreeMap<String, StagedTable>) -> Result<(), EngineError> {
+        let contract = contract::account_metrics(&account_columns(self.measured, compiled));
+        let query = compiled.account_metrics();
+        let as_of = format!("DATE '{}'", self.request.as_of);
+        let query = Query::new(&query.name, format!("SELECT {as_of} AS as_of, * FROM ({})", query.sql));
+        self.stage(&query, &contract, staged).await?;
+        self.read_back(staged, "account_metrics").await
+    }
+
+    async fn groups(&mut self, staged: &mut BTreeMap<String, StagedTable>) -> Result<(), EngineError> {
+        let asked = group_metrics(&self.request.project, self.rules, self.night);
+        let plan = GroupPlan::new(&asked, self.night);
+        keep(self.engine, self.work, &plan.facts, self.steps).await?;
+        self.stage(&plan.metrics, &contract::group_metrics(), staged).await?;
+        self.read_back(staged, "group_metrics").await
+    }
+
+    async fn movements(&mut self, staged: &mut BTreeMap<String, StagedTable>) -> Result<(), EngineError> {
+        let sql = format!("SELECT DATE '{}' AS as_of, * FROM mrr_movements", self.request.as_of);
+        self.stage(&Query::new("mrr_movements", sql), &contract::mrr_movements(), staged).await
+    }
+}

@@ -1,0 +1,31 @@
+//! One night from open inputs to published tables: the order of its steps, its audits, its publication.
+//!
+//! Nothing here prints, reads the environment or asks a clock: those are handed in.
+
+mod audit;
+pub mod contract;
+mod engine;
+mod failure;
+mod judge;
+mod measure;
+pub mod project;
+pub mod publish;
+mod records;
+mod report;
+mod rule_set;
+mod run;
+mod stage;
+mod status;
+mod steps;
+mod tables;
+
+pub use audit::AuditResult;
+pub use engine::{Engine, EngineError, EngineLimits};
+pub use failure::{FailureKind, RunError};
+pub use report::{FlagLine, RunReport, SegmentLine, VerdictLine};
+pub use rule_set::check_rules;
+pub use run::{Published, RunRequest, run};
+pub use judge::published_tables;
+pub use stage::Compatibility;
+pub use status::{Status, status};
+pub use steps::Progress;

@@ -1,0 +1,97 @@
+//! From open inputs to the table `measured`: the plans of the catalogue, run one after the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow::array::AsArray;
+use arrow::datatypes::{Date32Type, Int64Type};
+use arrow::record_batch::RecordBatch;
+use headwater_ingest::{OpenedInputs, WorkArea};
+use headwater_metrics::{AsOf, Economics, FeatureSeen, GroupScope, InputTable, MeasurePlan, Night, Query};
+
+use crate::engine::{Engine, EngineError, failed};
+use crate::steps::Steps;
+
+/// What a night depends on, taken from its open inputs.
+pub(crate) fn night(opened: &OpenedInputs, as_of: AsOf, economics: Economics) -> Night {
+    let inputs: BTreeMap<InputTable, BTreeSet<String>> = opened
+        .inputs
+        .iter()
+        .map(|input| (input.table, input.columns.iter().map(|column| column.name.clone()).collect()))
+        .collect();
+    let attributes = opened.get(InputTable::Accounts).map(|accounts| &accounts.attributes[..]).unwrap_or_default();
+    let attributes = attributes.iter().map(|column| (column.name.clone(), column.kind.unit())).collect();
+    Night { as_of, economics, features: Vec::new(), inputs, attributes }
+}
+
+/// Runs the plans for the metrics asked for; afterwards `measured` is a table of the engine.
+pub(crate) async fn measure(
+    engine: &Engine,
+    work: &WorkArea,
+    asked: &BTreeSet<String>,
+    groups: &BTreeSet<(GroupScope, String)>,
+    night: &mut Night,
+    steps: &mut Steps,
+) -> Result<MeasurePlan, EngineError> {
+    let asks_features = MeasurePlan::new(asked, groups, night).asks_features;
+    if let Some(query) = headwater_metrics::features_query(night).filter(|_| asks_features) {
+        steps.begin("features");
+        night.features = engine.rows(&query).await?.iter().flat_map(features).collect();
+        steps.end(night.features.len() as u64);
+    }
+    let plan = MeasurePlan::new(asked, groups, night);
+    for query in &plan.queries {
+        keep(engine, work, query, steps).await?;
+    }
+    Ok(plan)
+}
+
+/// Runs a query and keeps its rows in the work area as a table of its name.
+pub(crate) async fn keep(engine: &Engine, work: &WorkArea, query: &Query, steps: &mut Steps) -> Result<(), EngineError> {
+    steps.begin(&query.name);
+    let frame = engine.plan(query).await?;
+    let rows = work.materialise(engine.context(), &query.name, frame).await.map_err(|error| failed(&query.name, error))?;
+    steps.end(rows);
+    Ok(())
+}
+
+fn features(batch: &RecordBatch) -> Vec<FeatureSeen> {
+    let names = batch.columns().first().and_then(|column| arrow::compute::cast(column, &arrow::datatypes::DataType::Utf8).ok());
+    let days = batch.columns().get(1).and_then(|column| column.as_primitive_opt::<Date32Type>().cloned());
+    let (Some(names), Some(days)) = (names, days) else { return Vec::new() };
+    names
+        .as_string::<i32>()
+        .iter()
+        .zip(days.iter())
+        .filter_map(|(name, day)| {
+            let first_seen = chrono::NaiveDate::default().checked_add_signed(chrono::TimeDelta::days(i64::from(day?)))?;
+            Some(FeatureSeen { name: name?.to_owned(), first_seen })
+        })
+        .collect()
+}
+
+/// Rows of streamed usage that belong to no known account, by reason. They were read once, with the metrics.
+pub(crate) async fn streamed_quarantine(engine: &Engine, plan: &MeasurePlan) -> Result<BTreeMap<String, u64>, EngineError> {
+    if !plan.queries.iter().any(|query| query.name == "usage_profile") {
+        return Ok(BTreeMap::new());
+    }
+    let query = Query::new(
+        "usage rows left out",
+        "SELECT CASE WHEN usage_profile.account_id IS NULL THEN 'missing_account_id'
+                WHEN accounts.account_id IS NULL THEN 'orphan' ELSE 'missing_occurred_on' END AS reason,
+            sum(CASE WHEN accounts.account_id IS NULL THEN rows_read ELSE rows_undated END) AS rows
+        FROM usage_profile LEFT JOIN accounts ON usage_profile.account_id = accounts.account_id
+        WHERE accounts.account_id IS NULL OR rows_undated > 0 GROUP BY 1 ORDER BY 1",
+    );
+    let mut reasons = BTreeMap::new();
+    for batch in engine.rows(&query).await? {
+        let names = batch.columns().first().and_then(|column| arrow::compute::cast(column, &arrow::datatypes::DataType::Utf8).ok());
+        let counts = batch.columns().get(1).and_then(|column| column.as_primitive_opt::<Int64Type>());
+        let (Some(names), Some(counts)) = (names, counts) else { continue };
+        for (reason, rows) in names.as_string::<i32>().iter().zip(counts.iter()) {
+            if let (Some(reason), Some(rows)) = (reason, rows.and_then(|rows| u64::try_from(rows).ok())) {
+                reasons.insert(reason.to_owned(), rows);
+            }
+        }
+    }
+    Ok(reasons)
+}

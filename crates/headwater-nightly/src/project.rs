@@ -1,0 +1,243 @@
+//! The project file `headwater.yaml`: where the lake is, how it maps onto the logical inputs, what is published.
+//!
+//! Every problem of the file is found in one reading, those of profiles that are not asked for too.
+
+use std::path::{Path, PathBuf};
+
+use chrono_tz::Tz;
+use headwater_diagnostics::yaml::{self, Fields, Node};
+use headwater_diagnostics::{Code, Diagnostic, Diagnostics, FileId, Sources, Span};
+use headwater_ingest::{InputSpec, Location, SourceSpec, StoreOverride};
+use headwater_metrics::{Catalogue, ColumnType, Economics, InputTable, Unit};
+
+mod columns;
+mod inputs;
+mod load;
+mod places;
+mod profile;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub use load::{Loaded, PROJECT_FILE, load};
+pub use settings::{EngineSettings, Outputs};
+
+/// A project file that has been read and checked, with one profile applied.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// The project's name, shown in manifests and events.
+    pub name: String,
+    /// The zone days are counted in.
+    pub time_zone: Tz,
+    /// The currency of every amount, three letters.
+    pub currency: String,
+    /// Where relative input paths start.
+    pub lake: Location,
+    /// Raw tables for SQL mappings.
+    pub sources: Vec<SourceSpec>,
+    /// The logical inputs; `accounts` is among them.
+    pub inputs: Vec<InputSpec>,
+    /// Where and how results are published.
+    pub outputs: Outputs,
+    /// What the project says about stores.
+    pub stores: Vec<StoreOverride>,
+    /// What the engine may use.
+    pub engine: EngineSettings,
+    /// The assumptions behind lifetime values.
+    pub economics: Economics,
+    /// Text columns of accounts that group metrics are published by.
+    pub groups: Vec<String>,
+    /// Catalogue metrics that are published whether or not a rule needs them.
+    pub metrics: Vec<String>,
+    /// Patterns of rule files, relative to the project's folder.
+    pub rules: Vec<RulePattern>,
+    /// The profile that was applied.
+    pub profile: Option<String>,
+}
+
+/// A pattern of rule files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RulePattern {
+    /// The pattern as written.
+    pub pattern: String,
+    /// Where it stands; `None` for the default.
+    pub span: Option<Span>,
+}
+
+/// What reading needs besides the text itself.
+pub(crate) struct Reading<'a> {
+    pub sources: &'a Sources,
+    /// The project's folder as a location.
+    pub folder: Location,
+    /// The same as a path.
+    pub path: PathBuf,
+    pub problems: Diagnostics,
+}
+
+impl Project {
+    /// Reads a project file that lies in the folder `base`, an absolute path, and applies a profile.
+    ///
+    /// # Errors
+    /// Every problem found in the file.
+    pub fn read(file: FileId, sources: &Sources, base: &Path, profile: Option<&str>) -> Result<Self, Diagnostics> {
+        let folder = match Location::local(base) {
+            Ok(folder) => folder,
+            Err(error) => {
+                return Err(Diagnostic::of(Code::MissingFile, base.display().to_string(), error.to_string()).into());
+            }
+        };
+        let mut problems = Diagnostics::new();
+        let Some(document) = yaml::read(file, sources, &mut problems) else { return Err(problems) };
+        let mut reading = Reading { sources, folder, path: base.to_owned(), problems };
+        let variants = profile::variants(&document, profile, &mut reading.problems);
+        let mut chosen = None;
+        for variant in variants {
+            let read = reading.project(&variant.document);
+            if variant.name.as_deref() == profile {
+                chosen = read.map(|project| Self { profile: variant.name, ..project });
+            }
+        }
+        match chosen {
+            Some(project) if !reading.problems.has_errors() => Ok(project),
+            _ => Err(reading.problems),
+        }
+    }
+}
+
+impl Project {
+    /// The further columns of accounts and what they measure.
+    pub fn attributes(&self) -> impl Iterator<Item = (String, Unit)> {
+        let accounts = self.inputs.iter().filter(|input| input.table == InputTable::Accounts);
+        accounts.flat_map(|input| &input.attributes).map(|attribute| {
+            (attribute.name.clone(), attribute.kind.map_or(Unit::Text, ColumnType::unit))
+        })
+    }
+}
+
+impl Reading<'_> {
+    /// Metrics to publish beside those that rules need.
+    fn metrics(&mut self, fields: &mut Fields<'_>) -> Vec<String> {
+        let mut metrics = Vec::new();
+        for node in fields.list("metrics", &mut self.problems) {
+            let Some(name) = node.as_text() else {
+                let message = format!("a metric is named by text, not {}", node.kind());
+                self.problems.push(Diagnostic::at(Code::WrongShape, node.span, message));
+                continue;
+            };
+            if Catalogue.metric(name).is_none() {
+                let problem = Diagnostic::at(Code::UnknownName, node.span, format!("unknown metric `{name}`"));
+                let names = Catalogue.names();
+                self.problems.push(problem.suggest(name, names.iter().map(String::as_str)));
+            }
+            metrics.push(name.to_owned());
+        }
+        metrics
+    }
+
+    fn project(&mut self, document: &Node) -> Option<Project> {
+        let mut fields = Fields::of(document, "the project file", &mut self.problems)?;
+        self.version(&mut fields);
+        let name = fields.require_text("name", &mut self.problems);
+        let time_zone = self.time_zone(&mut fields);
+        let currency = self.currency(&mut fields);
+        let lake = self.lake(&mut fields);
+        let sources = self.sources(&mut fields, &lake);
+        let inputs = self.inputs(&mut fields, &lake);
+        let outputs = self.outputs(&mut fields);
+        let stores = self.stores(&mut fields);
+        let engine = self.engine(&mut fields);
+        let economics = self.economics(&mut fields);
+        let groups = self.groups(&mut fields, &inputs);
+        let metrics = self.metrics(&mut fields);
+        let rules = self.rules(&mut fields);
+        fields.take("profiles");
+        fields.finish(&mut self.problems);
+        Some(Project {
+            name: name?,
+            time_zone,
+            currency,
+            lake,
+            sources,
+            inputs,
+            outputs,
+            stores,
+            engine,
+            economics,
+            groups,
+            metrics,
+            rules,
+            profile: None,
+        })
+    }
+
+    fn version(&mut self, fields: &mut Fields<'_>) {
+        let Some(node) = fields.require("version", &mut self.problems) else { return };
+        if node.value != yaml::Value::Integer(1) {
+            let problem = Diagnostic::at(Code::UnsupportedVersion, node.span, "this program reads version 1");
+            self.problems.push(problem.help("write `version: 1`"));
+        }
+    }
+
+    fn time_zone(&mut self, fields: &mut Fields<'_>) -> Tz {
+        let Some(node) = fields.take("time_zone") else { return Tz::UTC };
+        let name = node.as_text().unwrap_or_default();
+        name.parse().unwrap_or_else(|_error| {
+            let problem = Diagnostic::at(Code::InvalidValue, node.span, "not a time zone of the IANA list");
+            let problem = problem.label("for example Europe/Rome or UTC");
+            self.problems.push(problem.suggest(name, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name())));
+            Tz::UTC
+        })
+    }
+
+    fn currency(&mut self, fields: &mut Fields<'_>) -> String {
+        let Some(node) = fields.require("currency", &mut self.problems) else { return String::new() };
+        let code = node.as_text().unwrap_or_default();
+        if code.len() != 3 || !code.bytes().all(|byte| byte.is_ascii_uppercase()) {
+            let problem = Diagnostic::at(Code::InvalidValue, node.span, "a currency is three capital letters");
+            self.problems.push(problem.label("for example USD or EUR"));
+        }
+        code.to_owned()
+    }
+
+    fn groups(&mut self, fields: &mut Fields<'_>, inputs: &[InputSpec]) -> Vec<String> {
+        let known = inputs.iter().find(|input| input.table == InputTable::Accounts).map(columns::text_columns);
+        let mut groups: Vec<String> = Vec::new();
+        for node in fields.list("groups", &mut self.problems) {
+            let Some(name) = node.as_text() else {
+                let message = format!("a group is the name of an account column, not {}", node.kind());
+                self.problems.push(Diagnostic::at(Code::WrongShape, node.span, message));
+                continue;
+            };
+            if groups.iter().any(|group| group == name) {
+                self.problems.push(Diagnostic::at(Code::DuplicateId, node.span, format!("`{name}` stands twice")));
+            }
+            if let Some(known) = known.as_ref().filter(|known| !known.iter().any(|column| column == name)) {
+                let message = format!("`{name}` is no text column or attribute of accounts");
+                let problem = Diagnostic::at(Code::UnknownDimension, node.span, message);
+                self.problems.push(problem.suggest(name, known.iter().map(String::as_str)));
+            }
+            groups.push(name.to_owned());
+        }
+        groups
+    }
+
+    fn rules(&mut self, fields: &mut Fields<'_>) -> Vec<RulePattern> {
+        let nodes = fields.list("rules", &mut self.problems);
+        if nodes.is_empty() {
+            return vec![RulePattern { pattern: "rules/*.yaml".to_owned(), span: None }];
+        }
+        let mut patterns = Vec::new();
+        for node in nodes {
+            match node.as_text() {
+                Some(text) if glob::Pattern::new(text).is_ok() => {
+                    patterns.push(RulePattern { pattern: text.to_owned(), span: Some(node.span) });
+                }
+                _ => {
+                    let message = "a rule file is a path relative to the project, which may have wildcards";
+                    self.problems.push(Diagnostic::at(Code::InvalidValue, node.span, message));
+                }
+            }
+        }
+        patterns
+    }
+}

@@ -1,0 +1,124 @@
+//! The logical inputs and the raw tables behind SQL mappings.
+
+use headwater_diagnostics::yaml::{Fields, Key, Node};
+use headwater_diagnostics::{Code, Diagnostic};
+use headwater_ingest::{InputSource, InputSpec, Location, ObjectsSpec, SourceSpec};
+use headwater_metrics::{ColumnType, InputTable};
+
+use super::Reading;
+use super::columns::is_plain_name;
+
+/// The types a value in a path can have.
+const PARTITION_TYPES: &[(&str, ColumnType)] =
+    &[("date", ColumnType::Date), ("text", ColumnType::Text), ("integer", ColumnType::Integer)];
+
+/// Days that a freshness contract can allow at most.
+const MAX_AGE_DAYS: i64 = 3_660;
+
+impl Reading<'_> {
+    /// Raw tables for SQL.
+    pub(crate) fn sources(&mut self, fields: &mut Fields<'_>, lake: &Location) -> Vec<SourceSpec> {
+        let mut sources = Vec::new();
+        for (key, node) in self.entries(fields, "sources") {
+            if !is_plain_name(&key.name) {
+                let problem = Diagnostic::at(Code::InvalidValue, key.span, format!("`{}` is no name for a source", key.name));
+                self.problems.push(problem.label("small letters, digits and `_`, a letter first"));
+            }
+            let Some(mut fields) = Fields::of(node, "a source", &mut self.problems) else { continue };
+            let path = fields.require("path", &mut self.problems);
+            let objects = path.and_then(|path| self.objects(path, &mut fields, lake));
+            fields.finish(&mut self.problems);
+            sources.extend(objects.map(|objects| SourceSpec { name: key.name.clone(), objects }));
+        }
+        sources
+    }
+
+    /// The logical inputs, of which `accounts` must be one.
+    pub(crate) fn inputs(&mut self, fields: &mut Fields<'_>, lake: &Location) -> Vec<InputSpec> {
+        let Some(node) = fields.require("inputs", &mut self.problems) else { return Vec::new() };
+        let Some(mut map) = Fields::of(node, "inputs", &mut self.problems) else { return Vec::new() };
+        let mut inputs = Vec::new();
+        let entries = map.rest();
+        for (key, node) in &entries {
+            match InputTable::from_name(&key.name) {
+                Some(table) => inputs.extend(self.input(table, key, node, lake)),
+                None => self.problems.push(unknown_input(key)),
+            }
+        }
+        if !entries.iter().any(|(key, _)| key.name == InputTable::Accounts.name()) {
+            let start = entries.first().map_or(node.span, |(key, _)| key.span);
+            let problem = Diagnostic::at(Code::MissingKey, start, "the project has no `accounts` input");
+            self.problems.push(problem.help("add `accounts:` with a `path` or `sql`; every other input is optional"));
+        }
+        inputs.sort_by_key(|input| input.table);
+        inputs
+    }
+
+    fn input(&mut self, table: InputTable, key: &Key, node: &Node, lake: &Location) -> Option<InputSpec> {
+        let mut fields = Fields::of(node, "an input", &mut self.problems)?;
+        let from = self.source_of(key, &mut fields, lake);
+        let columns = self.columns(&mut fields, table);
+        let attributes = if table == InputTable::Accounts { self.attributes(&mut fields) } else { Vec::new() };
+        let filter = fields.take("filter").and_then(|node| self.sql(node, "filter"));
+        let freshness_max_age_days = self.freshness(table, &mut fields);
+        let max_quarantine_pct = self.percentage(&mut fields, "max_quarantine_pct");
+        fields.finish(&mut self.problems);
+        let span = key.span;
+        Some(InputSpec { table, from: from?, columns, attributes, filter, freshness_max_age_days, max_quarantine_pct, span })
+    }
+
+    fn source_of(&mut self, key: &Key, fields: &mut Fields<'_>, lake: &Location) -> Option<InputSource> {
+        match (fields.take("path"), fields.take_with_key("sql")) {
+            (Some(path), None) => self.objects(path, fields, lake).map(InputSource::Objects),
+            (None, Some((_, sql))) => self.sql(sql, "sql").map(InputSource::Sql),
+            (Some(_), Some((sql, _))) => {
+                fields.take("partitions");
+                let problem = Diagnostic::at(Code::ConflictingKeys, sql.span, "an input has a `path` or a `sql`, not both");
+                self.problems.push(problem.help("name the objects under `sources` and use their name in the query"));
+                None
+            }
+            (None, None) => {
+                let message = format!("`{}` needs a `path` or a `sql`", key.name);
+                self.problems.push(Diagnostic::at(Code::MissingKey, key.span, message));
+                None
+            }
+        }
+    }
+
+    fn objects(&mut self, path: &Node, fields: &mut Fields<'_>, lake: &Location) -> Option<ObjectsSpec> {
+        let mut partitions = Vec::new();
+        for (key, node) in self.entries(fields, "partitions") {
+            let word = node.as_text().unwrap_or_default();
+            match PARTITION_TYPES.iter().find(|(known, _)| *known == word) {
+                Some((_, kind)) => partitions.push((key.name.clone(), *kind)),
+                None => {
+                    let message = format!("`{word}` is no type of a partition");
+                    let problem = Diagnostic::at(Code::InvalidValue, node.span, message).label("date, text or integer");
+                    self.problems.push(problem.suggest(word, PARTITION_TYPES.iter().map(|(known, _)| *known)));
+                }
+            }
+        }
+        let location = self.location(path, "path", lake)?;
+        Some(ObjectsSpec { location, partitions, span: path.span })
+    }
+
+    fn freshness(&mut self, table: InputTable, fields: &mut Fields<'_>) -> Option<u32> {
+        let node = fields.take("freshness")?;
+        let mut fields = Fields::of(node, "freshness", &mut self.problems)?;
+        let days = fields.integer("max_age_days", 0, MAX_AGE_DAYS, &mut self.problems);
+        fields.finish(&mut self.problems);
+        if table.happened().is_none() {
+            let message = format!("the rows of `{}` have no day, so they cannot be too old", table.name());
+            self.problems.push(Diagnostic::at(Code::InvalidValue, node.span, message).help("remove `freshness`"));
+        }
+        days.and_then(|days| u32::try_from(days).ok())
+    }
+}
+
+fn unknown_input(key: &Key) -> Diagnostic {
+    let known = InputTable::ALL.iter().map(|table| table.name());
+    let listed = known.clone().collect::<Vec<_>>().join(", ");
+    Diagnostic::at(Code::UnknownKey, key.span, format!("`{}` is no input", key.name))
+        .label(format!("inputs: {listed}"))
+        .suggest(&key.name, known)
+}

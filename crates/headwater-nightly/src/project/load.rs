@@ -1,0 +1,76 @@
+//! Reads a project's texts from disk: the one place of this crate that opens the project's own files.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use headwater_diagnostics::{Code, Diagnostic, Diagnostics, FileId, Sources};
+
+use super::{Project, RulePattern};
+
+/// The name of the project file.
+pub const PROJECT_FILE: &str = "headwater.yaml";
+
+/// A project's texts, and the project where they have no problem.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Every text that was read, for showing diagnostics.
+    pub sources: Sources,
+    /// The project, or everything that is wrong with it.
+    pub project: Result<Project, Diagnostics>,
+    /// The rule files, sorted by path.
+    pub rules: Vec<FileId>,
+}
+
+/// Loads the project in `folder`, an absolute path, with a profile applied, and the rule files it names.
+#[must_use]
+pub fn load(folder: &Path, profile: Option<&str>) -> Loaded {
+    let mut sources = Sources::default();
+    let file = match fs::read_to_string(folder.join(PROJECT_FILE)) {
+        Ok(text) => sources.add(PROJECT_FILE, text),
+        Err(error) => {
+            let problem = Diagnostic::of(Code::MissingFile, folder.join(PROJECT_FILE).display().to_string(), reason(&error));
+            let problem = problem.help("run it in a project's folder, or create one with `headwater init`");
+            return Loaded { sources, project: Err(problem.into()), rules: Vec::new() };
+        }
+    };
+    let mut project = Project::read(file, &sources, folder, profile);
+    let mut rules = Vec::new();
+    if let Ok(read) = &project {
+        let mut problems = Diagnostics::new();
+        for path in rule_files(folder, &read.rules, &mut problems) {
+            match fs::read_to_string(folder.join(&path)) {
+                Ok(text) => rules.push(sources.add(path.display().to_string(), text)),
+                Err(error) => problems.push(Diagnostic::of(Code::MissingFile, path.display().to_string(), reason(&error))),
+            }
+        }
+        if problems.has_errors() {
+            project = Err(problems);
+        }
+    }
+    Loaded { sources, project, rules }
+}
+
+/// The rule files relative to the project's folder, each once, sorted.
+fn rule_files(folder: &Path, patterns: &[RulePattern], problems: &mut Diagnostics) -> BTreeSet<PathBuf> {
+    let literal = PathBuf::from(glob::Pattern::escape(&folder.display().to_string()));
+    let mut files = BTreeSet::new();
+    for RulePattern { pattern, span } in patterns {
+        let found = glob::glob(&literal.join(pattern).display().to_string()).into_iter().flatten().flatten();
+        let found: Vec<PathBuf> = found.filter(|path| path.is_file()).collect();
+        if let (Some(span), true) = (span, found.is_empty()) {
+            problems.push(Diagnostic::at(Code::MissingFile, *span, format!("no rule file matches `{pattern}`")));
+        }
+        files.extend(found.into_iter().map(|path| path.strip_prefix(folder).map(Path::to_owned).unwrap_or(path)));
+    }
+    files
+}
+
+fn reason(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "the file is not there",
+        std::io::ErrorKind::PermissionDenied => "the file may not be read",
+        std::io::ErrorKind::InvalidData => "the file is not UTF-8 text",
+        _ => "the file cannot be read",
+    }
+}

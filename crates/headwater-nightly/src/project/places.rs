@@ -1,0 +1,55 @@
+//! Locations in the project file.
+
+use headwater_diagnostics::yaml::{Fields, Node};
+use headwater_diagnostics::{Code, Diagnostic};
+use headwater_ingest::{InvalidLocation, Location};
+
+use super::Reading;
+
+impl Reading<'_> {
+    /// Where relative input paths start: the project's folder unless it says otherwise.
+    pub(crate) fn lake(&mut self, fields: &mut Fields<'_>) -> Location {
+        let folder = self.folder.clone();
+        let Some(node) = fields.take("lake") else { return folder };
+        match self.location(node, "lake", &folder) {
+            Some(lake) if lake.pattern().is_some() => {
+                let problem = Diagnostic::at(Code::InvalidValue, node.span, "`lake` is one folder and takes no wildcards");
+                self.problems.push(problem.help("put the wildcards into the paths of the inputs"));
+                folder
+            }
+            Some(lake) => lake,
+            None => folder,
+        }
+    }
+
+    /// A location, relative to `base`.
+    pub(crate) fn location(&mut self, node: &Node, name: &str, base: &Location) -> Option<Location> {
+        let Some(text) = node.as_text() else {
+            let message = format!("`{name}` must be text, not {}", node.kind());
+            self.problems.push(Diagnostic::at(Code::WrongShape, node.span, message));
+            return None;
+        };
+        if has_credentials(text) {
+            let problem = Diagnostic::at(Code::SecretInProject, node.span, "a location with credentials in it");
+            self.problems.push(problem.help("take them out, and set the store's usual environment variables"));
+            return None;
+        }
+        match Location::parse(text, base) {
+            Ok(location) => Some(location),
+            Err(error) => {
+                let code = match error {
+                    InvalidLocation::Scheme(_) | InvalidLocation::NoBucket(_) => Code::UnsupportedStore,
+                    _ => Code::InvalidValue,
+                };
+                self.problems.push(Diagnostic::at(code, node.span, error.to_string()));
+                None
+            }
+        }
+    }
+}
+
+/// Whether a URL carries a user with a password. (`abfss://container@account` names a container.)
+pub(crate) fn has_credentials(text: &str) -> bool {
+    let authority = text.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
+    authority.split_once('@').is_some_and(|(user, _)| user.contains(':'))
+}

@@ -1,0 +1,113 @@
+//! The record of a published night: what was read, judged and written.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+/// The version of this record.
+pub(super) const VERSION: u32 = 1;
+
+/// A published night.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The version of this record.
+    pub version: u32,
+    /// Its number; the highest is what is published now.
+    pub number: u64,
+    /// The run that made it.
+    pub run_id: String,
+    /// The night.
+    pub as_of: NaiveDate,
+    /// When it was published.
+    pub published_at: DateTime<Utc>,
+    /// The program's version.
+    pub tool_version: String,
+    /// The project's name.
+    pub project: String,
+    /// The tables of the night and their objects.
+    pub tables: Vec<PublishedTable>,
+    /// The inputs it was computed from.
+    pub inputs: Vec<InputRecord>,
+    /// The rule files it was judged by.
+    pub rules: Vec<RuleFileRecord>,
+    /// Guardrail verdicts counted by word.
+    pub verdicts: BTreeMap<String, u64>,
+    /// How long each step took.
+    pub steps: Vec<StepRecord>,
+    /// The number of the manifest that is current for each night published so far.
+    pub nights: BTreeMap<NaiveDate, u64>,
+}
+
+impl Manifest {
+    /// A table of the night.
+    #[must_use]
+    pub fn table(&self, name: &str) -> Option<&PublishedTable> {
+        self.tables.iter().find(|table| table.name == name)
+    }
+}
+
+/// A published table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishedTable {
+    /// Its name.
+    pub name: String,
+    /// Its rows.
+    pub rows: u64,
+    /// Its objects, in the order of their rows.
+    pub files: Vec<PublishedFile>,
+}
+
+/// One object of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishedFile {
+    /// Path below the outputs' location.
+    pub path: String,
+    /// Rows in it.
+    pub rows: u64,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// The SHA-256 of its bytes, in hexadecimal.
+    pub sha256: String,
+}
+
+/// One input of a night.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputRecord {
+    /// The logical table.
+    pub table: String,
+    /// Its objects: path, bytes, and the store's tag of the content.
+    pub objects: Vec<(String, u64, Option<String>)>,
+    /// Rows read; not counted for inputs that are read in one pass with the metrics.
+    pub rows_read: Option<u64>,
+    /// Rows kept.
+    pub rows_kept: Option<u64>,
+    /// Rows after the as-of day, which are not seen.
+    pub after_as_of: u64,
+    /// Rows left out, by reason.
+    pub quarantined: BTreeMap<String, u64>,
+    /// Values that could not be read and count as unknown, by reason.
+    pub unknown_values: BTreeMap<String, u64>,
+    /// The newest day in it.
+    pub newest: Option<NaiveDate>,
+}
+
+/// One rule file of a night.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleFileRecord {
+    /// Its path in the project.
+    pub file: String,
+    /// The SHA-256 of its text, in hexadecimal.
+    pub sha256: String,
+}
+
+/// One step of a night.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepRecord {
+    /// The step.
+    pub name: String,
+    /// Wall time.
+    pub seconds: f64,
+    /// Rows it produced.
+    pub rows: u64,
+}

@@ -1,0 +1,175 @@
+//! What is written down about a night: its manifest, and the table `run_manifest`.
+
+use std::collections::BTreeMap;
+
+use headwater_ingest::{Location, OpenedInput, OpenedInputs};
+use headwater_metrics::{InputTable, Query, literal};
+use object_store::path::Path;
+use sha2::{Digest, Sha256};
+
+use crate::judge::Judged;
+use crate::publish::{InputRecord, Manifest, PublishedFile, PublishedTable, RuleFileRecord};
+use crate::report::Summary;
+use crate::run::RunRequest;
+use crate::stage::StagedTable;
+use crate::steps::Steps;
+
+/// The open inputs as they are written down; paths are given below the lake, so that they do not depend on where
+/// the lake is.
+pub(crate) fn inputs(opened: &OpenedInputs, unseen: &BTreeMap<String, u64>, lake: &Location) -> Vec<InputRecord> {
+    opened.inputs.iter().map(|input| record(input, unseen, lake)).collect()
+}
+
+fn record(input: &OpenedInput, unseen: &BTreeMap<String, u64>, lake: &Location) -> InputRecord {
+    let base = format!("{lake}/");
+    let mut quarantined = input.rows.quarantined.clone();
+    if input.table == InputTable::UsageEvents && input.is_streamed() {
+        quarantined.extend(unseen.clone());
+    }
+    InputRecord {
+        table: input.table.name().to_owned(),
+        objects: input
+            .objects
+            .iter()
+            .map(|object| {
+                let path = object.path.strip_prefix(&base).unwrap_or(&object.path);
+                (path.to_owned(), object.size, object.etag.clone())
+            })
+            .collect(),
+        rows_read: Some(input.rows.read),
+        rows_kept: input.rows.kept,
+        after_as_of: input.rows.after_as_of,
+        quarantined,
+        unknown_values: input.rows.unknown.clone(),
+        newest: input.newest,
+    }
+}
+
+/// The rule files and the digests of their texts.
+pub(crate) fn rule_files(request: &RunRequest) -> Vec<RuleFileRecord> {
+    let mut files: Vec<RuleFileRecord> = request
+        .rule_files
+        .iter()
+        .map(|file| RuleFileRecord {
+            file: request.sources.name(*file).to_owned(),
+            sha256: hex(&Sha256::digest(request.sources.text(*file).as_bytes())),
+        })
+        .collect();
+    files.sort_by(|a, b| a.file.cmp(&b.file));
+    files
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The rows of `run_manifest`. It holds nothing that differs between two runs over the same data: no times, no run
+/// id, no tags of the store.
+pub(crate) fn run_manifest(request: &RunRequest, inputs: &[InputRecord], unavailable: &[String], tables: &BTreeMap<String, StagedTable>) -> Query {
+    let mut rows = Rows::default();
+    rows.text("program", "headwater", "version", env!("CARGO_PKG_VERSION"));
+    let project = &request.project;
+    rows.text("project", &project.name, "time_zone", project.time_zone.name());
+    rows.text("project", &project.name, "currency", &project.currency);
+    let economics = &project.economics;
+    rows.text("project", &project.name, "gross_margin", &economics.gross_margin.to_string());
+    rows.text("project", &project.name, "monthly_discount", &economics.monthly_discount.to_string());
+    rows.text("project", &project.name, "horizon_months", &economics.horizon_months.to_string());
+    rows.text("project", &project.name, "lookback_months", &economics.lookback_months.to_string());
+    for input in inputs {
+        rows.counts_of(input);
+    }
+    for metric in unavailable {
+        rows.text("unavailable_metric", metric, "reason", "a column it needs is not mapped");
+    }
+    for file in rule_files(request) {
+        rows.text("rule_file", &file.file, "sha256", &file.sha256);
+    }
+    for (name, table) in tables {
+        rows.count("output", name, "rows", table.rows());
+    }
+    rows.query(&format!("DATE '{}'", request.as_of))
+}
+
+#[derive(Default)]
+struct Rows(Vec<String>);
+
+impl Rows {
+    fn text(&mut self, section: &str, name: &str, item: &str, value: &str) {
+        self.0.push(format!("({}, {}, {}, CAST(NULL AS BIGINT), {})", literal(section), literal(name), literal(item), literal(value)));
+    }
+
+    fn count(&mut self, section: &str, name: &str, item: &str, count: u64) {
+        self.0.push(format!("({}, {}, {}, CAST({count} AS BIGINT), CAST(NULL AS VARCHAR))", literal(section), literal(name), literal(item)));
+    }
+
+    fn counts_of(&mut self, input: &InputRecord) {
+        let name = &input.table;
+        for (item, rows) in [("rows_read", input.rows_read), ("rows_kept", input.rows_kept), ("rows_after_as_of", Some(input.after_as_of))] {
+            if let Some(rows) = rows {
+                self.count("input", name, item, rows);
+            }
+        }
+        if let Some(newest) = input.newest {
+            self.text("input", name, "newest", &newest.to_string());
+        }
+        for (reason, rows) in &input.quarantined {
+            self.count("quarantine", name, reason, *rows);
+        }
+        for (reason, rows) in &input.unknown_values {
+            self.count("unknown_value", name, reason, *rows);
+        }
+        for (path, bytes, _) in &input.objects {
+            self.count("object", name, path, *bytes);
+        }
+    }
+
+    fn query(self, as_of: &str) -> Query {
+        Query::new(
+            "run_manifest",
+            format!(
+                "SELECT {as_of} AS as_of, column1 AS section, column2 AS name, column3 AS item, column4 AS \"count\", column5 AS value
+                FROM (VALUES {})",
+                self.0.join(", ")
+            ),
+        )
+    }
+}
+
+/// The manifest of a judged night, without what publication fills in, and where each of its objects is staged.
+pub(crate) fn manifest(
+    request: &RunRequest,
+    judged: &Judged,
+    inputs: Vec<InputRecord>,
+    summary: &Summary,
+    steps: &Steps,
+) -> (Manifest, Vec<(String, Path)>) {
+    let mut staged = Vec::new();
+    let mut tables = Vec::new();
+    for (name, table) in &judged.tables {
+        let mut files = Vec::new();
+        for (part, file) in table.files.iter().enumerate() {
+            let content: String = file.sha256.chars().take(32).collect();
+            let path = format!("{name}/as_of_date={}/{part:05}-{content}.parquet", request.as_of);
+            staged.push((path.clone(), file.path.clone()));
+            files.push(PublishedFile { path, rows: file.rows, bytes: file.bytes, sha256: file.sha256.clone() });
+        }
+        tables.push(PublishedTable { name: name.clone(), rows: table.rows(), files });
+    }
+    let manifest = Manifest {
+        version: 1,
+        number: 0,
+        run_id: request.run_id.clone(),
+        as_of: request.as_of,
+        published_at: (request.clock)(),
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        project: request.project.name.clone(),
+        tables,
+        inputs,
+        rules: rule_files(request),
+        verdicts: summary.verdict_counts(),
+        steps: steps.records(),
+        nights: BTreeMap::new(),
+    };
+    (manifest, staged)
+}

@@ -1,0 +1,59 @@
+//! The project's rules, checked against what the project declares or against what its inputs turned out to hold.
+
+use std::collections::BTreeMap;
+
+use headwater_diagnostics::{Diagnostics, FileId, Sources};
+use headwater_ingest::OpenedInputs;
+use headwater_metrics::{Catalogue, InputTable, Unit};
+use headwater_rules::{CheckedRules, Environment};
+
+use crate::contract;
+use crate::project::Project;
+
+/// Checks rule files without any data: every column of the accounts contract may be there.
+///
+/// The rules are there where no error was found; the diagnostics hold warnings too.
+#[must_use]
+pub fn check_rules(project: &Project, sources: &Sources, files: &[FileId]) -> (Option<CheckedRules>, Diagnostics) {
+    let contract = InputTable::Accounts.columns().iter().map(|column| (column.name.to_owned(), column.kind.unit()));
+    check(project, sources, files, contract.chain(project.attributes()).collect())
+}
+
+/// Checks rule files against open inputs: only mapped columns are there.
+#[must_use]
+pub(crate) fn check_rules_over(
+    project: &Project,
+    sources: &Sources,
+    files: &[FileId],
+    opened: &OpenedInputs,
+) -> (Option<CheckedRules>, Diagnostics) {
+    let accounts = opened.get(InputTable::Accounts);
+    let columns = accounts.into_iter().flat_map(|input| input.columns.iter().chain(&input.attributes));
+    check(project, sources, files, columns.map(|column| (column.name.clone(), column.kind.unit())).collect())
+}
+
+fn check(
+    project: &Project,
+    sources: &Sources,
+    files: &[FileId],
+    attributes: Vec<(String, Unit)>,
+) -> (Option<CheckedRules>, Diagnostics) {
+    let environment = Environment {
+        catalogue: Catalogue,
+        inputs: project.inputs.iter().map(|input| input.table).collect(),
+        attributes,
+        other_tables: other_tables(),
+    };
+    let (raw, mut problems) = headwater_rules::parse(sources, files);
+    let (rules, found) = headwater_rules::check(&raw, &environment);
+    problems.append(found);
+    (rules.filter(|_| !problems.has_errors()), problems)
+}
+
+/// The tables that audits may name beside those the rules produce.
+fn other_tables() -> BTreeMap<String, Vec<String>> {
+    [contract::mrr_movements(), contract::group_metrics(), contract::run_manifest()]
+        .into_iter()
+        .map(|table| (table.name, table.columns.into_iter().map(|column| column.name).collect()))
+        .collect()
+}

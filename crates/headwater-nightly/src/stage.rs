@@ -1,0 +1,236 @@
+//! A plan's rows as Parquet objects in the staging folder: same rows, same bytes.
+//!
+//! Rows come sorted by the table's key and are cut into batches, row groups and files at fixed places, so that
+//! neither the number of threads nor the order of input files shows in the result.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::compute::{BatchCoalescer, CastOptions, cast_with_options};
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
+use datafusion::error::DataFusionError;
+use futures::StreamExt;
+use headwater_metrics::Query;
+use object_store::ObjectStore;
+use object_store::buffered::BufWriter;
+use object_store::path::Path;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::metadata::SortingColumn;
+use parquet::file::properties::{WriterProperties, WriterVersion};
+use sha2::{Digest, Sha256};
+use tokio::io::AsyncWriteExt;
+
+use crate::contract::TableContract;
+use crate::engine::{Engine, EngineError, failed};
+
+/// Rows handed to the writer at once; pages end at the same rows whatever batches the plan yields.
+const BATCH_ROWS: usize = 8_192;
+/// Rows of a row group.
+const ROW_GROUP_ROWS: usize = 524_288;
+/// A file ends with the row group that reaches this size.
+const FILE_BYTES: usize = 192 << 20;
+
+/// What published files must be readable by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compatibility {
+    /// Readers of the last years: zstd.
+    #[default]
+    Standard,
+    /// Every reader: snappy.
+    Widest,
+}
+
+/// One staged object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StagedFile {
+    /// Where it is.
+    pub path: Path,
+    /// Its rows.
+    pub rows: u64,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// The SHA-256 of its bytes, in hexadecimal.
+    pub sha256: String,
+}
+
+/// A staged table.
+#[derive(Debug, Clone)]
+pub(crate) struct StagedTable {
+    /// What it promises.
+    pub contract: TableContract,
+    /// Its objects, in the order of their rows.
+    pub files: Vec<StagedFile>,
+}
+
+impl StagedTable {
+    /// Rows of all files.
+    #[must_use]
+    pub(crate) fn rows(&self) -> u64 {
+        self.files.iter().map(|file| file.rows).sum()
+    }
+}
+
+/// Where a run stages.
+#[derive(Debug, Clone)]
+pub(crate) struct StagingArea {
+    /// The store.
+    pub store: Arc<dyn ObjectStore>,
+    /// The run's folder.
+    pub folder: Path,
+    /// Which readers the files are for.
+    pub compatibility: Compatibility,
+}
+
+impl StagingArea {
+    /// Runs a query and stages its rows as a table, sorted by the table's key.
+    ///
+    /// The query gives the contract's columns by name; each is cast to the contract's type.
+    ///
+    /// # Errors
+    /// When the query fails, a required value is missing or cannot be cast, or the store fails.
+    pub(crate) async fn stage(&self, engine: &Engine, query: &Query, contract: &TableContract) -> Result<StagedTable, EngineError> {
+        let sorted = Query::new(&query.name, format!("SELECT * FROM ({}) ORDER BY {}", query.sql, contract.order()));
+        let dataframe = engine.plan(&sorted).await?;
+        let written = self.write(dataframe, contract).await;
+        Ok(StagedTable { contract: contract.clone(), files: written.map_err(|error| failed(&contract.name, error))? })
+    }
+
+    async fn write(&self, dataframe: datafusion::prelude::DataFrame, contract: &TableContract) -> Result<Vec<StagedFile>, DataFusionError> {
+        let schema = contract.schema();
+        let mut stream = dataframe.execute_stream().await?;
+        let mut batches = BatchCoalescer::new(Arc::clone(&schema), BATCH_ROWS);
+        let mut files = Vec::new();
+        let mut file = self.open(contract, files.len())?;
+        while let Some(batch) = stream.next().await {
+            batches.push_batch(conform(&batch?, &schema)?)?;
+            while let Some(batch) = batches.next_completed_batch() {
+                file.add(&batch).await?;
+                if file.is_full() {
+                    files.push(file.close().await?);
+                    file = self.open(contract, files.len())?;
+                }
+            }
+        }
+        batches.finish_buffered_batch()?;
+        while let Some(batch) = batches.next_completed_batch() {
+            file.add(&batch).await?;
+        }
+        if files.is_empty() || file.rows > 0 {
+            files.push(file.close().await?);
+        }
+        Ok(files)
+    }
+
+    fn open(&self, contract: &TableContract, part: usize) -> Result<OpenFile, DataFusionError> {
+        let path = self.folder.clone().join(contract.name.as_str()).join(format!("part-{part:05}.parquet"));
+        let shared = Shared::default();
+        let options = ArrowWriterOptions::new().with_properties(self.properties(contract)?).with_skip_arrow_metadata(true);
+        let writer = ArrowWriter::try_new_with_options(shared.clone(), contract.schema(), options)?;
+        let target = BufWriter::new(Arc::clone(&self.store), path.clone());
+        Ok(OpenFile { path, writer, shared, target, digest: Sha256::new(), rows: 0, bytes: 0 })
+    }
+
+    fn properties(&self, contract: &TableContract) -> Result<WriterProperties, DataFusionError> {
+        let compression = match self.compatibility {
+            Compatibility::Standard => Compression::ZSTD(ZstdLevel::try_new(3)?),
+            Compatibility::Widest => Compression::SNAPPY,
+        };
+        let position = |name: &String| contract.columns.iter().position(|column| column.name == *name);
+        let sorting = contract
+            .key
+            .iter()
+            .filter_map(|name| i32::try_from(position(name)?).ok())
+            .map(|column_idx| SortingColumn { column_idx, descending: false, nulls_first: false })
+            .collect();
+        Ok(WriterProperties::builder()
+            .set_created_by(format!("headwater {}", env!("CARGO_PKG_VERSION")))
+            .set_writer_version(WriterVersion::PARQUET_1_0)
+            .set_compression(compression)
+            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+            .set_sorting_columns(Some(sorting))
+            .build())
+    }
+}
+
+/// Bytes on their way from the writer to the store.
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Shared {
+    fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+struct OpenFile {
+    path: Path,
+    writer: ArrowWriter<Shared>,
+    shared: Shared,
+    target: BufWriter,
+    digest: Sha256,
+    rows: u64,
+    bytes: u64,
+}
+
+impl OpenFile {
+    async fn add(&mut self, batch: &RecordBatch) -> Result<(), DataFusionError> {
+        self.writer.write(batch)?;
+        self.rows += batch.num_rows() as u64;
+        self.send().await
+    }
+
+    /// Whether the row groups finished so far are enough for one file. Only whole row groups count, so that the
+    /// answer is the same for the same rows.
+    fn is_full(&self) -> bool {
+        self.writer.in_progress_rows() == 0 && self.writer.bytes_written() >= FILE_BYTES
+    }
+
+    async fn send(&mut self) -> Result<(), DataFusionError> {
+        let bytes = self.shared.take();
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.digest.update(&bytes);
+        self.bytes += bytes.len() as u64;
+        Ok(self.target.write_all(&bytes).await?)
+    }
+
+    async fn close(mut self) -> Result<StagedFile, DataFusionError> {
+        self.writer.finish()?;
+        self.send().await?;
+        self.target.shutdown().await?;
+        let sha256 = self.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(StagedFile { path: self.path, rows: self.rows, bytes: self.bytes, sha256 })
+    }
+}
+
+/// The contract's columns, by name, in its order and of its types.
+fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let exact = CastOptions { safe: false, ..CastOptions::default() };
+    let columns = schema
+        .fields()
+        .iter()
+        .map(|field| {
+            let column = batch.column_by_name(field.name()).ok_or_else(|| {
+                ArrowError::SchemaError(format!("the plan yields no column `{}`", field.name()))
+            })?;
+            cast_with_options(column, field.data_type(), &exact)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    RecordBatch::try_new(Arc::clone(schema), columns)
+}

@@ -1,0 +1,171 @@
+//! Rules that passed every check, and what they need to be judged.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use headwater_metrics::InputTable;
+
+use crate::environment::Environment;
+use crate::expression::{Column, ColumnSource, Expression};
+use crate::header::Header;
+use crate::kinds::audit::CheckedAudit;
+use crate::kinds::guardrail::Guardrail;
+use crate::kinds::metric::DerivedMetric;
+use crate::kinds::milestone::Ladder;
+use crate::kinds::segment::SegmentScheme;
+use crate::kinds::trigger::Trigger;
+
+/// Rules without errors. Only [`crate::check`] makes them, and only they can be compiled.
+#[derive(Debug)]
+pub struct CheckedRules {
+    /// In an order of computation.
+    pub(crate) metrics: Vec<DerivedMetric>,
+    pub(crate) schemes: Vec<SegmentScheme>,
+    pub(crate) ladders: Vec<Ladder>,
+    pub(crate) triggers: Vec<Trigger>,
+    pub(crate) guardrails: Vec<Guardrail>,
+    pub(crate) audits: Vec<CheckedAudit>,
+    /// Whether accounts carry their day of sign-up.
+    pub(crate) has_sign_up: bool,
+    /// The inputs each computed column comes from.
+    pub(crate) lineage: BTreeMap<String, BTreeSet<InputTable>>,
+    skipped: Vec<String>,
+}
+
+impl CheckedRules {
+    pub(crate) fn new(
+        environment: &Environment,
+        metrics: Vec<DerivedMetric>,
+        schemes: Vec<SegmentScheme>,
+        ladders: Vec<Ladder>,
+    ) -> Self {
+        Self {
+            lineage: lineage(&metrics, &schemes, &ladders),
+            metrics,
+            schemes,
+            ladders,
+            triggers: Vec::new(),
+            guardrails: Vec::new(),
+            audits: Vec::new(),
+            has_sign_up: environment.attribute("signed_up_on").is_some(),
+            skipped: Vec::new(),
+        }
+    }
+
+    pub(crate) fn with(
+        self,
+        triggers: Vec<Trigger>,
+        guardrails: Vec<Guardrail>,
+        audits: Vec<CheckedAudit>,
+        skipped: Vec<String>,
+    ) -> Self {
+        Self { triggers, guardrails, audits, skipped, ..self }
+    }
+
+    /// The catalogue's account metrics that the rules read.
+    #[must_use]
+    pub fn account_metrics_needed(&self) -> BTreeSet<String> {
+        let mut needed = BTreeSet::new();
+        let mut note = |column: &Column| {
+            if matches!(column.source, ColumnSource::Metric(_)) {
+                needed.insert(column.name.clone());
+            }
+        };
+        self.metrics.iter().flat_map(DerivedMetric::reads).for_each(&mut note);
+        self.schemes.iter().flat_map(|scheme| &scheme.population).for_each(|column| note(&column.input));
+        self.expressions().into_iter().flat_map(Expression::columns).for_each(&mut note);
+        needed
+    }
+
+    /// The scopes and metrics of groups that guardrails judge.
+    #[must_use]
+    pub fn group_metrics_needed(&self) -> BTreeSet<(String, String)> {
+        let needed = |guardrail: &Guardrail| {
+            let metric = guardrail.metric.clone();
+            guardrail.scopes.iter().map(move |scope| (scope.clone(), metric.clone())).collect::<Vec<_>>()
+        };
+        self.guardrails.iter().flat_map(needed).collect()
+    }
+
+    /// The segment schemes; each is a text column `segment.<id>` of `judged`.
+    pub fn scheme_ids(&self) -> impl Iterator<Item = &str> {
+        self.schemes.iter().map(|scheme| scheme.header.id.text.as_str())
+    }
+
+    /// How guardrails group accounts: `total`, a column of accounts, `segment.<scheme>`.
+    #[must_use]
+    pub fn group_scopes(&self) -> BTreeSet<String> {
+        self.guardrails.iter().flat_map(|guardrail| guardrail.scopes.clone()).collect()
+    }
+
+    /// Rules that were left out because an input they need is not declared, as they asked; a sentence each.
+    #[must_use]
+    pub fn skipped(&self) -> &[String] {
+        &self.skipped
+    }
+
+    /// Every rule with its kind, for the catalogue of rules.
+    pub(crate) fn headers(&self) -> Vec<(&'static str, &Header)> {
+        let metrics = self.metrics.iter().map(|rule| ("metric", &rule.header));
+        let schemes = self.schemes.iter().map(|rule| ("segment_scheme", &rule.header));
+        let ladders = self.ladders.iter().map(|rule| ("milestone_ladder", &rule.header));
+        let skips = self.ladders.iter().flat_map(|rule| &rule.out_of_order).map(|rule| ("milestone", &rule.header));
+        let triggers = self.triggers.iter().map(|rule| ("trigger", &rule.header));
+        let guardrails = self.guardrails.iter().map(|rule| ("guardrail", &rule.header));
+        let audits = self.audits.iter().map(|rule| ("audit", &rule.header));
+        metrics.chain(schemes).chain(ladders).chain(skips).chain(triggers).chain(guardrails).chain(audits).collect()
+    }
+
+    /// Every expression that is evaluated over the accounts with their metrics.
+    fn expressions(&self) -> Vec<&Expression> {
+        let schemes = self.schemes.iter().flat_map(|scheme| {
+            let conditions = scheme.segments.iter().filter_map(|segment| Some(&segment.predicate.as_ref()?.whole));
+            conditions.chain(&scheme.score)
+        });
+        let milestones = self.ladders.iter().flat_map(|ladder| &ladder.milestones);
+        let milestones = milestones.flat_map(|milestone| std::iter::once(&milestone.reached_when.whole).chain(&milestone.reached_on));
+        let triggers = self.triggers.iter().flat_map(|trigger| {
+            let scope = trigger.scope.iter().map(|scope| &scope.whole);
+            std::iter::once(&trigger.when.whole).chain(scope).chain(&trigger.value_at_stake).chain(trigger.values_shown())
+        });
+        schemes.chain(milestones).chain(triggers).collect()
+    }
+}
+
+/// The inputs behind derived metrics, population columns, segments and milestones.
+fn lineage(metrics: &[DerivedMetric], schemes: &[SegmentScheme], ladders: &[Ladder]) -> BTreeMap<String, BTreeSet<InputTable>> {
+    let mut lineage: BTreeMap<String, BTreeSet<InputTable>> = BTreeMap::new();
+    for metric in metrics {
+        let inputs: BTreeSet<_> = metric.reads().into_iter().flat_map(|column| of_column(column, &lineage)).collect();
+        lineage.insert(format!("{}_coverage_pct", metric.header.id.text), inputs.clone());
+        lineage.insert(metric.header.id.text.clone(), inputs);
+    }
+    for scheme in schemes {
+        for column in &scheme.population {
+            let inputs = of_column(&column.input, &lineage);
+            lineage.insert(column.name.clone(), inputs);
+        }
+        let conditions = scheme.segments.iter().filter_map(|segment| segment.predicate.as_ref());
+        let inputs = conditions.flat_map(|predicate| sources(&predicate.whole, &lineage)).collect();
+        lineage.insert(format!("segment.{}", scheme.header.id.text), inputs);
+    }
+    for ladder in ladders {
+        for milestone in &ladder.milestones {
+            let inputs = sources(&milestone.reached_when.whole, &lineage);
+            lineage.insert(format!("milestone.{}.{}", ladder.header.id.text, milestone.id), inputs);
+        }
+    }
+    lineage
+}
+
+fn of_column(column: &Column, lineage: &BTreeMap<String, BTreeSet<InputTable>>) -> BTreeSet<InputTable> {
+    match &column.source {
+        ColumnSource::Metric(inputs) => inputs.iter().copied().collect(),
+        ColumnSource::Attribute | ColumnSource::Unmapped => BTreeSet::from([InputTable::Accounts]),
+        _ => lineage.get(&column.name).cloned().unwrap_or_default(),
+    }
+}
+
+/// The inputs that an expression comes from, through derived metrics.
+pub(crate) fn sources(expression: &Expression, lineage: &BTreeMap<String, BTreeSet<InputTable>>) -> BTreeSet<InputTable> {
+    expression.columns().into_iter().flat_map(|column| of_column(column, lineage)).collect()
+}

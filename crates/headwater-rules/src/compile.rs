@@ -1,0 +1,190 @@
+//! The third pass: checked rules as queries over the tables of the night.
+
+use chrono::NaiveDate;
+use headwater_metrics::{Query, Unit, identifier, literal};
+
+use crate::checked::CheckedRules;
+use crate::expression::Dialect;
+use crate::header::{Header, RuleSeverity};
+use crate::kinds::trigger::Evidence;
+use crate::kinds::{audit, guardrail, metric, milestone, segment, trigger};
+use crate::outputs::OutputTable;
+
+/// What a night adds to the rules.
+#[derive(Debug, Clone)]
+pub struct PlanContext {
+    /// The day the night is for.
+    pub as_of: NaiveDate,
+    /// The columns of the table `measured`, in their order: attributes and catalogue metrics, `account_id` first.
+    pub measured: Vec<(String, Unit)>,
+}
+
+/// A column that the rules add to the measured ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DerivedColumn {
+    /// Its name.
+    pub name: String,
+    /// What its values are.
+    pub unit: Unit,
+    /// What it says.
+    pub description: String,
+}
+
+/// A test of a staged table: one row `failed`, `observed`, `expected`.
+#[derive(Debug, Clone)]
+pub struct Audit {
+    /// Its id; an audit with two limits is two audits, `<id>_warn` and `<id>_error`.
+    pub id: String,
+    /// The table it looks at.
+    pub table: String,
+    /// At `error` a failure holds the publication.
+    pub severity: RuleSeverity,
+    /// The test, over the table by its name.
+    pub query: Query,
+}
+
+/// The queries of one night, in the order they are run.
+#[derive(Debug, Clone)]
+pub struct CompiledRules {
+    account_metrics: Query,
+    derived: Vec<DerivedColumn>,
+    judged: Query,
+    tables: Vec<(&'static OutputTable, Query)>,
+    audits: Vec<Audit>,
+}
+
+/// Compiles checked rules for one night.
+#[must_use]
+pub fn compile(rules: &CheckedRules, context: &PlanContext) -> CompiledRules {
+    let dialect = Dialect { as_of: context.as_of };
+    CompiledRules {
+        account_metrics: account_metrics(rules, context, dialect),
+        derived: derived(rules),
+        judged: judged(rules, dialect),
+        tables: tables(rules, dialect),
+        audits: audit::audits(&rules.audits, &rules.triggers, dialect),
+    }
+}
+
+impl CompiledRules {
+    /// Over `measured`: all its columns, then the derived ones. `measured` is read more than once where a segment
+    /// preset looks at all accounts, so it should be materialised.
+    #[must_use]
+    pub fn account_metrics(&self) -> &Query {
+        &self.account_metrics
+    }
+
+    /// The columns that [`Self::account_metrics`] adds, in their order.
+    #[must_use]
+    pub fn account_metric_columns(&self) -> &[DerivedColumn] {
+        &self.derived
+    }
+
+    /// Over `account_metrics`: all its columns, a text column `segment.<scheme>` for each scheme, a flag
+    /// `milestone.<ladder>.<id>` for each milestone. To be materialised as `judged`.
+    #[must_use]
+    pub fn judged(&self) -> &Query {
+        &self.judged
+    }
+
+    /// The published tables with their queries, over `judged`, `group_metrics` and the last published night's
+    /// `previous_segment_scores`, `previous_milestone_states` and `previous_flagged_accounts`.
+    #[must_use]
+    pub fn tables(&self) -> &[(&'static OutputTable, Query)] {
+        &self.tables
+    }
+
+    /// The query of one published table.
+    #[must_use]
+    pub fn table(&self, name: &str) -> Option<&Query> {
+        self.tables.iter().find(|(table, _)| table.name == name).map(|(_, query)| query)
+    }
+
+    /// The tests of the staged tables, in the order of their ids.
+    #[must_use]
+    pub fn audits(&self) -> &[Audit] {
+        &self.audits
+    }
+}
+
+fn derived(rules: &CheckedRules) -> Vec<DerivedColumn> {
+    let population = rules.schemes.iter().flat_map(|scheme| &scheme.population).map(|column| DerivedColumn {
+        name: column.name.clone(),
+        unit: column.unit(),
+        description: column.description.clone(),
+    });
+    metric::columns(&rules.metrics).into_iter().chain(population).collect()
+}
+
+fn account_metrics(rules: &CheckedRules, context: &PlanContext, dialect: Dialect) -> Query {
+    let base = metric::measured_with_derived(&rules.metrics, dialect);
+    let population = segment::population(rules.schemes.iter().flat_map(|scheme| &scheme.population));
+    let own = context.measured.iter().map(|(name, unit)| (format!("base.{}", identifier(name)), *unit, identifier(name)));
+    let added = metric::columns(&rules.metrics)
+        .into_iter()
+        .map(|column| (format!("base.{}", identifier(&column.name)), column.unit, identifier(&column.name)));
+    let columns: Vec<_> = own
+        .chain(added)
+        .chain(population.columns)
+        .map(|(sql, unit, name)| format!("CAST({sql} AS {}) AS {name}", unit.sql_type()))
+        .collect();
+    let sql = format!(
+        "WITH base AS (SELECT * FROM {base}) SELECT {} FROM base {} ORDER BY account_id",
+        columns.join(", "),
+        population.joins.join(" ")
+    );
+    Query::new("account_metrics", sql)
+}
+
+fn judged(rules: &CheckedRules, dialect: Dialect) -> Query {
+    let segments = rules.schemes.iter().map(|scheme| segment::column(scheme, dialect));
+    let milestones = rules.ladders.iter().flat_map(|ladder| milestone::columns(ladder, dialect));
+    let columns: Vec<_> = std::iter::once("*".to_owned()).chain(segments).chain(milestones).collect();
+    Query::new("judged", format!("SELECT {} FROM account_metrics ORDER BY account_id", columns.join(", ")))
+}
+
+fn tables(rules: &CheckedRules, dialect: Dialect) -> Vec<(&'static OutputTable, Query)> {
+    OutputTable::ALL.iter().map(|table| (table, table.query(&rows(table, rules, dialect)))).collect()
+}
+
+/// The selects whose union is a table.
+fn rows(table: &OutputTable, rules: &CheckedRules, dialect: Dialect) -> Vec<String> {
+    let evidence = Evidence { dialect, lineage: &rules.lineage };
+    match table.name {
+        "segment_scores" => rules.schemes.iter().map(|scheme| segment::scores(scheme, dialect)).collect(),
+        "milestone_states" => {
+            rules.ladders.iter().map(|ladder| milestone::states(ladder, rules.has_sign_up, dialect)).collect()
+        }
+        "flagged_accounts" => {
+            let out_of_order = rules.ladders.iter().flat_map(|ladder| milestone::flags(ladder, dialect));
+            let triggers = rules.triggers.iter().map(|rule| trigger::flags(rule, dialect));
+            trigger::flagged(&out_of_order.chain(triggers).collect::<Vec<_>>(), dialect)
+        }
+        "flag_evidence" => {
+            let out_of_order = rules.ladders.iter().flat_map(|ladder| milestone::evidence(ladder, &evidence));
+            out_of_order.chain(rules.triggers.iter().flat_map(|rule| trigger::evidence(rule, &evidence))).collect()
+        }
+        "guardrail_verdicts" => guardrail::verdicts(&rules.guardrails, dialect).into_iter().collect(),
+        "rule_catalog" => rules.headers().into_iter().map(|(kind, header)| catalog_row(kind, header, dialect)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn catalog_row(kind: &str, header: &Header, dialect: Dialect) -> String {
+    let or_null = |text: Option<&str>| text.map_or_else(|| "CAST(NULL AS VARCHAR)".to_owned(), literal);
+    let tags = header.tags.join(",");
+    format!(
+        "SELECT {as_of} AS as_of, {id} AS rule_id, {kind} AS kind, {file} AS file, {line} AS line, {severity} AS severity, \
+         {owner} AS owner, {description} AS description, {definition} AS definition, {tags} AS tags",
+        as_of = Dialect::date(dialect.as_of),
+        id = literal(&header.id.text),
+        kind = literal(kind),
+        file = literal(&header.file),
+        line = header.line,
+        severity = literal(header.severity.word()),
+        owner = or_null(header.owner.as_deref()),
+        description = or_null(header.description.as_deref()),
+        definition = literal(&header.definition),
+        tags = or_null((!tags.is_empty()).then_some(tags.as_str())),
+    )
+}

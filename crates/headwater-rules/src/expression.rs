@@ -1,0 +1,24 @@
+//! Scalar expressions over one account: read as SQL, checked against an explicit list of what is allowed, and
+//! written back as SQL that the engine gives one meaning to.
+
+mod calls;
+mod conditions;
+mod display;
+mod functions;
+mod kind;
+mod names;
+mod node;
+mod parse;
+mod plan;
+mod refusals;
+mod sql;
+mod typing;
+mod walk;
+
+pub(crate) use conditions::{Leaf, comparison, leaves};
+pub(crate) use kind::Kind;
+pub(crate) use names::{Names, Scheme, Stage};
+pub(crate) use node::{Column, ColumnSource, Expression, Literal, Operator};
+pub(crate) use plan::Planner;
+pub(crate) use sql::Dialect;
+pub(crate) use walk::{Checked, Use, check_expression, resolve_name};

@@ -1,0 +1,170 @@
+//! The names an expression may use: what each one means, and what to suggest for those that mean nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use headwater_diagnostics::{Code, Diagnostic, Span};
+use headwater_metrics::{Grain, InputTable, Unit};
+
+use super::{Column, ColumnSource, Literal};
+use crate::environment::Environment;
+
+/// Where an expression stands: what is already computed there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    /// In a derived metric: attributes, catalogue metrics and other derived metrics.
+    Metric,
+    /// In a segment or milestone: the population columns of presets too.
+    Judgement,
+    /// In a trigger: segments and milestones too.
+    Flag,
+}
+
+/// Every name the rule files declare, and what the project offers.
+#[derive(Debug)]
+pub(crate) struct Names<'a> {
+    pub(crate) environment: &'a Environment,
+    /// Parameters; without a value where it was refused.
+    pub(crate) params: BTreeMap<String, Option<Literal>>,
+    /// Derived metrics; without a unit where it was refused.
+    pub(crate) derived: BTreeMap<String, Option<Unit>>,
+    /// Columns that segment presets compute over all accounts.
+    pub(crate) population: BTreeMap<String, Unit>,
+    pub(crate) schemes: BTreeMap<String, Scheme>,
+    /// Ladders with their milestones in order.
+    pub(crate) ladders: BTreeMap<String, Vec<String>>,
+    /// A file could not be read: a name that is not known may stand there, so nothing is said about it.
+    pub(crate) incomplete: bool,
+}
+
+/// A segment scheme as others may refer to it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Scheme {
+    pub(crate) segments: BTreeSet<String>,
+}
+
+/// What a name that is no constant means.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Meaning {
+    pub(crate) column: Column,
+    /// Without a unit where the declaration was refused.
+    pub(crate) unit: Option<Unit>,
+}
+
+impl Names<'_> {
+    /// What `name` means at `stage`, or why it means nothing there (`None`: nothing should be said about it).
+    pub(crate) fn resolve(&self, name: &str, stage: Stage, span: Span) -> Result<Meaning, Option<Diagnostic>> {
+        let meaning = |source, unit| Meaning { column: Column { name: name.to_owned(), source }, unit };
+        if let Some(unit) = self.derived.get(name) {
+            return Ok(meaning(ColumnSource::Derived, *unit));
+        }
+        if let Some(unit) = self.population.get(name) {
+            return match stage {
+                Stage::Metric => Err(Some(self.too_early(name, span))),
+                Stage::Judgement | Stage::Flag => Ok(meaning(ColumnSource::Population, Some(*unit))),
+            };
+        }
+        if let Some(unit) = self.environment.attribute(name) {
+            return Ok(meaning(ColumnSource::Attribute, Some(unit)));
+        }
+        if let Some(metric) = self.environment.catalogue.metric(name) {
+            return match metric.grain {
+                Grain::Account => Ok(meaning(ColumnSource::Metric(metric.inputs), Some(metric.unit))),
+                Grain::Group => Err(Some(
+                    Diagnostic::at(Code::WrongGrain, span, format!("`{name}` is a metric of groups, not of one account"))
+                        .label("has no value for one account")
+                        .help("use a metric of accounts here, or judge this one with a guardrail"),
+                )),
+            };
+        }
+        if let Some(column) = InputTable::Accounts.column(name) {
+            return Ok(meaning(ColumnSource::Unmapped, unit_of(column.kind)));
+        }
+        Err(if self.incomplete { None } else { Some(self.unknown(name, span)) })
+    }
+
+    fn too_early(&self, name: &str, span: Span) -> Diagnostic {
+        Diagnostic::at(Code::ConstructRefused, span, format!("`{name}` is computed from the metrics, so no metric can use it"))
+            .help("use it in segments, milestones and triggers")
+    }
+
+    fn unknown(&self, name: &str, span: Span) -> Diagnostic {
+        let problem = Diagnostic::at(Code::UnknownName, span, format!("unknown metric `{name}`"))
+            .label("not a metric, column or parameter");
+        if self.params.contains_key(name) {
+            return problem.help(format!("write `param.{name}`"));
+        }
+        if self.schemes.contains_key(name) {
+            return problem.help(format!("write `segment.{name}`"));
+        }
+        let catalogue = self.environment.catalogue.names();
+        let known = catalogue
+            .iter()
+            .map(String::as_str)
+            .chain(self.derived.keys().map(String::as_str))
+            .chain(self.population.keys().map(String::as_str))
+            .chain(self.environment.attributes.iter().map(|(name, _)| name.as_str()))
+            .chain(["as_of"]);
+        problem.suggest(name, known)
+    }
+
+    /// The ladder and milestone that `parts` name: `[ladder, milestone]`, or `[milestone]` where one ladder has it.
+    pub(crate) fn milestone(&self, parts: &[&str], span: Span) -> Result<(String, String), Option<Diagnostic>> {
+        if self.incomplete && !self.has_milestone(parts) {
+            return Err(None);
+        }
+        let unknown = |message: String| Diagnostic::at(Code::UnknownMilestone, span, message);
+        match parts {
+            [ladder, milestone] => match self.ladders.get(*ladder) {
+                None => {
+                    let problem = unknown(format!("unknown ladder `{ladder}`"));
+                    Err(Some(problem.suggest(ladder, self.ladders.keys().map(String::as_str))))
+                }
+                Some(known) if known.iter().any(|id| id == milestone) => Ok(((*ladder).to_owned(), (*milestone).to_owned())),
+                Some(known) => {
+                    let problem = unknown(format!("the ladder `{ladder}` has no milestone `{milestone}`"));
+                    Err(Some(problem.suggest(milestone, known.iter().map(String::as_str))))
+                }
+            },
+            [milestone] => self.milestone_anywhere(milestone, span).map_err(Some),
+            _ => Err(Some(unknown("a milestone is written `ladder.milestone`".to_owned()))),
+        }
+    }
+
+    fn milestone_anywhere(&self, milestone: &str, span: Span) -> Result<(String, String), Diagnostic> {
+        let holding: Vec<_> = self.ladders.iter().filter(|(_, ids)| ids.iter().any(|id| id == milestone)).collect();
+        match holding.as_slice() {
+            [(ladder, _)] => Ok(((*ladder).clone(), milestone.to_owned())),
+            [] => {
+                let problem = Diagnostic::at(Code::UnknownMilestone, span, format!("unknown milestone `{milestone}`"));
+                let all = self.ladders.values().flatten().map(String::as_str);
+                Err(problem.suggest(milestone, all))
+            }
+            [(ladder, _), ..] => {
+                let message = format!("more than one ladder has a milestone `{milestone}`");
+                Err(Diagnostic::at(Code::UnknownMilestone, span, message).help(format!("write `{ladder}.{milestone}`")))
+            }
+        }
+    }
+
+    fn has_milestone(&self, parts: &[&str]) -> bool {
+        match parts {
+            [ladder, milestone] => self.ladders.get(*ladder).is_some_and(|ids| ids.iter().any(|id| id == milestone)),
+            [milestone] => self.ladders.values().flatten().any(|id| id == milestone),
+            _ => true,
+        }
+    }
+}
+
+/// The unit in which a column of accounts appears among the measured ones.
+fn unit_of(kind: headwater_metrics::ColumnType) -> Option<Unit> {
+    use headwater_metrics::ColumnType;
+    Some(match kind {
+        ColumnType::Id | ColumnType::Text => Unit::Text,
+        ColumnType::Date => Unit::Date,
+        ColumnType::Timestamp => return None,
+        ColumnType::Integer => Unit::Count,
+        ColumnType::Number => Unit::Number,
+        ColumnType::Money => Unit::Money,
+        ColumnType::Flag => Unit::Flag,
+    })
+}

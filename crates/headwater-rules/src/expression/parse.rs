@@ -1,0 +1,119 @@
+//! From the text of an expression to the parser's tree, with every position as a count of characters.
+
+use std::ops::Range;
+
+use datafusion::sql::sqlparser::ast::Expr;
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::{Location, Span as TokenSpan, Token, TokenWithSpan, Tokenizer};
+use headwater_diagnostics::{Code, Diagnostic};
+
+use crate::reading::Written;
+
+/// Most tokens of one expression.
+const MAX_TOKENS: usize = 2_000;
+
+/// Turns the parser's lines and columns into counts of characters from the start.
+#[derive(Debug)]
+pub(crate) struct Positions {
+    lines: Vec<usize>,
+    length: usize,
+}
+
+impl Positions {
+    fn of(text: &str) -> Self {
+        let newlines = text.chars().enumerate().filter(|(_, c)| *c == '\n').map(|(at, _)| at + 1);
+        Self { lines: std::iter::once(0).chain(newlines).collect(), length: text.chars().count() }
+    }
+
+    fn at(&self, location: Location) -> usize {
+        let line = usize::try_from(location.line).unwrap_or(0).saturating_sub(1);
+        let column = usize::try_from(location.column).unwrap_or(0).saturating_sub(1);
+        self.lines.get(line).map_or(self.length, |start| (start + column).min(self.length))
+    }
+
+    /// The characters a token covers.
+    pub(crate) fn range(&self, span: TokenSpan) -> Range<usize> {
+        self.at(span.start)..self.at(span.end)
+    }
+}
+
+/// Reads a text as one scalar expression.
+pub(crate) fn parse(written: &Written) -> Result<(Expr, Positions), Diagnostic> {
+    let positions = Positions::of(&written.text);
+    let dialect = GenericDialect {};
+    let tokens = Tokenizer::new(&dialect, &written.text).tokenize_with_location().map_err(|error| {
+        let at = positions.at(error.location);
+        syntax(written, at..at + 1, &error.message)
+    })?;
+    refuse_tokens(written, &positions, &tokens)?;
+    let mut parser = Parser::new(&dialect).with_tokens_with_locations(tokens);
+    let parsed = parser.parse_expr().and_then(|parsed| match parser.peek_token().token {
+        Token::EOF => Ok(parsed),
+        _ => parser.expected("the end of the expression", parser.peek_token()),
+    });
+    match parsed {
+        Ok(tree) => Ok((tree, positions)),
+        Err(ParserError::RecursionLimitExceeded) => {
+            Err(Diagnostic::at(Code::ExpressionSyntax, written.whole(), "the expression is nested too deeply"))
+        }
+        Err(ParserError::TokenizerError(message) | ParserError::ParserError(message)) => {
+            Err(located(written, &positions, &message))
+        }
+    }
+}
+
+fn syntax(written: &Written, at: Range<usize>, message: &str) -> Diagnostic {
+    let mut words = message.trim().to_owned();
+    if let Some(rest) = words.strip_prefix("Expected: ") {
+        words = format!("expected {rest}");
+    }
+    let words = words.replace("found: EOF", "found the end").replace("found: ", "found `");
+    let words = if words.contains("found `") { format!("{words}`") } else { words };
+    let mut characters = words.chars();
+    let lowered: String = characters.next().map(|c| c.to_ascii_lowercase()).into_iter().chain(characters).collect();
+    Diagnostic::at(Code::ExpressionSyntax, written.span(at), format!("not a valid expression: {lowered}"))
+}
+
+/// The parser names the place at the end of its message: ` at Line: 1, Column: 5`.
+fn located(written: &Written, positions: &Positions, message: &str) -> Diagnostic {
+    let Some((words, place)) = message.rsplit_once(" at Line: ") else {
+        // The parser gives the end no place; the last thing written is the nearest.
+        let last = written.text.trim_end().chars().count().saturating_sub(1);
+        return syntax(written, last..last + 1, message);
+    };
+    let mut numbers = place.split(", Column: ").map(|number| number.trim().parse::<u64>().unwrap_or(1));
+    let line = numbers.next().unwrap_or(1);
+    let column = numbers.next().unwrap_or(1);
+    let at = positions.at(Location { line, column });
+    syntax(written, at..at + 1, words)
+}
+
+/// Refuses what can be told from the words alone, before the parser gives it another meaning.
+fn refuse_tokens(written: &Written, positions: &Positions, tokens: &[TokenWithSpan]) -> Result<(), Diagnostic> {
+    let meaningful = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF));
+    let mut count = 0_usize;
+    for token in meaningful {
+        count += 1;
+        let range = positions.range(token.span);
+        match &token.token {
+            Token::Placeholder(_) | Token::LBrace | Token::Colon => {
+                return Err(Diagnostic::at(Code::PlaceholderRefused, written.span(range), "placeholders are not allowed")
+                    .label("not a value")
+                    .help("declare the value under `params` and write `param.name`"));
+            }
+            Token::SemiColon => {
+                return Err(syntax(written, range, "one expression only, without `;`"));
+            }
+            _ => {}
+        }
+    }
+    match count {
+        0 => Err(Diagnostic::at(Code::ExpressionSyntax, written.whole(), "the expression is empty")),
+        1..=MAX_TOKENS => Ok(()),
+        _ => {
+            let message = format!("the expression is longer than {MAX_TOKENS} words");
+            Err(Diagnostic::at(Code::ExpressionSyntax, written.span(0..1), message))
+        }
+    }
+}

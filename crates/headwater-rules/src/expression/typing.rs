@@ -1,0 +1,345 @@
+//! Operators, CASE and casts: which types go together, and what they give.
+
+use std::ops::Range;
+
+use chrono::NaiveDate;
+use datafusion::sql::sqlparser::ast::{BinaryOperator, CaseWhen, DataType, Expr, UnaryOperator};
+use headwater_diagnostics::{Code, Diagnostic};
+
+use super::node::{LikeForm, Node, Operator};
+use super::walk::Walk;
+use super::{ColumnSource, Expression, Kind, Literal};
+
+impl Walk<'_, '_> {
+    pub(super) fn binary(&mut self, left: &Expr, op: &BinaryOperator, right: &Expr) -> Expression {
+        match op {
+            BinaryOperator::And | BinaryOperator::Or => self.chain(left, op, right),
+            _ => match operator(op) {
+                Some(operator) => {
+                    let (left, right) = (self.expression(left), self.expression(right));
+                    self.combine(operator, left, right)
+                }
+                None => {
+                    let (left, right) = (self.expression(left), self.expression(right));
+                    let at = around(&left, &right);
+                    self.problem(Code::ConstructRefused, &at, format!("the operator `{op}` is not part of the language"))
+                }
+            },
+        }
+    }
+
+    /// `a AND b AND c` as one list: long chains are common, deep nesting is not.
+    fn chain(&mut self, left: &Expr, op: &BinaryOperator, right: &Expr) -> Expression {
+        let mut operands = vec![right];
+        let mut rest = left;
+        while let Expr::BinaryOp { left, op: same, right } = rest
+            && same == op
+        {
+            operands.push(right);
+            rest = left;
+        }
+        operands.push(rest);
+        let conditions: Vec<_> = operands.into_iter().rev().map(|operand| self.condition(operand)).collect();
+        let at = conditions.first().map_or(0, |first| first.at.start)..conditions.last().map_or(0, |last| last.at.end);
+        let node = if *op == BinaryOperator::And { Node::All(conditions) } else { Node::Any(conditions) };
+        Expression { node, kind: Kind::Flag, at }
+    }
+
+    /// A part that must be true, false or unknown.
+    fn condition(&mut self, tree: &Expr) -> Expression {
+        let condition = self.expression(tree);
+        if condition.kind.fits(Kind::Flag) {
+            return condition;
+        }
+        let message = format!("{} is not a condition", condition.kind.words());
+        let problem = Diagnostic::at(Code::NotACondition, self.span(&condition.at), message);
+        self.report(problem.help("compare it with something"), &condition.at)
+    }
+
+    pub(super) fn unary(&mut self, op: UnaryOperator, inner: &Expr) -> Expression {
+        match op {
+            UnaryOperator::Not => {
+                let condition = self.condition(inner);
+                let at = condition.at.clone();
+                Expression { node: Node::Not(Box::new(condition)), kind: Kind::Flag, at }
+            }
+            UnaryOperator::Plus | UnaryOperator::Minus => {
+                let operand = self.expression(inner);
+                if !operand.kind.is_numeric() {
+                    let message = format!("a sign before {}", operand.kind.words());
+                    return self.problem(Code::TypeMismatch, &operand.at, message);
+                }
+                if op == UnaryOperator::Plus { operand } else { negated(operand) }
+            }
+            _ => {
+                let operand = self.expression(inner);
+                self.problem(Code::ConstructRefused, &operand.at, format!("the operator `{op}` is not part of the language"))
+            }
+        }
+    }
+
+    pub(super) fn distinct(&mut self, left: &Expr, right: &Expr, same: bool) -> Expression {
+        let (left, right) = (self.expression(left), self.expression(right));
+        self.combine(if same { Operator::NotDistinct } else { Operator::Distinct }, left, right)
+    }
+
+    /// An operator over two checked operands.
+    fn combine(&mut self, operator: Operator, left: Expression, right: Expression) -> Expression {
+        let at = around(&left, &right);
+        let kind = if operator.compares() {
+            let (left, right) = self.alike(left, right);
+            return match self.comparable(operator, &left, &right) {
+                true => Expression { node: Node::Binary(operator, Box::new(left), Box::new(right)), kind: Kind::Flag, at },
+                false => Expression { kind: Kind::Flag, ..Expression::refused(at) },
+            };
+        } else {
+            result(operator, left.kind, right.kind)
+        };
+        match kind {
+            Some(kind) => Expression { node: Node::Binary(operator, Box::new(left), Box::new(right)), kind, at },
+            None => {
+                let message = format!("`{}` between {} and {}", operator.symbol(), left.kind.words(), right.kind.words());
+                self.problem(Code::TypeMismatch, &at, message)
+            }
+        }
+    }
+
+    /// Text written beside a date is read as a date.
+    fn alike(&mut self, left: Expression, right: Expression) -> (Expression, Expression) {
+        match (left.kind, right.kind) {
+            (Kind::Date, Kind::Text) => {
+                let right = self.as_date(right);
+                (left, right)
+            }
+            (Kind::Text, Kind::Date) => {
+                let left = self.as_date(left);
+                (left, right)
+            }
+            _ => (left, right),
+        }
+    }
+
+    pub(super) fn as_date(&mut self, text: Expression) -> Expression {
+        let Node::Literal(Literal::Text(written)) = &text.node else { return text };
+        match written.parse::<NaiveDate>() {
+            Ok(day) => Expression { node: Node::Literal(Literal::Date(day)), kind: Kind::Date, at: text.at },
+            Err(_) => {
+                let problem = Diagnostic::at(Code::TypeMismatch, self.span(&text.at), format!("`{written}` is not a date"));
+                self.report(problem.help("write 'YYYY-MM-DD'"), &text.at)
+            }
+        }
+    }
+
+    /// Whether two operands can be compared; a problem where they cannot.
+    fn comparable(&mut self, operator: Operator, left: &Expression, right: &Expression) -> bool {
+        let null = [left, right].into_iter().find(|side| side.constant() == Some(&Literal::Null));
+        if let (Some(null), false) = (null, matches!(operator, Operator::Distinct | Operator::NotDistinct)) {
+            let problem = Diagnostic::at(Code::NullComparison, self.span(&null.at), "a comparison with NULL is never true");
+            let remedy = if operator == Operator::NotEqual { "write IS NOT NULL" } else { "write IS NULL" };
+            self.report(problem.help(remedy), &null.at);
+            return false;
+        }
+        let joined = left.kind.joined(right.kind);
+        if joined.is_none() {
+            let message = format!("{} compared with {}", left.kind.words(), right.kind.words());
+            let mut problem = Diagnostic::at(Code::TypeMismatch, self.span(&right.at), message).label(right.kind.words());
+            if let (true, Some(Literal::Text(text))) = (left.kind.is_numeric(), right.constant()) {
+                if text.parse::<f64>().is_ok() {
+                    problem = problem.help(format!("write {text} without quotes"));
+                }
+            }
+            self.report(problem, &right.at);
+            return false;
+        }
+        if operator.orders() && joined == Some(Kind::Flag) {
+            self.problem(Code::TypeMismatch, &around(left, right), "true and false have no order");
+            return false;
+        }
+        self.known_segment(left, right) && self.known_segment(right, left)
+    }
+
+    /// Text compared with the segment of a scheme must be one of its segments.
+    fn known_segment(&mut self, column: &Expression, text: &Expression) -> bool {
+        let (Node::Column(column), Some(Literal::Text(segment))) = (&column.node, text.constant()) else { return true };
+        let scheme = match &column.source {
+            ColumnSource::Segment => column.name.strip_prefix("segment.").and_then(|name| self.names.schemes.get(name)),
+            _ => None,
+        };
+        let Some(known) = scheme.filter(|scheme| !scheme.segments.contains(segment)).map(|scheme| scheme.segments.clone()) else {
+            return true;
+        };
+        let message = format!("`{}` has no segment `{segment}`", column.name);
+        let problem = Diagnostic::at(Code::UnknownSegment, self.span(&text.at), message);
+        self.report(problem.suggest(segment, known.iter().map(String::as_str)), &text.at);
+        false
+    }
+
+    pub(super) fn is(&mut self, inner: &Expr, what: &'static str, negated: bool) -> Expression {
+        let operand = if what == "NULL" { self.expression(inner) } else { self.condition(inner) };
+        let at = operand.at.clone();
+        Expression { node: Node::Is(Box::new(operand), what, negated), kind: Kind::Flag, at }
+    }
+
+    pub(super) fn in_list(&mut self, operand: &Expr, list: &[Expr], negated: bool) -> Expression {
+        let operand = self.expression(operand);
+        let mut items = Vec::new();
+        let mut sound = true;
+        for item in list {
+            let item = self.expression(item);
+            let (_, item) = self.alike(operand.clone(), item);
+            sound &= self.comparable(Operator::Equal, &operand, &item);
+            items.push(item);
+        }
+        let at = operand.at.start..items.last().map_or(operand.at.end, |last| last.at.end);
+        let node = if sound { Node::In(Box::new(operand), items, negated) } else { Node::Refused };
+        Expression { node, kind: Kind::Flag, at }
+    }
+
+    pub(super) fn between(&mut self, [operand, low, high]: [&Expr; 3], negated: bool) -> Expression {
+        let operand = self.expression(operand);
+        let (low, high) = (self.expression(low), self.expression(high));
+        let (_, low) = self.alike(operand.clone(), low);
+        let (_, high) = self.alike(operand.clone(), high);
+        let at = around(&operand, &high);
+        let low_sound = self.comparable(Operator::GreaterOrEqual, &operand, &low);
+        let sound = self.comparable(Operator::LessOrEqual, &operand, &high) && low_sound;
+        let node = if sound {
+            Node::Between(Box::new(operand), Box::new(low), Box::new(high), negated)
+        } else {
+            Node::Refused
+        };
+        Expression { node, kind: Kind::Flag, at }
+    }
+
+    pub(super) fn like(&mut self, operand: &Expr, pattern: &Expr, negated: bool, any_case: bool) -> Expression {
+        let (operand, pattern) = (self.expression(operand), self.expression(pattern));
+        let at = around(&operand, &pattern);
+        for side in [&operand, &pattern] {
+            if !side.kind.fits(Kind::Text) {
+                return self.problem(Code::TypeMismatch, &side.at, format!("LIKE with {}", side.kind.words()));
+            }
+        }
+        let form = LikeForm { negated, any_case };
+        Expression { node: Node::Like(Box::new(operand), Box::new(pattern), form), kind: Kind::Flag, at }
+    }
+
+    pub(super) fn case(
+        &mut self,
+        start: Range<usize>,
+        operand: Option<&Expr>,
+        conditions: &[CaseWhen],
+        otherwise: Option<&Expr>,
+    ) -> Expression {
+        let operand = operand.map(|operand| self.expression(operand));
+        let mut branches = Vec::new();
+        for branch in conditions {
+            let condition = match &operand {
+                None => self.condition(&branch.condition),
+                Some(operand) => {
+                    let value = self.expression(&branch.condition);
+                    self.combine(Operator::Equal, operand.clone(), value)
+                }
+            };
+            branches.push((condition, self.expression(&branch.result)));
+        }
+        let otherwise = otherwise.map(|otherwise| Box::new(self.expression(otherwise)));
+        let results: Vec<_> = branches.iter().map(|(_, result)| result).chain(otherwise.as_deref()).collect();
+        let kind = self.one_kind("the branches of CASE", &results);
+        let end = results.last().map_or(start.end, |last| last.at.end);
+        Expression { node: Node::Case(branches, otherwise), kind, at: start.start..end }
+    }
+
+    /// The kind of all values; a problem at the first that does not go with those before it.
+    pub(super) fn one_kind(&mut self, what: &str, values: &[&Expression]) -> Kind {
+        let mut kind = Kind::Null;
+        for value in values {
+            match kind.joined(value.kind) {
+                Some(joined) => kind = joined,
+                None => {
+                    let message = format!("{what} give {} and {}", kind.words(), value.kind.words());
+                    self.problem(Code::TypeMismatch, &value.at, message);
+                    return Kind::Anything;
+                }
+            }
+        }
+        kind
+    }
+
+    pub(super) fn cast(&mut self, inner: &Expr, to: &DataType) -> Expression {
+        let operand = self.expression(inner);
+        let at = operand.at.clone();
+        let (kind, sql) = match to {
+            DataType::Int(_) | DataType::Integer(_) | DataType::BigInt(_) | DataType::SmallInt(_) => (Kind::Whole, "BIGINT"),
+            DataType::Double(_) | DataType::DoublePrecision | DataType::Float(_) | DataType::Real => (Kind::Number, "DOUBLE"),
+            DataType::Decimal(_) | DataType::Numeric(_) | DataType::Dec(_) => (Kind::Money, "DECIMAL(18, 2)"),
+            DataType::Varchar(_) | DataType::Text | DataType::String(_) | DataType::Char(_) => (Kind::Text, "VARCHAR"),
+            DataType::Date => (Kind::Date, "DATE"),
+            DataType::Boolean | DataType::Bool => (Kind::Flag, "BOOLEAN"),
+            other => {
+                let problem = Diagnostic::at(Code::ConstructRefused, self.span(&at), format!("a cast to `{other}`"));
+                return self.report(problem.help("cast to BIGINT, DOUBLE, DECIMAL, VARCHAR, DATE or BOOLEAN"), &at);
+            }
+        };
+        Expression { node: Node::Cast(Box::new(operand), sql), kind, at }
+    }
+}
+
+fn negated(operand: Expression) -> Expression {
+    let at = operand.at.start.saturating_sub(1)..operand.at.end;
+    let node = match operand.node {
+        Node::Literal(Literal::Whole(number)) => Node::Literal(Literal::Whole(number.saturating_neg())),
+        Node::Literal(Literal::Real(text)) => Node::Literal(Literal::Real(match text.strip_prefix('-') {
+            Some(positive) => positive.to_owned(),
+            None => format!("-{text}"),
+        })),
+        node => Node::Negate(Box::new(Expression { node, kind: operand.kind, at: operand.at })),
+    };
+    Expression { node, kind: operand.kind, at }
+}
+
+/// The characters from the first operand to the last.
+fn around(left: &Expression, right: &Expression) -> Range<usize> {
+    left.at.start.min(right.at.start)..left.at.end.max(right.at.end)
+}
+
+fn operator(op: &BinaryOperator) -> Option<Operator> {
+    Some(match op {
+        BinaryOperator::Plus => Operator::Plus,
+        BinaryOperator::Minus => Operator::Minus,
+        BinaryOperator::Multiply => Operator::Times,
+        BinaryOperator::Divide => Operator::Divide,
+        BinaryOperator::Modulo => Operator::Modulo,
+        BinaryOperator::StringConcat => Operator::Join,
+        BinaryOperator::Eq => Operator::Equal,
+        BinaryOperator::NotEq => Operator::NotEqual,
+        BinaryOperator::Lt => Operator::Less,
+        BinaryOperator::LtEq => Operator::LessOrEqual,
+        BinaryOperator::Gt => Operator::Greater,
+        BinaryOperator::GtEq => Operator::GreaterOrEqual,
+        _ => return None,
+    })
+}
+
+/// What an operator that calculates gives, where it has a meaning.
+fn result(operator: Operator, left: Kind, right: Kind) -> Option<Kind> {
+    use Kind::{Anything, Date, Interval, Money, Null, Number, Text, Whole};
+    let numbers = left.is_numeric() && right.is_numeric();
+    match (operator, left, right) {
+        (_, Anything, _) | (_, _, Anything) => Some(Anything),
+        (Operator::Join, Text | Null, Text | Null) => Some(Text),
+        (Operator::Join, ..) => None,
+        (Operator::Minus, Date, Date) => Some(Whole),
+        (Operator::Plus | Operator::Minus, Date, Whole | Interval | Null) => Some(Date),
+        (Operator::Plus, Whole | Interval | Null, Date) => Some(Date),
+        _ if !numbers => None,
+        (Operator::Times, Money, Money) => None,
+        (Operator::Divide, Money, Money) => Some(Number),
+        (Operator::Divide, Money, _) => Some(Money),
+        (Operator::Divide, ..) => Some(Number),
+        (Operator::Times, Money, _) | (Operator::Times, _, Money) => Some(Money),
+        (Operator::Modulo, Money, _) | (Operator::Modulo, _, Money) => None,
+        (_, Money, _) | (_, _, Money) => Some(Money),
+        (_, Whole, Whole) => Some(Whole),
+        _ => Some(Number),
+    }
+}

@@ -1,0 +1,186 @@
+//! What every rule says about itself, whatever its kind, and the defaults a file gives to its rules.
+
+use std::fmt::Write as _;
+
+use headwater_diagnostics::yaml::{Fields, Node, Value};
+use headwater_diagnostics::{Code, Diagnostic, Diagnostics, Sources};
+
+use crate::reading::{Reading, Word, first_of};
+
+/// How loud a rule is when it speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RuleSeverity {
+    /// For the record.
+    Info,
+    /// Somebody should look.
+    Warn,
+    /// Somebody must act; for an audit: nothing is published.
+    Error,
+}
+
+impl RuleSeverity {
+    const WORDS: [&'static str; 3] = ["info", "warn", "error"];
+
+    /// The word in YAML and in outputs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+
+    fn read(fields: &mut Fields<'_>, problems: &mut Diagnostics) -> Option<Self> {
+        match fields.choice("severity", &Self::WORDS, problems)? {
+            0 => Some(Self::Info),
+            1 => Some(Self::Warn),
+            _ => Some(Self::Error),
+        }
+    }
+}
+
+/// Values a file gives to those of its rules that do not say otherwise.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Defaults {
+    owner: Option<String>,
+    tags: Vec<String>,
+    severity: Option<RuleSeverity>,
+}
+
+impl Defaults {
+    /// Reads the `defaults:` block of a file.
+    pub(crate) fn read(fields: &mut Fields<'_>, problems: &mut Diagnostics) -> Self {
+        let Some(mut block) = fields.take("defaults").and_then(|node| Fields::of(node, "`defaults`", problems)) else {
+            return Self::default();
+        };
+        let read = Self {
+            owner: block.text("owner", problems),
+            tags: block.texts("tags", problems),
+            severity: RuleSeverity::read(&mut block, problems),
+        };
+        block.finish(problems);
+        read
+    }
+}
+
+/// What every rule says about itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Header {
+    /// The rule's name; empty where the file gives none (which was reported).
+    pub(crate) id: Word,
+    pub(crate) description: Option<String>,
+    pub(crate) owner: Option<String>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) severity: RuleSeverity,
+    /// Whether the rule is left out, instead of refused, where an input it needs is not declared.
+    pub(crate) skip_unavailable: bool,
+    /// The file it stands in.
+    pub(crate) file: String,
+    /// The line it starts at.
+    pub(crate) line: usize,
+    /// The rule as one line of JSON with sorted keys.
+    pub(crate) definition: String,
+}
+
+impl Header {
+    /// Reads the common keys of the rule `node`.
+    pub(crate) fn read(node: &Node, fields: &mut Fields<'_>, defaults: &Defaults, reading: &mut Reading<'_>) -> Self {
+        let id = reading.id(fields);
+        let description = fields.text("description", reading.problems);
+        let owner = fields.text("owner", reading.problems).or_else(|| defaults.owner.clone());
+        let mut tags = fields.texts("tags", reading.problems);
+        tags.extend(defaults.tags.iter().cloned());
+        tags.sort();
+        tags.dedup();
+        let severity = defaults.severity.unwrap_or(RuleSeverity::Warn);
+        let unavailable = fields.choice("when_unavailable", &["error", "skip"], reading.problems);
+        let (file, line) = place(node, reading.sources);
+        let skip_unavailable = unavailable == Some(1);
+        Self { id, description, owner, tags, severity, skip_unavailable, file, line, definition: canonical(node) }
+    }
+
+    /// Reads the severity too, for kinds that have one.
+    pub(crate) fn with_severity(self, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Self {
+        let severity = RuleSeverity::read(fields, reading.problems).unwrap_or(self.severity);
+        Self { severity, ..self }
+    }
+
+    /// Warns where nobody could tell what the rule means, or whom to ask (`with_owner`).
+    pub(crate) fn warn_if_unexplained(&self, what: &str, with_owner: bool, warnings: &mut Diagnostics) {
+        let missing = match (self.description.is_none(), with_owner && self.owner.is_none()) {
+            (true, true) => "description and no owner",
+            (true, false) => "description",
+            (false, true) => "owner",
+            (false, false) => return,
+        };
+        if !self.id.text.is_empty() {
+            let message = format!("{what} `{}` has no {missing}", self.id.text);
+            warnings.push(Diagnostic::at(Code::NoDescription, first_of_id(&self.id), message));
+        }
+    }
+}
+
+fn first_of_id(id: &Word) -> headwater_diagnostics::Span {
+    if id.text.is_empty() { first_of(id.span) } else { id.span }
+}
+
+fn place(node: &Node, sources: &Sources) -> (String, usize) {
+    let (line, _) = sources.line_and_column(node.span.file, node.span.start);
+    (sources.name(node.span.file).to_owned(), line)
+}
+
+/// A value as one line of JSON, keys sorted: equal rules give equal text however they are laid out.
+pub(crate) fn canonical(node: &Node) -> String {
+    let mut text = String::new();
+    write_value(node, &mut text);
+    text
+}
+
+fn write_value(node: &Node, out: &mut String) {
+    match &node.value {
+        Value::Null => out.push_str("null"),
+        Value::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
+        Value::Integer(number) => out.push_str(&number.to_string()),
+        Value::Float(number, _) if number.is_finite() => out.push_str(&number.to_string()),
+        Value::Float(_, text) | Value::Text(text) => write_text(text, out),
+        Value::List(items) => {
+            out.push('[');
+            for (at, item) in items.iter().enumerate() {
+                out.push_str(if at == 0 { "" } else { "," });
+                write_value(item, out);
+            }
+            out.push(']');
+        }
+        Value::Map(entries) => {
+            let mut sorted: Vec<_> = entries.iter().collect();
+            sorted.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+            out.push('{');
+            for (at, (key, value)) in sorted.into_iter().enumerate() {
+                out.push_str(if at == 0 { "" } else { "," });
+                write_text(&key.name, out);
+                out.push(':');
+                write_value(value, out);
+            }
+            out.push('}');
+        }
+    }
+}
+
+fn write_text(text: &str, out: &mut String) {
+    out.push('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => out.extend(['\\', character]),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            '\r' => out.push_str("\\r"),
+            control if control.is_control() => {
+                // Writing to a String cannot fail.
+                let _infallible = write!(out, "\\u{:04x}", u32::from(control));
+            }
+            plain => out.push(plain),
+        }
+    }
+    out.push('"');
+}

@@ -1,0 +1,127 @@
+//! What audits mean: the tables and columns they name must be published.
+
+use std::collections::BTreeSet;
+
+use headwater_diagnostics::{Code, Diagnostic};
+
+use super::syntax::{RawAudit, RawTest};
+use crate::check::Checking;
+use crate::compile::DerivedColumn;
+use crate::header::Header;
+use crate::kinds::metric::{self, DerivedMetric};
+use crate::kinds::segment::SegmentScheme;
+use crate::outputs::OutputTable;
+use crate::reading::Word;
+
+/// An audit that can be run.
+#[derive(Debug, Clone)]
+pub(crate) struct CheckedAudit {
+    pub(crate) header: Header,
+    pub(crate) table: String,
+    pub(crate) test: Test,
+}
+
+/// What is tested.
+#[derive(Debug, Clone)]
+pub(crate) enum Test {
+    Unique(Vec<String>),
+    NotNull(Vec<String>),
+    AcceptedValues(String, Vec<String>),
+    RowCount(Option<f64>, Option<f64>),
+    Range(String, Option<f64>, Option<f64>),
+    MovedPct { scheme: String, warn: Option<f64>, error: Option<f64> },
+}
+
+/// The table that carries the accounts with their metrics.
+const ACCOUNT_METRICS: &str = "account_metrics";
+
+/// Checks all audits; the answer is sorted by id.
+pub(crate) fn check(
+    raw: &[RawAudit],
+    metrics: &[DerivedMetric],
+    schemes: &[SegmentScheme],
+    checking: &mut Checking<'_>,
+) -> Vec<CheckedAudit> {
+    let derived: BTreeSet<String> = metric::columns(metrics)
+        .into_iter()
+        .map(|DerivedColumn { name, .. }| name)
+        .chain(schemes.iter().flat_map(|scheme| scheme.population.iter().map(|column| column.name.clone())))
+        .collect();
+    let mut audits: Vec<_> = raw.iter().filter_map(|audit| check_audit(audit, &derived, checking)).collect();
+    audits.sort_by(|a, b| a.header.id.text.cmp(&b.header.id.text));
+    audits
+}
+
+fn check_audit(raw: &RawAudit, derived: &BTreeSet<String>, checking: &mut Checking<'_>) -> Option<CheckedAudit> {
+    let table = raw.table.as_ref()?;
+    let columns = known_columns(table, checking)?;
+    let known = |word: &Word, checking: &mut Checking<'_>| known_column(word, table, &columns, derived, checking);
+    let test = match raw.test.as_ref()? {
+        RawTest::Unique(words) => Test::Unique(words.iter().filter_map(|word| known(word, checking)).collect()),
+        RawTest::NotNull(words) => Test::NotNull(words.iter().filter_map(|word| known(word, checking)).collect()),
+        RawTest::AcceptedValues(word, values) => Test::AcceptedValues(known(word.as_ref()?, checking)?, values.clone()),
+        RawTest::RowCount(bounds) => Test::RowCount(bounds.min, bounds.max),
+        RawTest::Range(word, bounds) => Test::Range(known(word.as_ref()?, checking)?, bounds.min, bounds.max),
+        RawTest::MovedPct { scheme, warn, error } => {
+            let scheme = scheme.as_ref()?;
+            check_moved(table, scheme, checking);
+            Test::MovedPct { scheme: scheme.text.clone(), warn: *warn, error: *error }
+        }
+    };
+    Some(CheckedAudit { header: raw.header.clone(), table: table.text.clone(), test })
+}
+
+/// The columns of a published table; a problem where it is none.
+fn known_columns(table: &Word, checking: &mut Checking<'_>) -> Option<BTreeSet<String>> {
+    let environment = checking.names.environment;
+    if table.text == ACCOUNT_METRICS {
+        return Some(environment.attributes.iter().map(|(name, _)| name.clone()).collect());
+    }
+    if let Some(known) = OutputTable::named(&table.text) {
+        return Some(known.columns.iter().map(|column| column.name.to_owned()).collect());
+    }
+    if let Some(known) = environment.other_tables.get(&table.text) {
+        return Some(known.iter().cloned().collect());
+    }
+    let problem = Diagnostic::at(Code::UnknownColumn, table.span, format!("unknown table `{}`", table.text))
+        .label("not published");
+    let names = OutputTable::ALL.iter().map(|known| known.name).chain([ACCOUNT_METRICS]);
+    let names = names.chain(environment.other_tables.keys().map(String::as_str));
+    checking.used.problems.push(problem.suggest(&table.text, names));
+    None
+}
+
+fn known_column(
+    word: &Word,
+    table: &Word,
+    columns: &BTreeSet<String>,
+    derived: &BTreeSet<String>,
+    checking: &mut Checking<'_>,
+) -> Option<String> {
+    let of_accounts = table.text == ACCOUNT_METRICS;
+    let known = columns.contains(&word.text)
+        || (of_accounts && (derived.contains(&word.text) || checking.names.derived.contains_key(&word.text)))
+        || (of_accounts && checking.names.environment.catalogue.metric(&word.text).is_some());
+    if known {
+        return Some(word.text.clone());
+    }
+    if of_accounts && checking.names.incomplete {
+        return None;
+    }
+    let message = format!("`{}` has no column `{}`", table.text, word.text);
+    let problem = Diagnostic::at(Code::UnknownColumn, word.span, message);
+    let names = columns.iter().chain(derived.iter().filter(|_| of_accounts)).map(String::as_str);
+    checking.used.problems.push(problem.suggest(&word.text, names));
+    None
+}
+
+fn check_moved(table: &Word, scheme: &Word, checking: &mut Checking<'_>) {
+    if table.text != "segment_scores" {
+        checking.problem(Code::Contradiction, table.span, "`moved_pct` is about `segment_scores`");
+    }
+    let names = checking.names;
+    if !names.schemes.contains_key(&scheme.text) && !names.incomplete {
+        let problem = Diagnostic::at(Code::UnknownSegment, scheme.span, format!("unknown segment scheme `{}`", scheme.text));
+        checking.used.problems.push(problem.suggest(&scheme.text, names.schemes.keys().map(String::as_str)));
+    }
+}

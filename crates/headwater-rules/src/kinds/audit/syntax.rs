@@ -1,0 +1,121 @@
+//! Audits as written.
+
+use headwater_diagnostics::yaml::{Fields, Node, Value};
+use headwater_diagnostics::{Code, Diagnostic};
+
+use crate::header::{Defaults, Header};
+use crate::reading::{Reading, Word};
+
+/// An audit.
+#[derive(Debug)]
+pub(crate) struct RawAudit {
+    pub(crate) header: Header,
+    pub(crate) table: Option<Word>,
+    /// None where it was refused.
+    pub(crate) test: Option<RawTest>,
+}
+
+/// What is tested.
+#[derive(Debug)]
+pub(crate) enum RawTest {
+    /// No two rows agree in all columns.
+    Unique(Vec<Word>),
+    /// No column is unknown in any row.
+    NotNull(Vec<Word>),
+    /// Every known value is one of these.
+    AcceptedValues(Option<Word>, Vec<String>),
+    /// The number of rows.
+    RowCount(Bounds),
+    /// Every known value of a column.
+    Range(Option<Word>, Bounds),
+    /// The share of accounts whose segment changed since the last night.
+    MovedPct {
+        scheme: Option<Word>,
+        warn: Option<f64>,
+        error: Option<f64>,
+    },
+}
+
+/// A least and a greatest number.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    pub(crate) min: Option<f64>,
+    pub(crate) max: Option<f64>,
+}
+
+const CHECKS: [&str; 6] = ["unique", "not_null", "accepted_values", "row_count", "range", "moved_pct"];
+
+impl RawAudit {
+    pub(crate) fn read(node: &Node, defaults: &Defaults, reading: &mut Reading<'_>) -> Option<Self> {
+        let mut fields = Fields::of(node, "an audit", reading.problems)?;
+        let header = Header::read(node, &mut fields, defaults, reading).with_severity(&mut fields, reading);
+        let table = reading.require_word(&mut fields, "table");
+        let test = reading.require_word(&mut fields, "check").and_then(|check| read_test(&check, &mut fields, reading));
+        if test.is_none() {
+            // What belongs to an unknown check cannot be known: nothing is said about the rest.
+            fields.rest();
+        }
+        fields.finish(reading.problems);
+        Some(Self { header, table, test })
+    }
+}
+
+fn read_test(check: &Word, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Option<RawTest> {
+    match check.text.as_str() {
+        "unique" => Some(RawTest::Unique(columns(fields, reading))),
+        "not_null" => Some(RawTest::NotNull(columns(fields, reading))),
+        "accepted_values" => {
+            let column = reading.require_word(fields, "column");
+            let values = reading.require_list(fields, "values").iter().filter_map(|value| as_text(value, reading)).collect();
+            Some(RawTest::AcceptedValues(column, values))
+        }
+        "row_count" => Some(RawTest::RowCount(bounds(fields, reading))),
+        "range" => Some(RawTest::Range(reading.require_word(fields, "column"), bounds(fields, reading))),
+        "moved_pct" => {
+            let scheme = reading.require_word(fields, "scheme");
+            let warn = fields.number("warn", reading.problems);
+            let error = fields.number("error", reading.problems);
+            if warn.is_none() && error.is_none() {
+                reading.problems.push(Diagnostic::at(Code::MissingKey, check.span, "`moved_pct` needs `warn` or `error`"));
+            }
+            Some(RawTest::MovedPct { scheme, warn, error })
+        }
+        other => {
+            let problem = Diagnostic::at(Code::InvalidValue, check.span, format!("`{other}` is no check of an audit"));
+            let problem = problem.label(format!("one of {}", CHECKS.join(", ")));
+            reading.problems.push(problem.suggest(other, CHECKS));
+            None
+        }
+    }
+}
+
+fn columns(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Vec<Word> {
+    let nodes = reading.require_list(fields, "columns");
+    nodes.iter().filter_map(|node| reading.word(node, "columns")).collect()
+}
+
+fn as_text(node: &Node, reading: &mut Reading<'_>) -> Option<String> {
+    match &node.value {
+        Value::Text(text) | Value::Float(_, text) => Some(text.clone()),
+        Value::Integer(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        _ => {
+            reading.wrong_shape(node, "values", "text");
+            None
+        }
+    }
+}
+
+fn bounds(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Bounds {
+    let min = fields.number("min", reading.problems);
+    let max = fields.number("max", reading.problems);
+    let place = crate::reading::first_of(fields.span());
+    match (min, max) {
+        (None, None) => reading.problems.push(Diagnostic::at(Code::MissingKey, place, "the audit needs `min` or `max`")),
+        (Some(min), Some(max)) if min > max => {
+            reading.problems.push(Diagnostic::at(Code::Contradiction, place, format!("`min` {min} is above `max` {max}")));
+        }
+        _ => {}
+    }
+    Bounds { min, max }
+}

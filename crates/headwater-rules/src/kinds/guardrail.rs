@@ -1,0 +1,11 @@
+//! Guardrails: verdicts on metrics of groups of accounts.
+
+mod bands;
+mod check;
+mod compile;
+mod profile;
+mod syntax;
+
+pub(crate) use check::{Guardrail, check, check_profiles};
+pub(crate) use compile::verdicts;
+pub(crate) use syntax::{RawGuardrail, RawProfile};

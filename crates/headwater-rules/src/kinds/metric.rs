@@ -1,0 +1,9 @@
+//! Derived metrics: SQL over the catalogue's metrics, and weighted scores.
+
+mod check;
+mod compile;
+mod syntax;
+
+pub(crate) use check::{DerivedMetric, check};
+pub(crate) use compile::{columns, measured_with_derived};
+pub(crate) use syntax::RawMetric;

@@ -1,0 +1,247 @@
+//! What derived metrics mean: types, order, and whether their inputs are there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use headwater_diagnostics::{Code, Diagnostic};
+use headwater_metrics::Unit;
+
+use super::syntax::{RawComponent, RawFormula, RawMetric, RawScore, WhenMissing};
+use crate::check::{Checking, Fate, Reads};
+use crate::expression::{Checked, Column, ColumnSource, Expression, Kind, Stage, check_expression, resolve_name};
+use crate::header::Header;
+use crate::reading::first_of;
+
+/// A derived metric that can be computed.
+#[derive(Debug, Clone)]
+pub(crate) struct DerivedMetric {
+    pub(crate) header: Header,
+    pub(crate) unit: Unit,
+    pub(crate) formula: Formula,
+}
+
+/// How it is computed.
+#[derive(Debug, Clone)]
+pub(crate) enum Formula {
+    Expression(Expression),
+    Score(Score),
+}
+
+/// A weighted score from 0 to 100.
+#[derive(Debug, Clone)]
+pub(crate) struct Score {
+    pub(crate) components: Vec<Component>,
+    pub(crate) when_missing: WhenMissing,
+}
+
+/// One part of a weighted score.
+#[derive(Debug, Clone)]
+pub(crate) struct Component {
+    pub(crate) column: Column,
+    /// The column's input is not declared: the component is always missing.
+    pub(crate) absent: bool,
+    pub(crate) weight: f64,
+    pub(crate) floor: f64,
+    pub(crate) ceiling: f64,
+    pub(crate) inverted: bool,
+}
+
+impl DerivedMetric {
+    /// The columns it reads.
+    pub(crate) fn reads(&self) -> Vec<&Column> {
+        match &self.formula {
+            Formula::Expression(expression) => expression.columns(),
+            Formula::Score(score) => {
+                score.components.iter().filter(|component| !component.absent).map(|component| &component.column).collect()
+            }
+        }
+    }
+}
+
+impl RawMetric {
+    /// The column that says how much of a weighted score is known.
+    pub(crate) fn coverage_column(&self) -> Option<String> {
+        match &self.formula {
+            Some(RawFormula::Score(_)) => Some(format!("{}_coverage_pct", self.header.id.text)),
+            _ => None,
+        }
+    }
+}
+
+/// Checks all derived metrics; the answer is in an order in which each can be computed from those before it.
+pub(crate) fn check(raw: &[RawMetric], checking: &mut Checking<'_>) -> Vec<DerivedMetric> {
+    let mut candidates = BTreeMap::new();
+    let mut written = Vec::new();
+    for metric in raw {
+        metric.header.warn_if_unexplained("the metric", false, &mut checking.used.problems);
+        let Some(candidate) = Candidate::check(metric, checking) else { continue };
+        written.extend(candidate.checked.clone());
+        candidates.entry(metric.header.id.text.as_str()).or_insert(candidate);
+    }
+    checking.plan(&written);
+    let order = ordered(&candidates, checking);
+    let mut metrics = Vec::new();
+    for id in order {
+        if let Some(candidate) = candidates.remove(id.as_str()) {
+            metrics.extend(candidate.settle(checking));
+        }
+    }
+    metrics
+}
+
+/// A metric before it is known whether its inputs are there.
+struct Candidate {
+    metric: DerivedMetric,
+    reads: Reads,
+    checked: Option<Checked>,
+}
+
+impl Candidate {
+    fn check(raw: &RawMetric, checking: &mut Checking<'_>) -> Option<Self> {
+        let mut reads = Reads::default();
+        let mut checked = None;
+        let formula = match raw.formula.as_ref()? {
+            RawFormula::Expression(written) => {
+                let expression = check_expression(written, Stage::Metric, checking.names, &mut checking.used);
+                refuse_other_unit(&expression, raw.unit, checking);
+                reads.expression(&expression);
+                let formula = Formula::Expression(expression.expression.clone());
+                checked = Some(expression);
+                formula
+            }
+            RawFormula::Score(score) => {
+                let components = check_components(score, &mut reads, checking);
+                Formula::Score(Score { components, when_missing: score.when_missing })
+            }
+        };
+        let metric = DerivedMetric { header: raw.header.clone(), unit: raw.unit?, formula };
+        Some(Self { metric, reads, checked })
+    }
+
+    fn settle(mut self, checking: &mut Checking<'_>) -> Option<DerivedMetric> {
+        let id = &self.metric.header.id.text;
+        let gives = [id.clone(), format!("{id}_coverage_pct")];
+        if let Formula::Score(score) = &mut self.metric.formula {
+            let may_lack = self.metric.header.skip_unavailable && score.when_missing == WhenMissing::Redistribute;
+            if may_lack {
+                score.components.iter_mut().for_each(|part| part.absent = checking.is_missing(&part.column));
+                let any_known = score.components.iter().any(|part| !part.absent);
+                if any_known {
+                    return Some(self.metric);
+                }
+            }
+        }
+        let fate = checking.settle("metric", &self.metric.header, &self.reads, &gives);
+        (fate == Fate::Kept).then_some(self.metric)
+    }
+}
+
+/// The declared type must be able to carry what the expression gives.
+fn refuse_other_unit(checked: &Checked, unit: Option<Unit>, checking: &mut Checking<'_>) {
+    let Some(unit) = unit else { return };
+    if !checked.expression.kind.fits(Kind::of(unit)) {
+        let message = format!("the expression gives {}, not {}", checked.expression.kind.words(), unit.word());
+        checking.problem(Code::TypeMismatch, checked.written.whole(), message);
+    }
+}
+
+fn check_components(score: &RawScore, reads: &mut Reads, checking: &mut Checking<'_>) -> Vec<Component> {
+    checking.unique("component", score.components.iter().map(|component| &component.id));
+    let weights: Option<Vec<f64>> = score.components.iter().map(|component| component.weight).collect();
+    if let Some(weights) = weights.filter(|weights| !weights.is_empty()) {
+        let total: f64 = weights.iter().sum();
+        if (total - 100.0).abs() > 1e-6 {
+            checking.problem(Code::WeightsNotHundred, first_of(score.span), format!("the weights add up to {total}, not 100"));
+        }
+    }
+    score.components.iter().filter_map(|component| check_component(component, reads, checking)).collect()
+}
+
+fn check_component(raw: &RawComponent, reads: &mut Reads, checking: &mut Checking<'_>) -> Option<Component> {
+    let (weight, floor, ceiling) = (raw.weight?, raw.floor?, raw.ceiling?);
+    if weight <= 0.0 {
+        checking.problem(Code::InvalidValue, first_of(raw.span), format!("the weight of `{}` must be above 0", raw.id.text));
+    }
+    if floor >= ceiling {
+        let message = format!("the floor {floor} of `{}` is not below its ceiling {ceiling}", raw.id.text);
+        let problem = Diagnostic::at(Code::Contradiction, first_of(raw.span), message);
+        checking.used.problems.push(problem.help("where fewer is better, add `inverted: true`"));
+    }
+    let word = raw.metric.as_ref()?;
+    let (column, unit) = resolve_name(&word.text, word.span, Stage::Metric, checking.names, &mut checking.used)?;
+    if unit.is_some_and(|unit| !unit.is_numeric()) {
+        let message = format!("`{}` is no number, so it has no place on a scale", word.text);
+        checking.problem(Code::TypeMismatch, word.span, message);
+    }
+    reads.column(column.clone(), word.span);
+    Some(Component { column, absent: false, weight, floor, ceiling, inverted: raw.inverted })
+}
+
+/// The metrics in an order of computation: those that need no other first, equal ones by name. Circles are reported.
+fn ordered(candidates: &BTreeMap<&str, Candidate>, checking: &mut Checking<'_>) -> Vec<String> {
+    let needs: BTreeMap<&str, BTreeSet<&str>> = candidates
+        .iter()
+        .map(|(id, candidate)| {
+            let reads = candidate.metric.reads().into_iter().filter(|column| column.source == ColumnSource::Derived);
+            (*id, reads.filter_map(|column| producer(&column.name, candidates)).collect())
+        })
+        .collect();
+    let mut done: Vec<String> = Vec::new();
+    let mut left: BTreeSet<&str> = needs.keys().copied().collect();
+    loop {
+        let is_ready = |id: &&str| needs.get(id).is_none_or(|reads| reads.iter().all(|read| !left.contains(read)));
+        let ready: Vec<&str> = left.iter().copied().filter(is_ready).collect();
+        if ready.is_empty() {
+            break;
+        }
+        for id in ready {
+            left.remove(id);
+            done.push(id.to_owned());
+        }
+    }
+    let circular: Vec<&str> = left.iter().copied().filter(|id| reachable(id, &needs).contains(id)).collect();
+    report_circles(&circular, &needs, candidates, checking);
+    done
+}
+
+/// The metric that gives a derived column.
+fn producer<'m>(column: &str, candidates: &BTreeMap<&'m str, Candidate>) -> Option<&'m str> {
+    let id = if candidates.contains_key(column) { column } else { column.strip_suffix("_coverage_pct")? };
+    candidates.get_key_value(id).map(|(id, _)| *id)
+}
+
+fn reachable<'m>(id: &str, needs: &BTreeMap<&'m str, BTreeSet<&'m str>>) -> BTreeSet<&'m str> {
+    let mut found = BTreeSet::new();
+    let mut waiting: Vec<&'m str> = needs.get(id).into_iter().flatten().copied().collect();
+    while let Some(next) = waiting.pop() {
+        if found.insert(next) {
+            waiting.extend(needs.get(next).into_iter().flatten().copied());
+        }
+    }
+    found
+}
+
+/// One report a circle, at the metric that comes first by name.
+fn report_circles(
+    circular: &[&str],
+    needs: &BTreeMap<&str, BTreeSet<&str>>,
+    candidates: &BTreeMap<&str, Candidate>,
+    checking: &mut Checking<'_>,
+) {
+    let mut reported: BTreeSet<&str> = BTreeSet::new();
+    for id in circular {
+        if reported.contains(id) {
+            continue;
+        }
+        let reach = reachable(id, needs);
+        let members: Vec<&str> =
+            circular.iter().copied().filter(|other| reach.contains(other) && reachable(other, needs).contains(id)).collect();
+        reported.extend(members.iter().copied());
+        let Some(candidate) = candidates.get(id) else { continue };
+        let listed: Vec<_> = members.iter().map(|member| format!("`{member}`")).collect();
+        let message = match listed.as_slice() {
+            [alone] => format!("the metric {alone} needs itself"),
+            _ => format!("the metrics {} need each other", listed.join(", ")),
+        };
+        checking.problem(Code::MetricCycle, candidate.metric.header.id.span, message);
+    }
+}

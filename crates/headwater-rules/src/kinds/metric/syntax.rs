@@ -1,0 +1,137 @@
+//! Derived metrics as written.
+
+use headwater_diagnostics::yaml::{Fields, Node};
+use headwater_diagnostics::{Code, Diagnostic, Span};
+use headwater_metrics::Unit;
+
+use crate::header::{Defaults, Header};
+use crate::reading::{Reading, Word, Written, first_of};
+
+/// A derived metric.
+#[derive(Debug)]
+pub(crate) struct RawMetric {
+    pub(crate) header: Header,
+    /// None where it was refused.
+    pub(crate) unit: Option<Unit>,
+    pub(crate) formula: Option<RawFormula>,
+}
+
+/// How it is computed.
+#[derive(Debug)]
+pub(crate) enum RawFormula {
+    Expression(Written),
+    Score(RawScore),
+}
+
+/// A weighted score.
+#[derive(Debug)]
+pub(crate) struct RawScore {
+    pub(crate) span: Span,
+    pub(crate) components: Vec<RawComponent>,
+    pub(crate) when_missing: WhenMissing,
+}
+
+/// One part of a weighted score.
+#[derive(Debug)]
+pub(crate) struct RawComponent {
+    pub(crate) id: Word,
+    pub(crate) metric: Option<Word>,
+    pub(crate) weight: Option<f64>,
+    pub(crate) floor: Option<f64>,
+    pub(crate) ceiling: Option<f64>,
+    /// Fewer is better: the floor gives all points, the ceiling none.
+    pub(crate) inverted: bool,
+    pub(crate) span: Span,
+}
+
+/// What a component without a value does to the score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WhenMissing {
+    /// The known components share its weight.
+    Redistribute,
+    /// It counts as zero points.
+    Zero,
+    /// The score is unknown.
+    Unknown,
+}
+
+impl RawMetric {
+    pub(crate) fn read(node: &Node, defaults: &Defaults, reading: &mut Reading<'_>) -> Option<Self> {
+        let mut fields = Fields::of(node, "a metric", reading.problems)?;
+        let header = Header::read(node, &mut fields, defaults, reading);
+        let written_unit = fields.take("type");
+        let expression = fields.take_with_key("expr");
+        let score = fields.take_with_key("weighted_score");
+        let (unit, formula) = match (expression, score) {
+            (Some((key, _)), Some(_)) => {
+                let message = "a metric has `expr` or `weighted_score`, not both";
+                reading.problems.push(Diagnostic::at(Code::ConflictingKeys, key.span, message));
+                (None, None)
+            }
+            (Some((_, node)), None) => {
+                let formula = reading.written(node, "expr").map(RawFormula::Expression);
+                (unit(written_unit, node.span, reading), formula)
+            }
+            (None, Some((_, node))) => {
+                if let Some(extra) = written_unit {
+                    let problem = Diagnostic::at(Code::ConflictingKeys, extra.span, "a weighted score has its own type");
+                    reading.problems.push(problem.help("remove `type`"));
+                }
+                (Some(Unit::Score), RawScore::read(node, reading).map(RawFormula::Score))
+            }
+            (None, None) => {
+                let message = "a metric needs `expr` or `weighted_score`";
+                reading.problems.push(Diagnostic::at(Code::MissingKey, first_of(node.span), message));
+                (None, None)
+            }
+        };
+        fields.finish(reading.problems);
+        Some(Self { header, unit, formula })
+    }
+}
+
+fn unit(written: Option<&Node>, expression: Span, reading: &mut Reading<'_>) -> Option<Unit> {
+    let words: Vec<_> = Unit::ALL.iter().map(|unit| unit.word()).collect();
+    let Some(node) = written else {
+        let problem = Diagnostic::at(Code::MissingKey, first_of(expression), "a metric with `expr` needs `type`");
+        reading.problems.push(problem.help(format!("add `type:`, one of {}", words.join(", "))));
+        return None;
+    };
+    let word = reading.word(node, "type")?;
+    let unit = Unit::from_word(&word.text);
+    if unit.is_none() {
+        let problem = Diagnostic::at(Code::InvalidValue, node.span, format!("`{}` is no type of a metric", word.text));
+        let problem = problem.label(format!("one of {}", words.join(", "))).suggest(&word.text, words);
+        reading.problems.push(problem);
+    }
+    unit
+}
+
+impl RawScore {
+    fn read(node: &Node, reading: &mut Reading<'_>) -> Option<Self> {
+        let mut fields = Fields::of(node, "a weighted score", reading.problems)?;
+        let nodes = reading.require_list(&mut fields, "components");
+        let components = nodes.iter().filter_map(|node| RawComponent::read(node, reading)).collect();
+        let when_missing = match fields.choice("when_missing", &["redistribute", "zero", "unknown"], reading.problems) {
+            Some(1) => WhenMissing::Zero,
+            Some(2) => WhenMissing::Unknown,
+            _ => WhenMissing::Redistribute,
+        };
+        fields.finish(reading.problems);
+        Some(Self { span: node.span, components, when_missing })
+    }
+}
+
+impl RawComponent {
+    fn read(node: &Node, reading: &mut Reading<'_>) -> Option<Self> {
+        let mut fields = Fields::of(node, "a component", reading.problems)?;
+        let id = reading.id(&mut fields);
+        let metric = reading.require_word(&mut fields, "metric");
+        let weight = reading.require_number(&mut fields, "weight");
+        let floor = reading.require_number(&mut fields, "floor");
+        let ceiling = reading.require_number(&mut fields, "ceiling");
+        let inverted = fields.flag("inverted", reading.problems).unwrap_or(false);
+        fields.finish(reading.problems);
+        Some(Self { id, metric, weight, floor, ceiling, inverted, span: node.span })
+    }
+}

@@ -1,0 +1,154 @@
+//! What segment schemes mean: every account must end in exactly one segment.
+
+use headwater_diagnostics::{Code, Diagnostic};
+
+use super::presets::{self, Population, PopulationColumn};
+use super::syntax::{RawForm, RawRfm, RawScheme, RawSegment, RawTier};
+use crate::check::{Checking, Fate, Reads};
+use crate::expression::{Column, Expression, Kind, Stage, resolve_name};
+use crate::header::Header;
+use crate::kinds::predicate::Predicate;
+use crate::reading::{Word, first_of};
+
+/// A segment scheme that can be computed.
+#[derive(Debug, Clone)]
+pub(crate) struct SegmentScheme {
+    pub(crate) header: Header,
+    /// What accounts are ranked by.
+    pub(crate) score: Option<Expression>,
+    /// In the order of trial; the last one takes the rest.
+    pub(crate) segments: Vec<Segment>,
+    pub(crate) population: Vec<PopulationColumn>,
+}
+
+/// One segment.
+#[derive(Debug, Clone)]
+pub(crate) struct Segment {
+    pub(crate) id: String,
+    /// None for the one that takes the rest.
+    pub(crate) predicate: Option<Predicate>,
+}
+
+/// Checks all schemes; the answer is sorted by id.
+pub(crate) fn check(raw: &[RawScheme], checking: &mut Checking<'_>) -> Vec<SegmentScheme> {
+    let mut schemes: Vec<_> = raw.iter().filter_map(|scheme| check_scheme(scheme, checking)).collect();
+    schemes.sort_by(|a, b| a.header.id.text.cmp(&b.header.id.text));
+    schemes
+}
+
+fn check_scheme(raw: &RawScheme, checking: &mut Checking<'_>) -> Option<SegmentScheme> {
+    raw.header.warn_if_unexplained("the segment scheme", false, &mut checking.used.problems);
+    let id = raw.header.id.text.as_str();
+    let mut reads = Reads::default();
+    let mut scheme = SegmentScheme { header: raw.header.clone(), score: None, segments: Vec::new(), population: Vec::new() };
+    match raw.form.as_ref()? {
+        RawForm::Segments(segments) => {
+            scheme.segments = check_segments(raw, segments, &mut reads, checking);
+            scheme.score = raw.score.as_ref().and_then(|word| number(word, &mut reads, checking)).map(Expression::number_column);
+        }
+        RawForm::Rfm(rfm) => {
+            scheme.population = check_rfm(id, rfm, &mut reads, checking);
+            scheme.segments = presets::rfm(id, rfm.bins);
+            scheme.score = Some(presets::rfm_total(id, rfm.monetary.is_some()));
+        }
+        RawForm::Tiers(metric, tiers) => {
+            scheme.segments = presets::tiers(id, &check_tiers(raw, tiers, checking));
+            let input = metric.as_ref().and_then(|word| number(word, &mut reads, checking));
+            scheme.score = input.clone().map(Expression::number_column);
+            scheme.population.extend(input.map(|input| PopulationColumn {
+                name: presets::top_column(id),
+                description: format!("Percentage of accounts with a greater `{}`", input.name),
+                input,
+                form: Population::TopPct,
+            }));
+        }
+    }
+    let gives: Vec<_> = raw
+        .population_columns()
+        .into_iter()
+        .map(|(name, _)| name)
+        .chain([format!("segment.{id}")])
+        .collect();
+    (checking.settle("segment scheme", &raw.header, &reads, &gives) == Fate::Kept).then_some(scheme)
+}
+
+fn check_segments(scheme: &RawScheme, raw: &[RawSegment], reads: &mut Reads, checking: &mut Checking<'_>) -> Vec<Segment> {
+    checking.unique("segment", raw.iter().map(|segment| &segment.id));
+    let mut segments = Vec::new();
+    let mut rest_taken = false;
+    for segment in raw {
+        if rest_taken {
+            let problem = Diagnostic::at(Code::SchemeIncomplete, segment.id.span, format!("`{}` is never reached", segment.id.text))
+                .label("stands after `otherwise`")
+                .help("`otherwise: true` belongs to the last segment, and only to it");
+            checking.used.problems.push(problem);
+        }
+        rest_taken |= segment.otherwise;
+        let predicate = segment.when.as_ref().map(|when| when.check(Stage::Judgement, checking.names, &mut checking.used));
+        if let Some(predicate) = &predicate {
+            reads.expressions(&predicate.written);
+            checking.plan(&predicate.written);
+        }
+        segments.push(Segment { id: segment.id.text.clone(), predicate });
+    }
+    // A segment that could not be read as either form was reported there.
+    let readable = raw.iter().all(|segment| segment.otherwise || segment.when.is_some());
+    if !rest_taken && readable && !raw.is_empty() {
+        let place = raw.last().map_or(scheme.header.id.span, |last| first_of(last.span));
+        let message = format!("the scheme `{}` can leave an account without a segment", scheme.header.id.text);
+        let problem = Diagnostic::at(Code::SchemeIncomplete, place, message);
+        checking.used.problems.push(problem.label("the last segment must take the rest").help("end with a segment that has `otherwise: true`"));
+    }
+    segments
+}
+
+fn check_rfm(scheme: &str, raw: &RawRfm, reads: &mut Reads, checking: &mut Checking<'_>) -> Vec<PopulationColumn> {
+    let parts = [("recency", &raw.recency, true), ("frequency", &raw.frequency, false), ("monetary", &raw.monetary, false)];
+    let mut columns = Vec::new();
+    for (part, word, fewer_is_better) in parts {
+        let Some(input) = word.as_ref().and_then(|word| number(word, reads, checking)) else { continue };
+        columns.push(PopulationColumn {
+            name: presets::score_column(scheme, part),
+            description: format!("Score of `{}` among all accounts, 1 to {}", input.name, raw.bins),
+            input,
+            form: Population::Score { bins: raw.bins, fewer_is_better },
+        });
+    }
+    columns
+}
+
+fn check_tiers(scheme: &RawScheme, raw: &[RawTier], checking: &mut Checking<'_>) -> Vec<(String, f64)> {
+    checking.unique("tier", raw.iter().map(|tier| &tier.id));
+    let mut tiers: Vec<(String, f64)> = Vec::new();
+    for tier in raw {
+        if tier.id.text == presets::UNSCORED {
+            checking.problem(Code::DuplicateId, tier.id.span, format!("`{}` takes accounts without a value", presets::UNSCORED));
+        }
+        let Some(top_pct) = tier.top_pct else { continue };
+        if !(top_pct > 0.0 && top_pct <= 100.0) {
+            checking.problem(Code::InvalidValue, first_of(tier.span), format!("`top_pct` must be above 0 and at most 100, not {top_pct}"));
+        } else if tiers.last().is_some_and(|(_, above)| *above >= top_pct) {
+            let message = format!("`{}` ends at {top_pct} %, inside the tier above it", tier.id.text);
+            checking.problem(Code::Contradiction, first_of(tier.span), message);
+        }
+        tiers.push((tier.id.text.clone(), top_pct));
+    }
+    let reaches_all = tiers.last().is_none_or(|(_, last)| *last >= 100.0);
+    let readable = raw.iter().all(|tier| tier.top_pct.is_some());
+    if !reaches_all && readable {
+        let place = raw.last().map_or(scheme.header.id.span, |last| first_of(last.span));
+        let problem = Diagnostic::at(Code::SchemeIncomplete, place, "the tiers do not reach all accounts");
+        checking.used.problems.push(problem.help("end with a tier of `top_pct: 100`"));
+    }
+    tiers
+}
+
+/// The numeric column a word names.
+fn number(word: &Word, reads: &mut Reads, checking: &mut Checking<'_>) -> Option<Column> {
+    let (column, unit) = resolve_name(&word.text, word.span, Stage::Metric, checking.names, &mut checking.used)?;
+    if unit.is_some_and(|unit| !Kind::of(unit).is_numeric()) {
+        checking.problem(Code::TypeMismatch, word.span, format!("`{}` is no number", word.text));
+    }
+    reads.column(column.clone(), word.span);
+    Some(column)
+}

@@ -1,0 +1,11 @@
+//! Triggers: flags on accounts, held back until a milestone is reached where the rule says so.
+
+mod check;
+mod compile;
+mod evidence;
+mod syntax;
+
+pub(crate) use check::{OnNull, Trigger, check};
+pub(crate) use compile::{flagged, flags};
+pub(crate) use evidence::{Evidence, evidence, evidence_row, leaf_evidence};
+pub(crate) use syntax::RawTrigger;

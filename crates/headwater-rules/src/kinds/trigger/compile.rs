@@ -1,0 +1,97 @@
+//! Triggers as SQL: who is flagged tonight, who is held back, and whose flag is gone.
+
+use headwater_metrics::{identifier, literal};
+
+use super::check::{OnNull, SummaryPart, Trigger};
+use crate::expression::Dialect;
+
+/// Which accounts a trigger is about tonight.
+pub(super) fn filter(trigger: &Trigger, dialect: Dialect) -> String {
+    let unknown = if trigger.on_null == OnNull::Match { "TRUE" } else { "FALSE" };
+    let when = format!("COALESCE({}, {unknown})", dialect.sql(&trigger.when.whole));
+    match &trigger.scope {
+        Some(scope) => format!("({} AND {when})", dialect.sql(&scope.whole)),
+        None => when,
+    }
+}
+
+/// Tonight's flags of one trigger, in the columns that flags of all kinds share.
+pub(crate) fn flags(trigger: &Trigger, dialect: Dialect) -> String {
+    let (state, held_back_by) = match &trigger.after {
+        Some((column, milestone)) => {
+            let reached = identifier(&column.name);
+            let state = format!("CASE WHEN {reached} THEN 'firing' ELSE 'held_back' END");
+            (state, format!("CASE WHEN {reached} THEN NULL ELSE {} END", literal(milestone)))
+        }
+        None => ("'firing'".to_owned(), "CAST(NULL AS VARCHAR)".to_owned()),
+    };
+    let amount = trigger.value_at_stake.as_ref().map_or_else(
+        || "CAST(NULL AS DECIMAL(18, 2))".to_owned(),
+        |value| format!("TRY_CAST({} AS DECIMAL(18, 2))", dialect.sql(value)),
+    );
+    format!(
+        "SELECT account_id, {id} AS rule_id, 'trigger' AS kind, {state} AS state, {severity} AS severity, \
+         {amount} AS value_at_stake, {play} AS play, {held_back_by} AS held_back_by, {unknown} AS unknown_conditions, \
+         {owner} AS owner, {summary} AS summary FROM judged WHERE {filter}",
+        id = literal(&trigger.header.id.text),
+        severity = literal(trigger.header.severity.word()),
+        play = optional(trigger.play.as_deref()),
+        unknown = unknown_conditions(trigger, dialect),
+        owner = optional(trigger.header.owner.as_deref()),
+        summary = summary(trigger, dialect),
+        filter = filter(trigger, dialect),
+    )
+}
+
+fn optional(text: Option<&str>) -> String {
+    text.map_or_else(|| "CAST(NULL AS VARCHAR)".to_owned(), literal)
+}
+
+fn unknown_conditions(trigger: &Trigger, dialect: Dialect) -> String {
+    let unknown = |leaf: &crate::expression::Leaf| {
+        format!("CASE WHEN {} IS NULL THEN 1 ELSE 0 END", dialect.sql(&leaf.expression))
+    };
+    let counts: Vec<_> = trigger.when.leaves.iter().map(unknown).collect();
+    format!("CAST({} AS BIGINT)", counts.join(" + "))
+}
+
+fn summary(trigger: &Trigger, dialect: Dialect) -> String {
+    let parts: Vec<_> = trigger
+        .summary
+        .iter()
+        .map(|part| match part {
+            SummaryPart::Words(words) => literal(words),
+            SummaryPart::Value(value) => format!("COALESCE({}, 'unknown')", dialect.words(value)),
+        })
+        .collect();
+    match (parts.is_empty(), &trigger.header.description) {
+        (false, _) => format!("concat({})", parts.join(", ")),
+        (true, Some(description)) => literal(description),
+        (true, None) => "CAST(NULL AS VARCHAR)".to_owned(),
+    }
+}
+
+/// The rows of `flagged_accounts`: tonight's flags, dated by the night before, and flags that are gone.
+pub(crate) fn flagged(tonight: &[String], dialect: Dialect) -> Vec<String> {
+    let as_of = Dialect::date(dialect.as_of);
+    let before = "SELECT * FROM previous_flagged_accounts WHERE state <> 'resolved'";
+    let gone = |absent: &str| {
+        format!(
+            "SELECT {as_of} AS as_of, before.account_id, before.rule_id, before.kind, 'resolved' AS state, before.severity, \
+             before.first_night, before.last_night, before.value_at_stake, before.play, before.held_back_by, \
+             before.unknown_conditions, before.owner, before.summary FROM ({before}) AS before {absent}"
+        )
+    };
+    if tonight.is_empty() {
+        return vec![gone("")];
+    }
+    let now = tonight.join(" UNION ALL ");
+    let same = "ON before.account_id = now.account_id AND before.rule_id = now.rule_id";
+    let held = format!(
+        "SELECT {as_of} AS as_of, now.account_id, now.rule_id, now.kind, now.state, now.severity, \
+         COALESCE(before.first_night, {as_of}) AS first_night, {as_of} AS last_night, now.value_at_stake, now.play, \
+         now.held_back_by, now.unknown_conditions, now.owner, now.summary \
+         FROM ({now}) AS now LEFT JOIN ({before}) AS before {same}"
+    );
+    vec![held, gone(&format!("LEFT ANTI JOIN ({now}) AS now {same}"))]
+}

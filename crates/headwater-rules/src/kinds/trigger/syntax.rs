@@ -1,0 +1,49 @@
+//! Triggers as written.
+
+use headwater_diagnostics::yaml::{Fields, Node};
+
+use super::check::OnNull;
+use crate::header::{Defaults, Header};
+use crate::kinds::predicate::RawPredicate;
+use crate::reading::{Reading, Word, Written};
+
+/// A trigger.
+#[derive(Debug)]
+pub(crate) struct RawTrigger {
+    pub(crate) header: Header,
+    pub(crate) when: Option<RawPredicate>,
+    /// The accounts it is about.
+    pub(crate) scope: Option<Written>,
+    /// The milestone without which it is held back.
+    pub(crate) after: Option<Word>,
+    pub(crate) on_null: OnNull,
+    pub(crate) value_at_stake: Option<Written>,
+    pub(crate) play: Option<String>,
+    /// What the flag says, with the names of columns in braces.
+    pub(crate) summary: Option<Written>,
+}
+
+impl RawTrigger {
+    pub(crate) fn read(node: &Node, defaults: &Defaults, reading: &mut Reading<'_>) -> Option<Self> {
+        let mut fields = Fields::of(node, "a trigger", reading.problems)?;
+        let header = Header::read(node, &mut fields, defaults, reading).with_severity(&mut fields, reading);
+        let when = fields.require("when", reading.problems).and_then(|value| RawPredicate::read(value, "when", reading));
+        let scope = reading.written_at(&mut fields, "scope");
+        let after = reading.word_at(&mut fields, "after");
+        let on_null = match fields.choice("on_null", &["no_match", "match", "error"], reading.problems) {
+            Some(1) => OnNull::Match,
+            Some(2) => OnNull::Error,
+            _ => OnNull::NoMatch,
+        };
+        let value_at_stake = reading.written_at(&mut fields, "value_at_stake");
+        let play = fields.text("play", reading.problems);
+        let summary = fields.take("annotations").and_then(|node| {
+            let mut annotations = Fields::of(node, "`annotations`", reading.problems)?;
+            let summary = reading.written_at(&mut annotations, "summary");
+            annotations.finish(reading.problems);
+            summary
+        });
+        fields.finish(reading.problems);
+        Some(Self { header, when, scope, after, on_null, value_at_stake, play, summary })
+    }
+}

@@ -1,0 +1,23 @@
+//! Rule files from YAML to plans, with every problem reported at its place.
+//!
+//! Three passes, a type each: [`parse`] gives [`RawRules`], [`check`] gives [`CheckedRules`], and only those can
+//! be [`compile`]d. Plans go out as SQL text over tables the night registers; nothing here does I/O.
+
+mod check;
+mod checked;
+mod compile;
+mod environment;
+mod expression;
+mod header;
+mod kinds;
+mod outputs;
+mod raw;
+mod reading;
+
+pub use check::check;
+pub use checked::CheckedRules;
+pub use compile::{Audit, CompiledRules, DerivedColumn, PlanContext, compile};
+pub use environment::Environment;
+pub use header::RuleSeverity;
+pub use outputs::{OutputColumn, OutputTable};
+pub use raw::{RawRules, parse};

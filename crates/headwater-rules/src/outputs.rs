@@ -1,0 +1,213 @@
+//! The published tables that rules fill: each column is declared here once, with its type and meaning.
+
+use headwater_metrics::{Query, Unit, identifier};
+
+/// A column of a published table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutputColumn {
+    /// Its name.
+    pub name: &'static str,
+    /// What its values are; the type follows from it.
+    pub unit: Unit,
+    /// What it says, and when it is null.
+    pub meaning: &'static str,
+}
+
+/// A published table that rules fill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutputTable {
+    /// Its name.
+    pub name: &'static str,
+    /// What one row is.
+    pub grain: &'static str,
+    /// The columns that order the rows, and tell them apart.
+    pub key: &'static [&'static str],
+    /// Its columns in their order.
+    pub columns: &'static [OutputColumn],
+}
+
+const fn column(name: &'static str, unit: Unit, meaning: &'static str) -> OutputColumn {
+    OutputColumn { name, unit, meaning }
+}
+
+const AS_OF: OutputColumn = column("as_of", Unit::Date, "the day the night is for");
+const ACCOUNT: OutputColumn = column("account_id", Unit::Text, "the account");
+const RULE: OutputColumn = column("rule_id", Unit::Text, "the rule, as in rule_catalog");
+const SEVERITY: OutputColumn = column("severity", Unit::Text, "`info`, `warn` or `error`");
+const OWNER: OutputColumn = column("owner", Unit::Text, "who answers for the rule; null where nobody is named");
+
+impl OutputTable {
+    /// The table of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        Self::ALL.iter().find(|table| table.name == name)
+    }
+
+    /// A query over `rows`, each of which selects all columns by name; no rows give the columns alone.
+    pub(crate) fn query(&self, rows: &[String]) -> Query {
+        let cast = |column: &OutputColumn| {
+            let name = identifier(column.name);
+            format!("CAST({name} AS {}) AS {name}", column.unit.sql_type())
+        };
+        let columns: Vec<_> = self.columns.iter().map(cast).collect();
+        let order: Vec<_> = self.key.iter().map(|name| identifier(name)).collect();
+        let sql = format!(
+            "SELECT {} FROM ({}) AS rows ORDER BY {}",
+            columns.join(", "),
+            if rows.is_empty() { self.no_rows() } else { self.all_rows(rows) },
+            order.join(", ")
+        );
+        Query::new(self.name, sql)
+    }
+
+    fn no_rows(&self) -> String {
+        let none = |column: &OutputColumn| format!("CAST(NULL AS {}) AS {}", column.unit.sql_type(), identifier(column.name));
+        format!("SELECT {} WHERE FALSE", self.columns.iter().map(none).collect::<Vec<_>>().join(", "))
+    }
+
+    /// All rows with one type for each column, so that a union never has to guess one.
+    fn all_rows(&self, rows: &[String]) -> String {
+        let cast = |column: &OutputColumn| {
+            let name = identifier(column.name);
+            format!("CAST({name} AS {}) AS {name}", column.unit.sql_type())
+        };
+        let columns = self.columns.iter().map(cast).collect::<Vec<_>>().join(", ");
+        rows.iter().map(|row| format!("SELECT {columns} FROM ({row}) AS part")).collect::<Vec<_>>().join(" UNION ALL ")
+    }
+
+    pub(crate) const SEGMENT_SCORES: Self = Self {
+        name: "segment_scores",
+        grain: "account and scheme",
+        key: &["account_id", "scheme"],
+        columns: &[
+            AS_OF,
+            ACCOUNT,
+            column("scheme", Unit::Text, "the segment scheme"),
+            column("segment", Unit::Text, "the account's segment in it"),
+            column("score", Unit::Score, "what the scheme ranks by; null where it has no score or the account none"),
+            column("rank", Unit::Count, "place by score from the greatest, equal scores share it; null without score"),
+            column("previous_segment", Unit::Text, "the segment of the last published night; null if there was none"),
+            column("entered_on", Unit::Date, "the night from which the account is in this segment"),
+            column("why", Unit::Text, "the conditions that put it there, with their values"),
+            column("unknown", Unit::Flag, "whether a segment tried before could not be decided"),
+        ],
+    };
+
+    pub(crate) const MILESTONE_STATES: Self = Self {
+        name: "milestone_states",
+        grain: "account and ladder",
+        key: &["account_id", "ladder"],
+        columns: &[
+            AS_OF,
+            ACCOUNT,
+            column("ladder", Unit::Text, "the milestone ladder"),
+            column("milestone", Unit::Text, "the last milestone reached without a gap; null where none is"),
+            column("reached_on", Unit::Date, "the day it was reached: by the rule's date, else the first night it was seen"),
+            column("next_milestone", Unit::Text, "the first one not reached; null where all are"),
+            column("due_on", Unit::Date, "the day by which the next one should be reached; null where nothing says so"),
+            column("overdue", Unit::Flag, "whether that day is over"),
+            column("out_of_order", Unit::Text, "the out-of-order flags that hold, joined by commas; null where none does"),
+        ],
+    };
+
+    pub(crate) const FLAGGED_ACCOUNTS: Self = Self {
+        name: "flagged_accounts",
+        grain: "account and rule",
+        key: &["account_id", "rule_id"],
+        columns: &[
+            AS_OF,
+            ACCOUNT,
+            RULE,
+            column("kind", Unit::Text, "`trigger` or `milestone`"),
+            column("state", Unit::Text, "`firing`, `held_back` until a milestone is reached, or `resolved` since the last night"),
+            SEVERITY,
+            column("first_night", Unit::Date, "the first night of this flag without a break"),
+            column("last_night", Unit::Date, "the last night at which it was firing or held back"),
+            column("value_at_stake", Unit::Money, "the amount at stake; null where the rule names none or it is unknown"),
+            column("play", Unit::Text, "what to do about it; null where the rule says nothing"),
+            column("held_back_by", Unit::Text, "the milestone that is missing; null unless held back"),
+            column("unknown_conditions", Unit::Count, "how many of its conditions could not be decided"),
+            OWNER,
+            column("summary", Unit::Text, "the flag in a sentence"),
+        ],
+    };
+
+    pub(crate) const FLAG_EVIDENCE: Self = Self {
+        name: "flag_evidence",
+        grain: "flag and condition",
+        key: &["account_id", "rule_id", "condition_id"],
+        columns: &[
+            AS_OF,
+            ACCOUNT,
+            RULE,
+            column("condition_id", Unit::Text, "the condition: its id in the rule, or its number"),
+            column("expression", Unit::Text, "the condition as written, laid out one way"),
+            column("metric", Unit::Text, "what it looks at"),
+            column("value", Unit::Number, "the value found, where it is a number"),
+            column("value_text", Unit::Text, "the value found, for people; null where unknown"),
+            column("operator", Unit::Text, "how value and threshold are compared"),
+            column("threshold", Unit::Number, "the threshold, where it is one number"),
+            column("threshold_text", Unit::Text, "the threshold, for people"),
+            column("met", Unit::Flag, "whether the condition holds; null where unknown"),
+            column("source", Unit::Text, "the inputs the value comes from, joined by commas"),
+        ],
+    };
+
+    pub(crate) const GUARDRAIL_VERDICTS: Self = Self {
+        name: "guardrail_verdicts",
+        grain: "guardrail and group",
+        key: &["guardrail_id", "scope", "group_name"],
+        columns: &[
+            AS_OF,
+            column("guardrail_id", Unit::Text, "the guardrail, as in rule_catalog"),
+            column("scope", Unit::Text, "how accounts are grouped"),
+            column("group_name", Unit::Text, "the group"),
+            column("metric", Unit::Text, "the metric judged"),
+            column(
+                "verdict",
+                Unit::Text,
+                "`pass`, `watch`, `breach`, `waiting` for other guardrails, `insufficient_evidence` or `unknown`",
+            ),
+            column("value", Unit::Number, "the metric's value; null where unknown"),
+            column("accounts", Unit::Count, "accounts behind the value"),
+            column("bands", Unit::Text, "the bands it was judged by"),
+            SEVERITY,
+            column("waiting_for", Unit::Text, "guardrails that do not pass and come first, joined by commas; null where none"),
+            column("reason", Unit::Text, "why there is no verdict, or a remark on the value; null where none"),
+            OWNER,
+        ],
+    };
+
+    pub(crate) const RULE_CATALOG: Self = Self {
+        name: "rule_catalog",
+        grain: "rule",
+        key: &["kind", "rule_id"],
+        columns: &[
+            AS_OF,
+            column("rule_id", Unit::Text, "the rule's id, unique in its kind"),
+            column(
+                "kind",
+                Unit::Text,
+                "`metric`, `segment_scheme`, `milestone_ladder`, `milestone`, `trigger`, `guardrail` or `audit`",
+            ),
+            column("file", Unit::Text, "the file it stands in"),
+            column("line", Unit::Count, "the line it starts at"),
+            SEVERITY,
+            OWNER,
+            column("description", Unit::Text, "what it means; null where it does not say"),
+            column("definition", Unit::Text, "the rule as one line of JSON with sorted keys"),
+            column("tags", Unit::Text, "its tags, joined by commas; null where it has none"),
+        ],
+    };
+
+    /// Every table that rules fill, in the order they are computed; `account_metrics` is apart, its columns being
+    /// the project's own.
+    pub const ALL: &'static [Self] = &[
+        Self::SEGMENT_SCORES,
+        Self::MILESTONE_STATES,
+        Self::FLAGGED_ACCOUNTS,
+        Self::FLAG_EVIDENCE,
+        Self::GUARDRAIL_VERDICTS,
+        Self::RULE_CATALOG,
+    ];
+}

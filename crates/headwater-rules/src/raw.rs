@@ -1,0 +1,95 @@
+//! The first pass: rule files read item by item, with every problem of their shape.
+
+use headwater_diagnostics::yaml::{self, Fields, Node, Value};
+use headwater_diagnostics::{Code, Diagnostic, Diagnostics, FileId, Sources};
+
+use crate::header::Defaults;
+use crate::kinds::audit::RawAudit;
+use crate::kinds::guardrail::{RawGuardrail, RawProfile};
+use crate::kinds::metric::RawMetric;
+use crate::kinds::milestone::RawLadder;
+use crate::kinds::param::RawParam;
+use crate::kinds::segment::RawScheme;
+use crate::kinds::trigger::RawTrigger;
+use crate::reading::Reading;
+
+/// The version of the language that this program reads.
+const VERSION: i64 = 1;
+
+/// Every item of all rule files as written; what it means is not yet known.
+#[derive(Debug, Default)]
+pub struct RawRules {
+    pub(crate) params: Vec<RawParam>,
+    pub(crate) metrics: Vec<RawMetric>,
+    pub(crate) schemes: Vec<RawScheme>,
+    pub(crate) ladders: Vec<RawLadder>,
+    pub(crate) triggers: Vec<RawTrigger>,
+    pub(crate) profiles: Vec<RawProfile>,
+    pub(crate) guardrails: Vec<RawGuardrail>,
+    pub(crate) audits: Vec<RawAudit>,
+    /// Some file could not be read at all, so names may be missing that are declared there.
+    pub(crate) incomplete: bool,
+    /// Some problem was an error: the rules cannot pass their check.
+    pub(crate) broken: bool,
+}
+
+/// Reads rule files, in any order. Items with problems are kept as far as they can be read, so that the check can
+/// go on and report everything in one run.
+#[must_use]
+pub fn parse(sources: &Sources, files: &[FileId]) -> (RawRules, Diagnostics) {
+    let mut rules = RawRules::default();
+    let mut problems = Diagnostics::new();
+    for file in files {
+        match yaml::read(*file, sources, &mut problems) {
+            Some(node) => rules.file(&node, &mut Reading { sources, problems: &mut problems }),
+            None => rules.incomplete = true,
+        }
+    }
+    rules.broken = problems.has_errors();
+    (rules, problems)
+}
+
+impl RawRules {
+    fn file(&mut self, node: &Node, reading: &mut Reading<'_>) {
+        let Some(mut fields) = Fields::of(node, "a rule file", reading.problems) else {
+            self.incomplete = true;
+            return;
+        };
+        version(&mut fields, reading);
+        let defaults = Defaults::read(&mut fields, reading.problems);
+        items(&mut fields, "params", reading, |node, reading| self.params.extend(RawParam::read(node, reading)));
+        items(&mut fields, "metrics", reading, |node, reading| self.metrics.extend(RawMetric::read(node, &defaults, reading)));
+        items(&mut fields, "segment_schemes", reading, |node, reading| {
+            self.schemes.extend(RawScheme::read(node, &defaults, reading));
+        });
+        items(&mut fields, "milestone_ladders", reading, |node, reading| {
+            self.ladders.extend(RawLadder::read(node, &defaults, reading));
+        });
+        items(&mut fields, "triggers", reading, |node, reading| self.triggers.extend(RawTrigger::read(node, &defaults, reading)));
+        self.profiles.extend(RawProfile::read(&mut fields, reading));
+        items(&mut fields, "guardrails", reading, |node, reading| {
+            self.guardrails.extend(RawGuardrail::read(node, &defaults, reading));
+        });
+        items(&mut fields, "audits", reading, |node, reading| self.audits.extend(RawAudit::read(node, &defaults, reading)));
+        fields.finish(reading.problems);
+    }
+}
+
+fn items(
+    fields: &mut Fields<'_>,
+    name: &'static str,
+    reading: &mut Reading<'_>,
+    mut read: impl FnMut(&Node, &mut Reading<'_>),
+) {
+    for node in fields.list(name, reading.problems) {
+        read(node, reading);
+    }
+}
+
+fn version(fields: &mut Fields<'_>, reading: &mut Reading<'_>) {
+    let Some(node) = fields.require("version", reading.problems) else { return };
+    if node.value != Value::Integer(VERSION) {
+        let problem = Diagnostic::at(Code::UnsupportedVersion, node.span, "a version of the language that is not known");
+        reading.problems.push(problem.help(format!("write `version: {VERSION}`")));
+    }
+}

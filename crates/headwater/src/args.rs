@@ -1,0 +1,152 @@
+//! The arguments.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Customer lifetime value, judged and audited every night.
+#[derive(Debug, Parser)]
+#[command(name = "headwater", version, about, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Global {
+    /// Work in this folder, which holds `headwater.yaml`
+    #[arg(short = 'C', long = "directory", global = true, value_name = "DIR", default_value = ".")]
+    pub(crate) directory: PathBuf,
+    /// Apply this profile of the project file
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// How results are written
+    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+    /// How logs are written
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Human)]
+    pub(crate) log_format: LogFormat,
+    /// Say only what went wrong
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Log what is done (twice: in detail)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Treat these as errors
+    #[arg(long, global = true, value_enum)]
+    pub(crate) deny: Option<Deny>,
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Text for people
+    Human,
+    /// JSON for programs
+    Json,
+    /// YAML for files that people keep
+    Yaml,
+}
+
+/// How logs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Text for people
+    Human,
+    /// JSON, one object a line
+    Json,
+}
+
+/// What can be denied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Deny {
+    /// Every warning
+    Warnings,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a company to try things on, and run a night on it
+    Demo(Demo),
+    /// Start a project with a project file and the shipped rules
+    Init(Init),
+    /// Check the project file and its rules; reads no data and no store
+    Check,
+    /// Run one night: read, judge, audit, publish
+    Run(Night),
+    /// Show the tables and columns this project publishes
+    Schema(Schema),
+    /// Show what is published and who is at work
+    Status,
+    /// Explain a diagnostic code
+    Explain(Explain),
+    /// List the metrics rules can use
+    Metrics(Metrics),
+}
+
+/// Options of `demo`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Demo {
+    /// Where the project goes
+    #[arg(long, value_name = "DIR", default_value = "demo")]
+    pub(crate) dir: PathBuf,
+    /// How many accounts the company has
+    #[arg(long, value_name = "N")]
+    pub(crate) accounts: Option<u64>,
+    /// What decides its fate: another seed, another company
+    #[arg(long, value_name = "S")]
+    pub(crate) seed: Option<u64>,
+    /// How many usage events there are, about
+    #[arg(long, value_name = "N")]
+    pub(crate) events: Option<u64>,
+    /// How many days usage reaches back
+    #[arg(long, value_name = "N")]
+    pub(crate) days: Option<u32>,
+    /// Only write the project, run no night
+    #[arg(long)]
+    pub(crate) no_run: bool,
+}
+
+/// Options of `init`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Init {
+    /// Where the project goes
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(crate) dir: PathBuf,
+}
+
+/// Options of `run`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Night {
+    /// The night: its last day, YYYY-MM-DD, in the project's time zone
+    #[arg(long, value_name = "DAY")]
+    pub(crate) as_of: String,
+}
+
+/// Options of `schema`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Schema {
+    /// Only this table
+    #[arg(value_name = "TABLE")]
+    pub(crate) table: Option<String>,
+}
+
+/// Options of `explain`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Explain {
+    /// A code, such as E0302
+    #[arg(value_name = "CODE")]
+    pub(crate) code: String,
+}
+
+/// Options of `metrics`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Metrics {
+    /// Only metrics whose name or meaning holds this text
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) search: Option<String>,
+}

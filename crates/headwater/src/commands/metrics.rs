@@ -1,0 +1,40 @@
+//! `metrics`: what rules can be written over.
+
+use headwater_metrics::{Catalogue, Grain, Metric};
+use serde_json::json;
+
+use crate::args::Metrics;
+use crate::exit::Exit;
+use crate::render::Output;
+
+pub(crate) fn run(metrics: &Metrics, output: &Output) -> Exit {
+    let wanted = metrics.search.as_deref().unwrap_or("").to_lowercase();
+    let found: Vec<Metric> = Catalogue
+        .declarations()
+        .into_iter()
+        .filter(|metric| metric.id.to_lowercase().contains(&wanted) || metric.meaning.to_lowercase().contains(&wanted))
+        .collect();
+    if output.is_data() {
+        let rows: Vec<_> = found.iter().map(as_json).collect();
+        output.data(&rows);
+    } else {
+        for metric in &found {
+            output.result(&format!("{} ({}, {})\n    {} {}", metric.id, grain(metric), metric.unit.word(), metric.meaning, metric.null_rule));
+        }
+    }
+    if found.is_empty() { Exit::NotFound } else { Exit::Done }
+}
+
+fn grain(metric: &Metric) -> &'static str {
+    match metric.grain {
+        Grain::Account => "account",
+        Grain::Group => "group",
+    }
+}
+
+fn as_json(metric: &Metric) -> serde_json::Value {
+    json!({
+        "id": metric.id, "grain": metric.grain, "unit": metric.unit, "inputs": metric.inputs,
+        "meaning": metric.meaning, "null_rule": metric.null_rule, "source": metric.source,
+    })
+}

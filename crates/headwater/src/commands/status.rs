@@ -1,0 +1,61 @@
+//! `status`: what is published and who is at work.
+
+use headwater_nightly::{Status, status};
+
+use super::project;
+use crate::args::Global;
+use crate::exit::Exit;
+use crate::render::Output;
+use crate::render::table::{table, thousands};
+use crate::surroundings;
+
+/// Nights shown; the rest is counted.
+const NIGHTS_SHOWN: usize = 10;
+
+pub(crate) async fn run(global: &Global, output: &Output) -> Exit {
+    let (loaded, project) = match project(global, output) {
+        Ok(found) => found,
+        Err(exit) => return exit,
+    };
+    let status = match status(&project, surroundings::store_environment(), &surroundings::clock()).await {
+        Ok(status) => status,
+        Err(error) => {
+            output.diagnostics(&error.diagnostics, &loaded.sources);
+            return error.kind.into();
+        }
+    };
+    if output.is_data() {
+        output.data(&status);
+    } else {
+        output.result(&text(&status));
+    }
+    Exit::Done
+}
+
+fn text(status: &Status) -> String {
+    let mut lines = vec![format!("Publication {}", status.location)];
+    match &status.at_work {
+        Some(record) => lines.push(format!("Run {} on {} is at work since {}", record.run_id, record.host, record.taken_at)),
+        None => lines.push("No run is at work".to_owned()),
+    }
+    match &status.latest {
+        None => lines.push("Nothing is published yet".to_owned()),
+        Some(latest) => {
+            lines.push(format!(
+                "Last published: night of {} as manifest {} at {} by {}",
+                latest.as_of, latest.number, latest.published_at, latest.run_id
+            ));
+            let tables: Vec<Vec<String>> = latest
+                .tables
+                .iter()
+                .map(|table| vec![table.name.clone(), thousands(table.rows), table.files.len().to_string()])
+                .collect();
+            lines.push(table(&["table", "rows", "files"], &tables));
+            let nights: Vec<String> = latest.nights.keys().rev().take(NIGHTS_SHOWN).map(ToString::to_string).collect();
+            let more = latest.nights.len().saturating_sub(NIGHTS_SHOWN);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            lines.push(format!("{} nights: {}{more}", latest.nights.len(), nights.join(", ")));
+        }
+    }
+    lines.join("\n")
+}

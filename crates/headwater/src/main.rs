@@ -1,0 +1,42 @@
+//! The command line: arguments in, text and an exit code out. Nothing here computes with data.
+
+mod args;
+mod commands;
+mod exit;
+mod pack;
+mod render;
+mod surroundings;
+
+use clap::Parser;
+
+use crate::args::{Arguments, Command};
+use crate::exit::Exit;
+use crate::render::Output;
+
+fn main() -> std::process::ExitCode {
+    let arguments = Arguments::parse();
+    let output = Output::new(&arguments.global);
+    surroundings::start_logging(&arguments.global);
+    let exit = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(run(arguments, &output)),
+        Err(error) => {
+            output.error(&format!("the runtime cannot start: {error}"));
+            Exit::Failed
+        }
+    };
+    exit.into()
+}
+
+async fn run(arguments: Arguments, output: &Output) -> Exit {
+    let global = &arguments.global;
+    match &arguments.command {
+        Command::Demo(demo) => commands::demo::run(global, demo, output).await,
+        Command::Init(init) => commands::init::run(init, output),
+        Command::Check => commands::check::run(global, output),
+        Command::Run(night) => commands::run::run(global, night, output).await,
+        Command::Schema(schema) => commands::schema::run(global, schema, output),
+        Command::Status => commands::status::run(global, output).await,
+        Command::Explain(explain) => commands::explain::run(explain, output),
+        Command::Metrics(metrics) => commands::metrics::run(metrics, output),
+    }
+}

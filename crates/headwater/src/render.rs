@@ -1,0 +1,83 @@
+//! Results on standard output, everything else on standard error.
+
+use headwater_diagnostics::{Diagnostics, Rendering, Severity, Sources, render};
+
+use crate::args::{Deny, Format, Global};
+use crate::surroundings;
+
+pub(crate) mod progress;
+pub(crate) mod summary;
+pub(crate) mod table;
+
+/// How this run speaks.
+#[derive(Debug, Clone)]
+pub(crate) struct Output {
+    format: Format,
+    quiet: bool,
+    deny_warnings: bool,
+}
+
+impl Output {
+    pub(crate) fn new(global: &Global) -> Self {
+        Self { format: global.format, quiet: global.quiet, deny_warnings: global.deny == Some(Deny::Warnings) }
+    }
+
+    /// Whether results are data for programs rather than text for people.
+    pub(crate) fn is_data(&self) -> bool {
+        self.format != Format::Human
+    }
+
+    /// Whether progress is shown.
+    pub(crate) fn shows_progress(&self) -> bool {
+        !self.quiet && !self.is_data() && surroundings::is_watched()
+    }
+
+    /// A result for people; silent where only failures are to be told.
+    pub(crate) fn say(&self, text: &str) {
+        if !self.quiet {
+            anstream::println!("{text}");
+        }
+    }
+
+    /// A result, whatever else is said.
+    pub(crate) fn result(&self, text: &str) {
+        anstream::println!("{text}");
+    }
+
+    /// A result for programs, in the format asked for.
+    pub(crate) fn data(&self, value: &impl serde::Serialize) {
+        let written = match self.format {
+            Format::Yaml => serde_yaml::to_string(value).map_err(|error| error.to_string()),
+            Format::Human | Format::Json => serde_json::to_string_pretty(value).map_err(|error| error.to_string()),
+        };
+        match written {
+            Ok(text) => anstream::println!("{}", text.trim_end()),
+            Err(error) => self.error(&format!("the result cannot be written: {error}")),
+        }
+    }
+
+    /// Something that went wrong and has no code.
+    pub(crate) fn error(&self, text: &str) {
+        anstream::eprintln!("error: {text}");
+    }
+
+    /// All diagnostics and, for people, how many there are. The answer is whether they stop the command.
+    pub(crate) fn diagnostics(&self, diagnostics: &Diagnostics, sources: &Sources) -> bool {
+        let stops = diagnostics.has_errors() || (self.deny_warnings && !diagnostics.is_empty());
+        if diagnostics.is_empty() || (self.quiet && !stops) {
+            return stops;
+        }
+        let rendering = if self.is_data() { Rendering::Json } else { Rendering::Human { colour: true } };
+        anstream::eprint!("{}", render(diagnostics, sources, rendering));
+        if !self.is_data() {
+            let errors = counted(diagnostics.count(Severity::Error), "error");
+            let warnings = counted(diagnostics.count(Severity::Warning), "warning");
+            anstream::eprintln!("{errors}, {warnings}");
+        }
+        stops
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}

@@ -1,0 +1,123 @@
+//! The closing summary of a night: what a person wants to know before going on.
+
+use std::fmt::Write;
+
+use headwater_nightly::{RunReport, VerdictLine};
+
+use super::table::{amount, table, thousands};
+
+/// Groups shown of one guardrail; the rest is counted.
+const GROUPS_SHOWN: usize = 4;
+
+/// The summary as text.
+pub(crate) fn summary(report: &RunReport, currency: &str) -> String {
+    let mut text = String::new();
+    let state = if report.unchanged { "published again, byte for byte the same" } else { "published" };
+    line(&mut text, &format!("Night of {}: {state} as manifest {}", report.as_of, report.manifest));
+    line(&mut text, &format!("{} accounts", thousands(report.accounts)));
+    segments(&mut text, report, currency);
+    flags(&mut text, report, currency);
+    verdicts(&mut text, report);
+    left_out(&mut text, report);
+    if !report.unavailable_metrics.is_empty() {
+        line(&mut text, &format!("\nUnknown for everyone, a column they need is not mapped: {}", report.unavailable_metrics.join(", ")));
+    }
+    let failed = report.audits.iter().filter(|audit| !audit.passed).count();
+    let seconds: f64 = report.steps.iter().map(|step| step.seconds).sum();
+    let warned = if failed == 0 { String::new() } else { format!(", {failed} with a warning") };
+    line(&mut text, &format!("\n{} audits passed{warned}; {seconds:.1} s", report.audits.len() - failed));
+    for audit in report.audits.iter().filter(|audit| !audit.passed) {
+        line(&mut text, &format!("  {} of {}: {} (wanted: {})", audit.id, audit.table, audit.observed, audit.expected));
+    }
+    line(&mut text, &format!("{} tables in {}", report.tables.len(), report.location));
+    text.trim_end().to_owned()
+}
+
+fn line(text: &mut String, line: &str) {
+    text.push_str(line);
+    text.push('\n');
+}
+
+fn segments(text: &mut String, report: &RunReport, currency: &str) {
+    if report.segments.is_empty() {
+        return;
+    }
+    let mut rows = Vec::new();
+    let mut scheme = "";
+    for segment in &report.segments {
+        let shown = if segment.scheme == scheme { String::new() } else { segment.scheme.clone() };
+        scheme = &segment.scheme;
+        rows.push(vec![
+            shown,
+            segment.segment.clone(),
+            thousands(segment.accounts),
+            segment.mrr.as_deref().map(amount).unwrap_or_default(),
+        ]);
+    }
+    let heading = format!("MRR {currency}");
+    let _ = write!(text, "\nSegments\n{}\n", table(&["scheme", "segment", "accounts", &heading], &rows));
+}
+
+fn flags(text: &mut String, report: &RunReport, currency: &str) {
+    if report.flags.is_empty() {
+        return;
+    }
+    let rows: Vec<Vec<String>> = report
+        .flags
+        .iter()
+        .map(|flag| {
+            vec![
+                flag.rule_id.clone(),
+                flag.state.replace('_', " "),
+                flag.severity.clone(),
+                thousands(flag.accounts),
+                flag.value_at_stake.as_deref().map(amount).unwrap_or_default(),
+            ]
+        })
+        .collect();
+    let heading = format!("at stake {currency}");
+    let _ = write!(text, "\nFlags\n{}\n", table(&["rule", "state", "severity", "accounts", &heading], &rows));
+}
+
+fn verdicts(text: &mut String, report: &RunReport) {
+    let mut rows = Vec::new();
+    let mut guardrails: Vec<&str> = report.verdicts.iter().map(|verdict| verdict.guardrail_id.as_str()).collect();
+    guardrails.dedup();
+    for id in guardrails {
+        let of_rule: Vec<&VerdictLine> = report.verdicts.iter().filter(|verdict| verdict.guardrail_id == id).collect();
+        rows.extend(of_rule.iter().take(GROUPS_SHOWN).enumerate().map(|(at, verdict)| verdict_row(at, verdict)));
+        if of_rule.len() > GROUPS_SHOWN {
+            let more = format!("and {} more", of_rule.len() - GROUPS_SHOWN);
+            rows.push(vec![String::new(), more, String::new(), String::new()]);
+        }
+    }
+    if !rows.is_empty() {
+        let _ = write!(text, "\nGuardrails\n{}\n", table(&["guardrail", "group", "verdict", "value"], &rows));
+    }
+}
+
+fn verdict_row(at: usize, verdict: &VerdictLine) -> Vec<String> {
+    let group = if verdict.scope == "total" { "everyone".to_owned() } else { format!("{} {}", verdict.scope, verdict.group) };
+    let value = match (verdict.value, &verdict.reason) {
+        (Some(value), None) => format!("{value:.2}"),
+        (Some(value), Some(reason)) => format!("{value:.2} ({reason})"),
+        (None, reason) => reason.clone().unwrap_or_default(),
+    };
+    let id = if at == 0 { verdict.guardrail_id.clone() } else { String::new() };
+    vec![id, group, verdict.verdict.replace('_', " "), value]
+}
+
+fn left_out(text: &mut String, report: &RunReport) {
+    let mut rows = Vec::new();
+    for input in &report.inputs {
+        for (reason, count) in input.quarantined.iter().chain(&input.unknown_values) {
+            rows.push(vec![input.table.clone(), reason.replace('_', " "), thousands(*count)]);
+        }
+        if input.after_as_of > 0 {
+            rows.push(vec![input.table.clone(), "after the as-of day".to_owned(), thousands(input.after_as_of)]);
+        }
+    }
+    if !rows.is_empty() {
+        let _ = write!(text, "\nRows left out and values unknown\n{}\n", table(&["input", "reason", "rows"], &rows));
+    }
+}

@@ -1,0 +1,57 @@
+//! The only place that asks the machine: environment, clock, host name, and where logs go.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+use chrono::Utc;
+use headwater_nightly::publish::Clock;
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{Global, LogFormat};
+
+/// Prefixes of the variables that stores are configured by.
+const STORE_VARIABLES: &[&str] = &["AWS_", "GOOGLE_", "AZURE_"];
+
+/// What the environment says about stores.
+pub(crate) fn store_environment() -> Vec<(String, String)> {
+    std::env::vars().filter(|(name, _)| STORE_VARIABLES.iter().any(|prefix| name.starts_with(prefix))).collect()
+}
+
+/// The wall clock.
+pub(crate) fn clock() -> Clock {
+    #[expect(clippy::disallowed_methods, reason = "the binary is where the clock is asked")]
+    Arc::new(Utc::now)
+}
+
+/// A name for this run: the moment and the process.
+pub(crate) fn run_id() -> String {
+    let now = clock()();
+    format!("{}-{:05}", now.format("%Y%m%dT%H%M%S%6f"), std::process::id())
+}
+
+/// This machine's name, for others who find the lease taken.
+pub(crate) fn host() -> String {
+    let from_file = std::fs::read_to_string("/etc/hostname").ok().map(|name| name.trim().to_owned());
+    from_file.filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown host".to_owned())
+}
+
+/// Whether a person looks at standard error.
+pub(crate) fn is_watched() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// Sends logs to standard error; `RUST_LOG` has the last word.
+pub(crate) fn start_logging(global: &Global) {
+    let level = match (global.quiet, global.verbose) {
+        (true, _) => "error",
+        (false, 0) => "warn",
+        (false, 1) => "warn,headwater=info,headwater_nightly=info,headwater_ingest=info",
+        (false, _) => "warn,headwater=debug,headwater_nightly=debug,headwater_ingest=debug",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_watched());
+    match global.log_format {
+        LogFormat::Human => logs.init(),
+        LogFormat::Json => logs.json().init(),
+    }
+}

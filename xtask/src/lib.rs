@@ -1,0 +1,3 @@
+//! What development tasks and tests share: the pages that are generated from the code.
+
+pub mod pages;

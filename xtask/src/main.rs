@@ -1,0 +1,50 @@
+//! Development tasks: `cargo xtask generate` and `cargo xtask bench night`.
+
+#![expect(clippy::print_stdout, reason = "development tasks report on standard output")]
+
+mod bench;
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use clap::Parser;
+
+/// What a task comes to; its error is shown and ends it.
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Development tasks")]
+enum Task {
+    /// Writes the reference pages under docs/ from the code.
+    Generate,
+    /// Measures.
+    #[command(subcommand)]
+    Bench(bench::Bench),
+}
+
+fn main() -> Outcome {
+    match Task::parse() {
+        Task::Generate => generate(),
+        Task::Bench(bench) => bench.run(),
+    }
+}
+
+fn generate() -> Outcome {
+    for page in xtask::pages::all() {
+        fs::write(root().join(page.path), page.text)?;
+        println!("{}", page.path);
+    }
+    Ok(())
+}
+
+/// The folder that holds the workspace's manifest.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}
+
+/// The folder for what is built.
+fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
