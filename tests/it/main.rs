@@ -1,4 +1,12 @@
 //! Tests of the workspace as a whole, in one binary: its shape, its generated pages, and whole nights.
 
 #[cfg(test)]
+mod night;
+#[cfg(test)]
+mod night_references;
+#[cfg(test)]
+mod night_stores;
+#[cfg(test)]
+mod readers;
+#[cfg(test)]
 mod tidy;

@@ -4,6 +4,7 @@
 
 mod budgets;
 mod crates;
+mod documents;
 mod pages;
 mod rules;
 mod tree;

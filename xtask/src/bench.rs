@@ -37,7 +37,7 @@ pub(crate) struct Options {
     /// Days of usage events.
     #[arg(long, default_value_t = 180)]
     days: u32,
-    /// The folder to work in; a lake of the same size that is there already is used again.
+    /// The folder to work in; a company of the same size that is there already is used again.
     #[arg(long)]
     dir: Option<PathBuf>,
     /// Leaves what was made in place.
@@ -57,10 +57,10 @@ fn night_of(options: &Options) -> Outcome {
     let dir = options.dir.clone().unwrap_or_else(|| target().join("bench"));
     fs::create_dir_all(&dir)?;
     let dir = dir.canonicalize()?;
-    let made = lake::ensure(&dir, options.accounts, options.events, options.days)?;
-    lake::warm(&dir)?;
     let binary = night::build()?;
-    night::write_project(&dir)?;
+    let made = lake::ensure(&binary, &dir, options)?;
+    lake::warm(&dir)?;
+    night::prepare(&dir)?;
     let night = night::run(&binary, &dir)?;
     report::steps(&night);
     let python = duckdb::python()?;
@@ -76,11 +76,11 @@ fn night_of(options: &Options) -> Outcome {
     Ok(())
 }
 
-/// Removes what this run made; a lake that was found is left alone.
-fn tidy_up(dir: &Path, lake_was_made: bool) -> Outcome {
+/// Removes what this run made; a company that was found is left alone.
+fn tidy_up(dir: &Path, was_made: bool) -> Outcome {
     night::remove(dir)?;
     duckdb::remove(dir)?;
-    if lake_was_made { lake::remove(dir) } else { Ok(()) }
+    if was_made { lake::remove(dir) } else { Ok(()) }
 }
 
 /// Removes a folder that may be missing.

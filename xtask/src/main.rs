@@ -31,8 +31,10 @@ fn main() -> Outcome {
 }
 
 fn generate() -> Outcome {
-    for page in xtask::pages::all() {
-        fs::write(root().join(page.path), page.text)?;
+    let root = root();
+    fs::create_dir_all(root.join("docs"))?;
+    for page in xtask::pages::all(&root)? {
+        fs::write(root.join(page.path), page.text)?;
         println!("{}", page.path);
     }
     Ok(())

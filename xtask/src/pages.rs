@@ -2,8 +2,15 @@
 //!
 //! `cargo xtask generate` writes them, a test compares them; neither knows how they are made.
 
+use std::error::Error;
+use std::path::Path;
+
 mod diagnostics;
 mod metrics;
+mod tables;
+
+/// Why a page could not be rendered.
+pub type Failure = Box<dyn Error>;
 
 /// The sentence that keeps people from editing a page by hand.
 const GENERATED: &str = "<!-- Written by `cargo xtask generate`. Edit the declarations in the code instead. -->";
@@ -18,12 +25,15 @@ pub struct Page {
 }
 
 /// Every generated page.
-#[must_use]
-pub fn all() -> Vec<Page> {
-    vec![
+///
+/// # Errors
+/// Where the project or the rules under `root` that a page describes cannot be read.
+pub fn all(root: &Path) -> Result<Vec<Page>, Failure> {
+    Ok(vec![
         Page { path: "docs/diagnostics.md", text: diagnostics::text() },
         Page { path: "docs/metrics.md", text: metrics::text() },
-    ]
+        Page { path: "docs/tables.md", text: tables::text(root)? },
+    ])
 }
 
 /// A page's head: its title, the note on its origin, and what it is about.

@@ -2,10 +2,10 @@
 //! its contract.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Column, JoinType, ScalarValue};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, cast, is_null, lit, when};
-use datafusion::arrow::datatypes::DataType;
 use datafusion::prelude::DataFrame;
 use headwater_metrics::{AsOf, ColumnType, InputTable};
 
@@ -52,10 +52,17 @@ pub(crate) fn typed(mapping: &Mapping, zone: &str) -> Vec<Expr> {
     columns.filter_map(|filled| Some(filled.typed(filled.source.clone(), zone)?.typed.alias(&filled.name))).collect()
 }
 
-/// Whether a row happened after the night; `None` where the table or the mapping has no such column.
-pub(crate) fn is_after(table: InputTable, mapping: &Mapping, as_of: &AsOf) -> Option<Expr> {
+/// Whether a row of a streamed input is visible on the night; `None` where no column says when it happened.
+///
+/// Rows without a day are: their reader counts them. Written so that the engine can judge whole objects by it.
+pub(crate) fn is_visible(table: InputTable, mapping: &Mapping, as_of: &AsOf) -> Option<Expr> {
     let happened = mapping.column(table.happened()?)?;
-    Some(later(happened, as_of))
+    let value = column(&happened.name);
+    let in_time = match happened.kind {
+        ColumnType::Timestamp => value.clone().lt(instant(as_of.cutoff())),
+        _ => value.clone().lt_eq(day(as_of.day())),
+    };
+    Some(in_time.or(is_null(value)))
 }
 
 fn later(filled: &FilledColumn, as_of: &AsOf) -> Expr {
@@ -92,8 +99,8 @@ pub(crate) fn checked(
     }
     frame = frame.select(steps.columns.clone())?;
     let mut reasons = Reasons::default();
-    if let Some(after) = is_after(table, mapping, as_of) {
-        reasons.add(AFTER_AS_OF, after);
+    if let Some(happened) = table.happened().and_then(|name| mapping.column(name)) {
+        reasons.add(AFTER_AS_OF, later(happened, as_of));
     }
     for (name, flag) in steps.reasons {
         reasons.add(&name, flag);
@@ -183,7 +190,8 @@ fn contradictions(table: InputTable, mapping: &Mapping, reasons: &mut Reasons) {
     if mapping.column("ended_on").is_some() {
         reasons.add("reversed_period", column("ended_on").lt(column("started_on")));
     }
-    let nothing = lit(ScalarValue::Decimal128(Some(0), headwater_metrics::MONEY_PRECISION, headwater_metrics::MONEY_SCALE));
+    let nothing =
+        lit(ScalarValue::Decimal128(Some(0), headwater_metrics::MONEY_PRECISION, headwater_metrics::MONEY_SCALE));
     reasons.add("negative_mrr", column("mrr").lt(nothing));
 }
 

@@ -108,7 +108,10 @@ fn is_text(from: &DataType) -> bool {
 }
 
 fn is_decimal(from: &DataType) -> bool {
-    matches!(from, DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) | DataType::Decimal256(..))
+    matches!(
+        from,
+        DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) | DataType::Decimal256(..)
+    )
 }
 
 /// Old writers store text as bytes without saying that it is text.

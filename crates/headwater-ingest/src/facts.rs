@@ -78,7 +78,8 @@ fn day_of(filled: &FilledColumn, as_of: &AsOf) -> Expr {
 }
 
 async fn days(frame: DataFrame, day: Expr) -> Result<(Option<NaiveDate>, Option<NaiveDate>)> {
-    let answer = frame.aggregate(vec![], vec![min(day.clone()).alias("oldest"), max(day).alias("newest")])?.collect().await?;
+    let answer =
+        frame.aggregate(vec![], vec![min(day.clone()).alias("oldest"), max(day).alias("newest")])?.collect().await?;
     let value = |at: usize| {
         let column = answer.first()?.columns().get(at)?.as_primitive_opt::<Date32Type>()?;
         (!column.is_empty() && column.is_valid(0)).then(|| Date32Type::to_naive_date_opt(column.value(0)))?
@@ -98,12 +99,21 @@ async fn last_day(frame: &DataFrame, filled: &FilledColumn, as_of: &AsOf) -> Res
 
 /// The first day of a streamed input from what footers and paths say, where its day is one column of the source and
 /// every object says its least value.
-fn first_day(context: &SessionContext, input: &Prepared<'_>, filled: &FilledColumn, as_of: &AsOf) -> Result<Option<NaiveDate>> {
+fn first_day(
+    context: &SessionContext,
+    input: &Prepared<'_>,
+    filled: &FilledColumn,
+    as_of: &AsOf,
+) -> Result<Option<NaiveDate>> {
     let (Expr::Column(source), Some(objects), None) = (&filled.source, &input.objects, &input.filter) else {
         return Ok(None);
     };
-    let least: Option<Vec<ScalarValue>> =
-        objects.objects().iter().filter(|object| object.version.rows > 0).map(|object| objects.least(object, &source.name)).collect();
+    let least: Option<Vec<ScalarValue>> = objects
+        .objects()
+        .iter()
+        .filter(|object| object.version.rows > 0)
+        .map(|object| objects.least(object, &source.name))
+        .collect();
     let Some(least) = least.filter(|least| !least.is_empty()) else { return Ok(None) };
     if least.iter().any(|value| value.data_type() != filled.from) {
         return Ok(None);

@@ -109,9 +109,15 @@ mod tests {
     #[test]
     fn columns_come_together_or_conflict() {
         let one = schema(&[("id", DataType::Int32), ("amount", DataType::Decimal128(10, 2)), ("at", DataType::Date32)]);
-        let two = schema(&[("id", DataType::Int64), ("amount", DataType::Decimal128(12, 4)), ("at", DataType::Utf8), ("late", DataType::Utf8)]);
+        let two = schema(&[
+            ("id", DataType::Int64),
+            ("amount", DataType::Decimal128(12, 4)),
+            ("at", DataType::Utf8),
+            ("late", DataType::Utf8),
+        ]);
         let lake = unify([("a", &one), ("b", &two)]);
-        let fields: Vec<_> = lake.schema.fields().iter().map(|field| format!("{} {}", field.name(), field.data_type())).collect();
+        let fields: Vec<_> =
+            lake.schema.fields().iter().map(|field| format!("{} {}", field.name(), field.data_type())).collect();
         assert_eq!(fields, ["id Int64", "amount Decimal128(12, 4)", "late Utf8View"]);
         let conflict = &lake.conflicts["at"];
         assert_eq!((conflict.one.0.as_str(), conflict.other.0.as_str()), ("a", "b"));

@@ -1,15 +1,15 @@
 //! Which objects a location stands for, and what their paths say.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use datafusion::common::ScalarValue;
 use datafusion::arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
 use futures::TryStreamExt;
 use glob::{MatchOptions, Pattern};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use serde::{Serialize, Serializer};
 
-use crate::{Location, StoreError, StoreFailure};
+use crate::{Location, StoreError};
 
 /// One object as it was when the night began.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -52,12 +52,7 @@ pub(crate) async fn list(store: &dyn ObjectStore, location: &Location) -> Result
         }
     }
     let found: Result<Vec<ObjectMeta>, _> = store.list(Some(&folder)).try_collect().await;
-    let found = match found.map_err(failed) {
-        Ok(found) => found,
-        Err(error) if error.kind == StoreFailure::NotFound => Vec::new(),
-        Err(error) => return Err(error),
-    };
-    Ok(choose(found, &folder, location.pattern().as_deref()))
+    Ok(choose(found.map_err(failed)?, &folder, location.pattern().as_deref()))
 }
 
 fn choose(found: Vec<ObjectMeta>, folder: &Path, pattern: Option<&str>) -> Listing {
@@ -92,7 +87,9 @@ fn below(path: &Path, folder: &Path) -> Option<String> {
 fn is_hidden(name: &str) -> bool {
     name.split('/').any(|segment| {
         // `_year=2024` is a partition, `_SUCCESS` and `_delta_log` are not data.
-        segment.starts_with('.') || (segment.starts_with('_') && !segment.contains('=')) || segment.ends_with("_$folder$")
+        segment.starts_with('.')
+            || (segment.starts_with('_') && !segment.contains('='))
+            || segment.ends_with("_$folder$")
     })
 }
 
@@ -119,11 +116,18 @@ pub(crate) fn partition_values(path: &Path, columns: &[(String, DataType)]) -> R
     columns
         .iter()
         .map(|(name, kind)| {
-            let mut values = folders.rsplit('/').filter_map(|folder| folder.strip_prefix(name.as_str())?.strip_prefix('='));
+            let mut values =
+                folders.rsplit('/').filter_map(|folder| folder.strip_prefix(name.as_str())?.strip_prefix('='));
             let value = values.next().ok_or_else(|| format!("has no folder `{name}=…` in its path"))?;
             scalar(value, kind).ok_or_else(|| format!("has `{name}={value}` in its path, which is no {}", word(kind)))
         })
         .collect()
+}
+
+/// The names of the `name=value` folders in an object's path.
+pub(crate) fn names_in_path(path: &Path) -> impl Iterator<Item = &str> {
+    let folders = path.as_ref().rsplit_once('/').map_or("", |(folders, _)| folders);
+    folders.split('/').filter_map(|folder| folder.split_once('=')).map(|(name, _)| name)
 }
 
 fn scalar(value: &str, kind: &DataType) -> Option<ScalarValue> {
@@ -161,7 +165,15 @@ mod tests {
 
     #[test]
     fn a_folder_is_everything_in_it_but_markers_and_hidden_names() {
-        let names = [("a/x=1/b", 9), ("a/x=1", 0), ("a/_SUCCESS", 0), ("a/.b.crc", 4), ("a/_temporary/0/c", 4), ("ab/c", 9), ("a/z", 0)];
+        let names = [
+            ("a/x=1/b", 9),
+            ("a/x=1", 0),
+            ("a/_SUCCESS", 0),
+            ("a/.b.crc", 4),
+            ("a/_temporary/0/c", 4),
+            ("ab/c", 9),
+            ("a/z", 0),
+        ];
         assert_eq!(chosen(&names, "a", None), ["a/x=1/b", "a/z"]);
     }
 
@@ -176,9 +188,10 @@ mod tests {
     #[test]
     fn partition_values_are_found_wherever_they_stand_in_the_path() {
         let columns = [("day".to_owned(), DataType::Date32), ("region".to_owned(), DataType::Utf8)];
-        let read = |path: &str| partition_values(&Path::parse(path).unwrap(), &columns).map(|values| {
-            values.iter().map(ToString::to_string).collect::<Vec<_>>()
-        });
+        let read = |path: &str| {
+            partition_values(&Path::parse(path).unwrap(), &columns)
+                .map(|values| values.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
         assert_eq!(read("lake/region=north%20east/day=2024-02-29/a").unwrap(), ["2024-02-29", "north east"]);
         assert_eq!(read("lake/region=__HIVE_DEFAULT_PARTITION__/day=2024-02-29/a").unwrap(), ["2024-02-29", "NULL"]);
         assert_eq!(read("lake/day=2024-02-29/a").unwrap_err(), "has no folder `region=…` in its path");

@@ -48,10 +48,13 @@ impl Location {
     /// # Errors
     /// Where the path is relative or not Unicode.
     pub fn local(folder: &FilePath) -> Result<Self, InvalidLocation> {
-        let shown = || folder.display().to_string();
-        let path = Path::from_absolute_path(folder).map_err(|_error| InvalidLocation::Relative(shown()))?;
+        let invalid = || InvalidLocation::Relative(folder.display().to_string());
+        if !folder.is_absolute() {
+            return Err(invalid());
+        }
+        let path = folder.to_str().ok_or_else(invalid)?;
         let mut location = Self { root: "file://".to_owned(), folder: Vec::new(), pattern: Vec::new() };
-        location.append(path.as_ref(), false).map_err(|_error| InvalidLocation::OutOfStore(shown()))?;
+        location.append(path, false).map_err(|()| InvalidLocation::OutOfStore(path.to_owned()))?;
         Ok(location)
     }
 
@@ -190,11 +193,21 @@ mod tests {
             ("file:///lake/a%20b/c.parquet", "file:// | lake/a b/c.parquet | "),
             ("s3://bucket", "s3://bucket |  | "),
             ("s3://bucket/a/b/", "s3://bucket | a/b | "),
-            ("abfss://lake@shop.dfs.core.windows.net/a/**/*.parquet", "abfss://lake@shop.dfs.core.windows.net | a | **/*.parquet"),
+            (
+                "abfss://lake@shop.dfs.core.windows.net/a/**/*.parquet",
+                "abfss://lake@shop.dfs.core.windows.net | a | **/*.parquet",
+            ),
         ];
         for (text, expected) in cases {
             assert_eq!(parse(text).unwrap(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_local_folder_is_absolute_and_free_of_steps_back() {
+        let local = |path: &str| Location::local(FilePath::new(path)).map(|location| location.to_string());
+        assert_eq!(local("/a/../b/./c*/").unwrap(), "file:///b/c*");
+        assert!(matches!(local("a"), Err(InvalidLocation::Relative(_))));
     }
 
     #[test]

@@ -75,7 +75,8 @@ fn contract_column(spec: &InputSpec, column: &InputColumn, raw: &Raw) -> Result<
     if from == DataType::Null && !column.required {
         return Ok(None);
     }
-    let filled = FilledColumn { name: column.name.to_owned(), kind: column.kind, required: column.required, source, from };
+    let filled =
+        FilledColumn { name: column.name.to_owned(), kind: column.kind, required: column.required, source, from };
     match filled.typed(filled.source.clone(), "UTC") {
         Some(_) => Ok(Some(filled)),
         None => Err(wrong_type(&filled, listed.is_none(), span)),
@@ -91,10 +92,10 @@ fn unmapped(spec: &InputSpec, column: &InputColumn, raw: &Raw) -> Result<Option<
     }
     let message = format!("`{}` needs `{}`: {}", spec.table.name(), column.name, column.meaning);
     let names = raw.names();
-    let close = headwater_diagnostics::closest(column.name, names.iter().copied());
-    let example = close.map_or_else(|| "COLUMN".to_owned(), ToOwned::to_owned);
+    let example = headwater_diagnostics::closest(column.name, names.iter().copied()).unwrap_or("COLUMN");
+    let remedy = format!("say which column it is: `columns: {{{}: {example}}}`", column.name);
     Err(Diagnostic::at(Code::MissingColumn, spec.span, message)
-        .help(format!("say which column it is: `columns: {{{}: {example}}}`", column.name))
+        .help(raw.in_path(column.name).unwrap_or(remedy))
         .note(format!("the input's columns: {}", names.join(", "))))
 }
 
@@ -102,7 +103,12 @@ fn attribute_column(attribute: &MappedColumn, raw: &Raw) -> Result<FilledColumn,
     let span = attribute.expression.span;
     let source = raw.expression(&attribute.expression)?;
     let from = type_of(&source, raw, span)?;
-    let kind = attribute.kind.unwrap_or(ColumnType::Text);
+    // Accounts are judged by days: a point in time of an account is the day it falls on.
+    let kind = match attribute.kind {
+        Some(ColumnType::Timestamp) => ColumnType::Date,
+        Some(kind) => kind,
+        None => ColumnType::Text,
+    };
     let filled = FilledColumn { name: attribute.name.clone(), kind, required: false, source, from };
     if filled.typed(filled.source.clone(), "UTC").is_some() {
         return Ok(filled);

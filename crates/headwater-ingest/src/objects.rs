@@ -66,7 +66,9 @@ impl ObjectsTable {
         Self {
             store,
             objects,
-            columns: TableSchema::builder(Arc::new(Schema::new(in_files))).with_table_partition_cols(partitions.clone()).build(),
+            columns: TableSchema::builder(Arc::new(Schema::new(in_files)))
+                .with_table_partition_cols(partitions.clone())
+                .build(),
             partitions: Arc::new(Schema::new(partitions)),
         }
     }
@@ -106,7 +108,8 @@ impl ObjectsTable {
         let paths = RecordBatch::try_new(Arc::clone(&self.partitions), columns.collect::<Result<Vec<_>>>()?)?;
         let schema = DFSchema::try_from(Arc::clone(&self.partitions))?;
         let condition = unqualified(condition)?;
-        let verdicts = state.create_physical_expr(condition, &schema)?.evaluate(&paths)?.into_array(paths.num_rows())?;
+        let verdicts =
+            state.create_physical_expr(condition, &schema)?.evaluate(&paths)?.into_array(paths.num_rows())?;
         let verdicts = verdicts.as_boolean();
         let kept = self.objects.iter().enumerate();
         Ok(kept.filter(|(at, _)| verdicts.is_valid(*at) && verdicts.value(*at)).map(|(_, object)| object).collect())
@@ -130,7 +133,8 @@ fn partitioned_file(object: &DataObject) -> PartitionedFile {
 
 /// How Parquet is read: as the session says, except that INT96 is an instant in microseconds, as Spark writes it.
 pub(crate) fn parquet_options(state: &dyn Session) -> TableParquetOptions {
-    let mut options = TableParquetOptions { global: state.config_options().execution.parquet.clone(), ..Default::default() };
+    let mut options =
+        TableParquetOptions { global: state.config_options().execution.parquet.clone(), ..Default::default() };
     options.global.coerce_int96 = Some("us".to_owned());
     options.global.coerce_int96_tz = Some("UTC".to_owned());
     options

@@ -9,11 +9,11 @@ use headwater_metrics::{AsOf, InputTable};
 
 use crate::checks::{self, AFTER_AS_OF};
 use crate::facts::{self, Facts};
-use crate::failure::{Failure, failure};
+use crate::failure::{Failure, damaged_object, failure};
 use crate::opened::{OpenError, OpenedColumn, OpenedInput, OpenedInputs, RowCounts};
 use crate::prepare::{Lake, Prepared};
 use crate::stream::{StreamedInput, is_plain_scan};
-use crate::{InputSource, InputSpec, SourceSpec, Stores, WorkArea, duplicates};
+use crate::{InputSource, InputSpec, Location, SourceSpec, Stores, WorkArea, duplicates};
 
 /// Opens all inputs and registers a table of each one's name in the session: typed, cut at the night, clean.
 ///
@@ -39,6 +39,9 @@ pub async fn open(
             Ok(open) => {
                 warnings.extend(no_rows(input.spec, &open));
                 opened.push(open);
+            }
+            Err(Failure::Problem(problem)) if problem.code == Code::UnreadableParquet => {
+                opening.problems.push(damaged_object(context, input).await.unwrap_or(*problem));
             }
             Err(Failure::Problem(problem)) => opening.problems.push(*problem),
             Err(Failure::Open(error)) => return Err(error),
@@ -123,14 +126,13 @@ impl Opening<'_> {
     /// Registers the input as a plan over the lake.
     fn stream(&self, input: &Prepared<'_>) -> datafusion::error::Result<OpenedInput> {
         let table = input.spec.table;
-        let after = checks::is_after(table, &input.mapping, self.as_of);
         let stream = StreamedInput {
             name: table.name().to_owned(),
-            objects: input.objects.clone(),
+            objects: input.objects.clone().zip(location(input.spec)),
             source: input.unfiltered.clone(),
             filter: input.filter.clone(),
             columns: checks::typed(&input.mapping, self.as_of.zone().name()),
-            visible: after.map(|after| !after),
+            visible: checks::is_visible(table, &input.mapping, self.as_of),
         };
         let view = stream.frame(self.context)?.into_view();
         self.context.deregister_table(table.name())?;
@@ -151,8 +153,16 @@ fn streams(input: &Prepared<'_>) -> bool {
     input.spec.table == InputTable::UsageEvents && !has_key && is_scan
 }
 
+fn location(spec: &InputSpec) -> Option<Location> {
+    match &spec.from {
+        InputSource::Objects(objects) => Some(objects.location.clone()),
+        InputSource::Sql(_) => None,
+    }
+}
+
 fn described(input: &Prepared<'_>, rows: RowCounts, stream: Option<StreamedInput>) -> OpenedInput {
-    let columns = input.mapping.columns.iter().map(|column| OpenedColumn { name: column.name.clone(), kind: column.kind });
+    let columns =
+        input.mapping.columns.iter().map(|column| OpenedColumn { name: column.name.clone(), kind: column.kind });
     let mut columns: Vec<OpenedColumn> = columns.collect();
     let attributes = columns.split_off(input.mapping.contract.min(columns.len()));
     OpenedInput {
@@ -182,7 +192,8 @@ fn too_many_quarantined(spec: &InputSpec, rows: &RowCounts) -> Option<Diagnostic
     if share <= limit {
         return None;
     }
-    let message = format!("{share:.1} % of the rows of `{}` break its contract; {limit} % are allowed", spec.table.name());
+    let message =
+        format!("{share:.1} % of the rows of `{}` break its contract; {limit} % are allowed", spec.table.name());
     let problem = Diagnostic::at(Code::QuarantineLimit, spec.span, message);
     let counted = rows.quarantined.iter().map(|(reason, count)| format!("{reason}: {count} of {seen} rows"));
     Some(counted.fold(problem, Diagnostic::note))

@@ -1,6 +1,6 @@
 //! An input made ready to be read: its source planned, its columns found, nothing read yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
@@ -87,7 +87,10 @@ impl<'a> Lake<'a> {
                 let found = survey(self.context, self.stores, objects).await;
                 let Some(surveyed) = self.take(found)? else { return Ok(None) };
                 match self.scan(spec, &surveyed) {
-                    Ok(frame) => (Raw { frame, conflicts: surveyed.conflicts }, Some(surveyed.table)),
+                    Ok(frame) => (
+                        Raw { frame, conflicts: surveyed.conflicts, undeclared: surveyed.undeclared },
+                        Some(surveyed.table),
+                    ),
                     Err(problem) => {
                         self.problems.push(problem);
                         return Ok(None);
@@ -95,7 +98,7 @@ impl<'a> Lake<'a> {
                 }
             }
             InputSource::Sql(sql) => match self.query(sql).await {
-                Some(frame) => (Raw { frame, conflicts: BTreeMap::new() }, None),
+                Some(frame) => (Raw { frame, conflicts: BTreeMap::new(), undeclared: BTreeSet::new() }, None),
                 None => return Ok(None),
             },
         };
@@ -103,7 +106,8 @@ impl<'a> Lake<'a> {
     }
 
     fn scan(&self, spec: &InputSpec, surveyed: &Surveyed) -> Result<DataFrame, Diagnostic> {
-        let plan = stream::scan(spec.table.name(), surveyed.table.clone()).map_err(|error| unusable(&error, spec.span))?;
+        let plan =
+            stream::scan(spec.table.name(), surveyed.table.clone()).map_err(|error| unusable(&error, spec.span))?;
         Ok(DataFrame::new(self.context.state(), plan))
     }
 
@@ -155,7 +159,8 @@ impl<'a> Lake<'a> {
         let mut tables: Vec<&ObjectsTable> = objects.into_iter().collect();
         let mut named = Vec::new();
         scanned(plan, &mut named);
-        let surveyed = self.sources.iter().filter(|(name, _)| objects.is_none() && named.iter().any(|scan| scan == *name));
+        let surveyed =
+            self.sources.iter().filter(|(name, _)| objects.is_none() && named.iter().any(|scan| scan == *name));
         tables.extend(surveyed.filter_map(|(_, found)| Some(&found.as_ref()?.table)));
         let mut versions: Vec<ObjectVersion> =
             tables.into_iter().flat_map(ObjectsTable::objects).map(|object| object.version.clone()).collect();

@@ -1,6 +1,6 @@
 //! SQL of the project file, planned over raw tables, with errors that point into the file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, SchemaError};
@@ -20,12 +20,20 @@ pub(crate) struct Raw {
     pub frame: DataFrame,
     /// Columns that cannot be used because its files disagree about them.
     pub conflicts: BTreeMap<String, Conflict>,
+    /// Names of `name=value` folders that could be columns.
+    pub undeclared: BTreeSet<String>,
 }
 
 impl Raw {
     /// The names of its columns, in their order.
     pub(crate) fn names(&self) -> Vec<&str> {
         self.frame.schema().fields().iter().map(|field| field.name().as_str()).collect()
+    }
+
+    /// The remedy where a column stands in the paths and nobody declared it.
+    pub(crate) fn in_path(&self, name: &str) -> Option<String> {
+        let declared = format!("the paths have `{name}=…`: declare `partitions: {{{name}: date}}`, or text or integer");
+        self.undeclared.contains(name).then_some(declared)
     }
 
     /// A column by its exact name.
@@ -72,18 +80,26 @@ pub(crate) async fn query(sources: &SessionContext, sql: &SqlText, names: &[&str
         return Err(Diagnostic::at(Code::MappingInvalid, sql.span, reason));
     }
     let columns: Vec<Column> = frame.schema().columns();
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     if let Some(twice) = columns.iter().find(|column| !seen.insert(column.name.clone())) {
         let message = format!("the query returns `{}` twice", twice.name);
-        return Err(Diagnostic::at(Code::MappingInvalid, sql.span, message).help("name the columns it returns, each once"));
+        return Err(
+            Diagnostic::at(Code::MappingInvalid, sql.span, message).help("name the columns it returns, each once")
+        );
     }
     let alone = columns.into_iter().map(|column| {
         let name = column.name.clone();
         Expr::Column(column).alias(name)
     });
     let frame = frame.select(alone.collect::<Vec<_>>()).map_err(|error| nowhere(&error))?;
-    frame.clone().into_optimized_plan().map_err(|error| nowhere(&error))?;
-    Ok(frame)
+    analysed(sources, frame).map_err(|error| nowhere(&error))
+}
+
+/// The same rows with the types they will have when run: until then a NULL in one branch of a union has none.
+fn analysed(sources: &SessionContext, frame: DataFrame) -> PlanResult<DataFrame> {
+    let state = sources.state();
+    let plan = state.analyzer().execute_and_check(frame.into_unoptimized_plan(), state.config_options(), |_, _| {})?;
+    Ok(DataFrame::new(state, plan))
 }
 
 /// Why an expression cannot be part of a mapping: it must say the same whenever the night is run, row by row.
@@ -143,7 +159,10 @@ fn unknown_column(name: &str, sql: &SqlText, raw: &Raw) -> Diagnostic {
     }
     let names = raw.names();
     let diagnostic = Diagnostic::at(Code::MappingInvalid, span, format!("`{name}` is no column of this input"));
-    suggest_column(diagnostic, name, &names)
+    match raw.in_path(name) {
+        Some(remedy) => diagnostic.help(remedy),
+        None => suggest_column(diagnostic, name, &names),
+    }
 }
 
 /// The problem of a column whose files disagree.

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::prelude::SessionContext;
-use headwater_diagnostics::{Code, Diagnostic};
 use object_store::aws::AmazonS3Builder;
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
@@ -15,7 +14,7 @@ use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::{ClientOptions, ObjectStore, RetryConfig};
 
-use crate::Location;
+use crate::{Location, StoreError, StoreFailure};
 
 /// What stores are opened with.
 #[derive(Clone, Default)]
@@ -56,105 +55,6 @@ pub struct StoreOverride {
     pub path_style: Option<bool>,
     /// The Azure storage account.
     pub account: Option<String>,
-}
-
-/// A store that could not be opened, or a request that failed.
-#[derive(Debug, thiserror::Error)]
-#[error("{place}: {message}")]
-pub struct StoreError {
-    /// The location, as the user knows it.
-    pub place: String,
-    /// What happened, in words.
-    pub message: String,
-    /// What kind of failure it is.
-    pub kind: StoreFailure,
-    /// The store's own error.
-    #[source]
-    pub source: Option<object_store::Error>,
-}
-
-/// The kinds of failure a caller treats differently.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StoreFailure {
-    /// The store cannot be configured from the URL, the project and the environment.
-    Configuration,
-    /// There is nothing at the location.
-    NotFound,
-    /// The credentials are missing or do not allow it.
-    Denied,
-    /// An object was replaced or removed while it was read.
-    Changed,
-    /// Network, service or disk, after retries.
-    Failed,
-}
-
-impl StoreError {
-    /// Wraps a store's error.
-    #[must_use]
-    pub fn of(place: impl Into<String>, error: object_store::Error) -> Self {
-        Self::seen(place, &error).with_source(error)
-    }
-
-    /// Tells of a store's error that somebody else holds.
-    pub(crate) fn seen(place: impl Into<String>, error: &object_store::Error) -> Self {
-        use object_store::Error as E;
-        let kind = match error {
-            E::NotFound { .. } => StoreFailure::NotFound,
-            E::PermissionDenied { .. } | E::Unauthenticated { .. } => StoreFailure::Denied,
-            E::Precondition { .. } => StoreFailure::Changed,
-            E::InvalidPath { .. } | E::NotSupported { .. } | E::NotImplemented { .. } | E::UnknownConfigurationKey { .. } => {
-                StoreFailure::Configuration
-            }
-            _ if chain_mentions_denial(error) => StoreFailure::Denied,
-            _ => StoreFailure::Failed,
-        };
-        Self { place: place.into(), message: first_line(&error.to_string()), kind, source: None }
-    }
-
-    fn with_source(self, error: object_store::Error) -> Self {
-        Self { source: Some(error), ..self }
-    }
-
-    fn configuration(place: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { place: place.into(), message: message.into(), kind: StoreFailure::Configuration, source: None }
-    }
-
-    /// Whether the same night may succeed when tried again later.
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        matches!(self.kind, StoreFailure::Failed | StoreFailure::Changed)
-    }
-
-    /// The failure as something to show.
-    #[must_use]
-    pub fn diagnostic(&self) -> Diagnostic {
-        let (code, message) = match self.kind {
-            StoreFailure::Configuration => (Code::UnsupportedStore, "the store cannot be opened"),
-            StoreFailure::NotFound => (Code::StoreFailed, "there is nothing at this location"),
-            StoreFailure::Denied => (Code::StoreFailed, "the store refused access"),
-            StoreFailure::Changed => (Code::StoreFailed, "an object changed while it was read"),
-            StoreFailure::Failed => (Code::StoreFailed, "the store did not answer as it should"),
-        };
-        Diagnostic::of(code, self.place.clone(), message).note(self.message.clone())
-    }
-}
-
-/// The local disk reports denied access inside its generic error.
-fn chain_mentions_denial(error: &object_store::Error) -> bool {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(current) = cause {
-        if let Some(io) = current.downcast_ref::<std::io::Error>() {
-            if io.kind() == std::io::ErrorKind::PermissionDenied {
-                return true;
-            }
-        }
-        cause = current.source();
-    }
-    false
-}
-
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
 }
 
 /// All stores of one run: each bucket is opened once.
@@ -206,16 +106,13 @@ impl Stores {
         let scheme = root.split_once("://").map_or("", |(scheme, _)| scheme);
         let said = self.override_of(root);
         let built = match scheme {
-            "file" => Ok(Arc::new(LocalFileSystem::new()) as Arc<dyn ObjectStore>),
+            "file" => Ok(Arc::new(LocalFileSystem::new().with_automatic_cleanup(true)) as Arc<dyn ObjectStore>),
             "memory" => Ok(Arc::new(InMemory::new()) as Arc<dyn ObjectStore>),
             "s3" | "s3a" => self.s3(root, &said).build().map(|store| Arc::new(store) as Arc<dyn ObjectStore>),
             "gs" => self.gcs(root).build().map(|store| Arc::new(store) as Arc<dyn ObjectStore>),
             _ => self.azure(root, &said).build().map(|store| Arc::new(store) as Arc<dyn ObjectStore>),
         };
-        built.map_err(|error| StoreError {
-            kind: StoreFailure::Configuration,
-            ..StoreError::of(root, error)
-        })
+        built.map_err(|error| StoreError { kind: StoreFailure::Configuration, ..StoreError::of(root, error) })
     }
 
     fn s3(&self, root: &str, said: &StoreOverride) -> AmazonS3Builder {

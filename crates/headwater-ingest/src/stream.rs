@@ -1,26 +1,27 @@
 //! An input that is too large to be kept twice: a plan over the lake, typed and cut at the night.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::datasource::{TableProvider, provider_as_source};
-use datafusion::error::Result;
+use datafusion::error::Result as PlanResult;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::{DataFrame, SessionContext};
 
-use crate::ObjectVersion;
-use crate::objects::ObjectsTable;
+use crate::objects::{DataObject, ObjectsTable};
+use crate::{Location, ObjectVersion, StoreError, Stores, listing};
 
 /// How a streamed input is made from its source.
 #[derive(Debug, Clone)]
 pub struct StreamedInput {
     pub(crate) name: String,
-    /// The objects the source is, where it is objects and not a query.
-    pub(crate) objects: Option<ObjectsTable>,
+    /// The objects the source is and where they were found, where it is objects and not a query.
+    pub(crate) objects: Option<(ObjectsTable, Location)>,
     /// The source; a scan of `objects` where those are known.
     pub(crate) source: LogicalPlan,
     pub(crate) filter: Option<Expr>,
     pub(crate) columns: Vec<Expr>,
-    /// What a row must meet to be visible on the night, over `columns`.
+    /// What a row must meet to be visible on the night, over `columns`. Rows without a day are: their reader counts them.
     pub(crate) visible: Option<Expr>,
 }
 
@@ -29,7 +30,7 @@ impl StreamedInput {
     ///
     /// # Errors
     /// Where the plan cannot be built.
-    pub fn frame(&self, context: &SessionContext) -> Result<DataFrame> {
+    pub fn frame(&self, context: &SessionContext) -> PlanResult<DataFrame> {
         self.over(context, self.source.clone())
     }
 
@@ -38,12 +39,36 @@ impl StreamedInput {
     ///
     /// # Errors
     /// Where the plan cannot be built.
-    pub fn frame_of(&self, context: &SessionContext, keep: impl Fn(&ObjectVersion) -> bool) -> Option<Result<DataFrame>> {
-        let objects = self.objects.as_ref()?.restricted(keep);
+    pub fn frame_of(
+        &self,
+        context: &SessionContext,
+        keep: impl Fn(&ObjectVersion) -> bool,
+    ) -> Option<PlanResult<DataFrame>> {
+        let objects = self.objects.as_ref()?.0.restricted(keep);
         Some(scan(&self.name, objects).and_then(|source| self.over(context, source)))
     }
 
-    fn over(&self, context: &SessionContext, source: LogicalPlan) -> Result<DataFrame> {
+    /// The objects that are gone or were written again since the input was opened: what was read of them may be of
+    /// either version. Of a query nothing is known.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn changed(&self, stores: &Stores) -> Result<Vec<String>, StoreError> {
+        let Some((table, location)) = &self.objects else { return Ok(Vec::new()) };
+        let found = listing::list(stores.open(location)?.as_ref(), location).await?.objects;
+        let found: BTreeMap<_, _> = found.into_iter().map(|object| (object.location.clone(), object)).collect();
+        let is_same = |object: &&DataObject| {
+            let now = found.get(&object.meta.location);
+            now.is_some_and(|now| {
+                now.size == object.meta.size
+                    && now.e_tag == object.meta.e_tag
+                    && now.last_modified == object.meta.last_modified
+            })
+        };
+        Ok(table.objects().iter().filter(|object| !is_same(object)).map(|object| object.version.path.clone()).collect())
+    }
+
+    fn over(&self, context: &SessionContext, source: LogicalPlan) -> PlanResult<DataFrame> {
         let mut frame = DataFrame::new(context.state(), source);
         if let Some(filter) = &self.filter {
             frame = frame.filter(filter.clone())?;
@@ -57,7 +82,7 @@ impl StreamedInput {
 }
 
 /// A scan of objects under a table name.
-pub(crate) fn scan(name: &str, objects: ObjectsTable) -> Result<LogicalPlan> {
+pub(crate) fn scan(name: &str, objects: ObjectsTable) -> PlanResult<LogicalPlan> {
     let provider: Arc<dyn TableProvider> = Arc::new(objects);
     LogicalPlanBuilder::scan(name, provider_as_source(provider), None)?.build()
 }

@@ -1,7 +1,8 @@
 //! Finds the objects of a source and reads their footers, so that every problem of the lake is known before a row
 //! is read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef, TimeUnit};
 use datafusion::common::ScalarValue;
@@ -14,7 +15,6 @@ use headwater_diagnostics::{Code, Diagnostic, Diagnostics, closest};
 use headwater_metrics::ColumnType;
 use object_store::{ObjectMeta, ObjectStore};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
-use std::sync::Arc;
 
 use crate::lake_schema::{self, Conflict};
 use crate::listing::{self, ObjectVersion};
@@ -54,6 +54,8 @@ impl From<Diagnostic> for Unreadable {
 pub(crate) struct Surveyed {
     pub table: ObjectsTable,
     pub conflicts: BTreeMap<String, Conflict>,
+    /// Names of `name=value` folders that the project does not declare as partitions.
+    pub undeclared: BTreeSet<String>,
 }
 
 struct Footer {
@@ -63,7 +65,11 @@ struct Footer {
 }
 
 /// Finds the objects of `spec` and what columns they have.
-pub(crate) async fn survey(context: &SessionContext, stores: &Stores, spec: &ObjectsSpec) -> Result<Surveyed, Unreadable> {
+pub(crate) async fn survey(
+    context: &SessionContext,
+    stores: &Stores,
+    spec: &ObjectsSpec,
+) -> Result<Surveyed, Unreadable> {
     let location = &spec.location;
     let url = stores.register(context, location)?;
     let store = stores.open(location)?;
@@ -90,7 +96,8 @@ async fn no_objects(store: &dyn ObjectStore, spec: &ObjectsSpec) -> Diagnostic {
         return problem;
     };
     let objects = beside.objects.iter().filter_map(|object| object.location.filename());
-    let names: Vec<&str> = objects.chain(beside.common_prefixes.iter().filter_map(|prefix| prefix.filename())).collect();
+    let names: Vec<&str> =
+        objects.chain(beside.common_prefixes.iter().filter_map(|prefix| prefix.filename())).collect();
     match closest(name, names) {
         Some(close) if close != name => problem.help(format!("did you mean `{close}`?")),
         _ => problem,
@@ -127,7 +134,7 @@ async fn footers(
         match read {
             Ok((metadata, schema)) => footers.push(Footer { object, metadata, schema }),
             Err(error) => match store_cause(&error) {
-                Some(cause) => return Err(StoreError::seen(location.show(&object.location), cause).into()),
+                Some(cause) => return Err(StoreError::while_reading(location.show(&object.location), cause).into()),
                 None => broken.push((object, error)),
             },
         }
@@ -190,8 +197,14 @@ fn assemble(url: ObjectStoreUrl, spec: &ObjectsSpec, footers: Vec<Footer>) -> Re
     if misplaced.has_errors() {
         return Err(Unreadable::Problems(misplaced));
     }
+    let mut undeclared: BTreeSet<String> = objects
+        .iter()
+        .flat_map(|object| listing::names_in_path(&object.meta.location))
+        .map(ToOwned::to_owned)
+        .collect();
+    undeclared.retain(|name| !partitions.iter().any(|(declared, _)| declared == name));
     let table = ObjectsTable::new(url, objects, &lake.schema, &partitions);
-    Ok(Surveyed { table, conflicts: lake.conflicts })
+    Ok(Surveyed { table, conflicts: lake.conflicts, undeclared })
 }
 
 fn data_object(spec: &ObjectsSpec, footer: Footer, partition: Vec<ScalarValue>, schema: &SchemaRef) -> DataObject {

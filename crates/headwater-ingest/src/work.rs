@@ -55,7 +55,13 @@ impl WorkArea {
     }
 
     /// As [`Self::materialise`], with the rows that `sieve` holds back counted instead of written.
-    pub(crate) async fn keep(&self, context: &SessionContext, name: &str, frame: DataFrame, sieve: Sieve) -> Result<Tally> {
+    pub(crate) async fn keep(
+        &self,
+        context: &SessionContext,
+        name: &str,
+        frame: DataFrame,
+        sieve: Sieve,
+    ) -> Result<Tally> {
         let number = self.tables.fetch_add(1, Ordering::Relaxed);
         let folder = self.folder.join(format!("{name}-{number}"));
         fs::create_dir_all(&folder)?;
@@ -100,7 +106,12 @@ fn register(context: &SessionContext, name: &str, folder: &Path, schema: SchemaR
     Ok(())
 }
 
-async fn write(mut rows: SendableRecordBatchStream, file: PathBuf, schema: SchemaRef, mut sieve: Sieve) -> Result<Tally> {
+async fn write(
+    mut rows: SendableRecordBatchStream,
+    file: PathBuf,
+    schema: SchemaRef,
+    mut sieve: Sieve,
+) -> Result<Tally> {
     let mut writer: Option<ArrowWriter<fs::File>> = None;
     while let Some(batch) = rows.next().await {
         let batch = sieve.pass(&batch?, &schema)?;

@@ -151,7 +151,7 @@ pub fn run_manifest() -> TableContract {
         "What the night was computed from and by: inputs, rows left out and why, rule files, parameters, program.",
         &["section", "name", "item"],
         vec![
-            ColumnContract::required("section", Unit::Text, "program, project, input, object, quarantine, unknown_value, rule_file, unavailable_metric or output"),
+            ColumnContract::required("section", Unit::Text, "program, project, input, object, quarantine, unknown_value, rule_file, unavailable_metric, skipped_rule or output"),
             ColumnContract::required("name", Unit::Text, "the table, file or setting"),
             ColumnContract::required("item", Unit::Text, "what is said of it"),
             ColumnContract::optional("count", Unit::Count, "a number of rows or bytes"),

@@ -112,7 +112,8 @@ pub(crate) async fn judge(mut case: Case<'_>) -> Result<Judged, RunError> {
     if case.night.inputs.contains_key(&InputTable::Subscriptions) {
         case.movements(&mut staged).await?;
     }
-    let manifest = records::run_manifest(case.request, case.inputs, &case.measured.unavailable, &staged);
+    let left_out = records::LeftOut { metrics: &case.measured.unavailable, rules: case.rules.skipped() };
+    let manifest = records::run_manifest(case.request, case.inputs, left_out, &staged);
     case.stage(&manifest, &contract::run_manifest(), &mut staged).await?;
     let audits = compiled.audits().iter().map(check).collect();
     Ok(Judged { tables: staged, audits })

@@ -108,9 +108,9 @@ impl Project {
     /// The further columns of accounts and what they measure.
     pub fn attributes(&self) -> impl Iterator<Item = (String, Unit)> {
         let accounts = self.inputs.iter().filter(|input| input.table == InputTable::Accounts);
-        accounts.flat_map(|input| &input.attributes).map(|attribute| {
-            (attribute.name.clone(), attribute.kind.map_or(Unit::Text, ColumnType::unit))
-        })
+        accounts
+            .flat_map(|input| &input.attributes)
+            .map(|attribute| (attribute.name.clone(), attribute.kind.map_or(Unit::Text, ColumnType::unit)))
     }
 }
 

@@ -65,7 +65,12 @@ fn hex(bytes: &[u8]) -> String {
 
 /// The rows of `run_manifest`. It holds nothing that differs between two runs over the same data: no times, no run
 /// id, no tags of the store.
-pub(crate) fn run_manifest(request: &RunRequest, inputs: &[InputRecord], unavailable: &[String], tables: &BTreeMap<String, StagedTable>) -> Query {
+pub(crate) fn run_manifest(
+    request: &RunRequest,
+    inputs: &[InputRecord],
+    left_out: LeftOut<'_>,
+    tables: &BTreeMap<String, StagedTable>,
+) -> Query {
     let mut rows = Rows::default();
     rows.text("program", "headwater", "version", env!("CARGO_PKG_VERSION"));
     let project = &request.project;
@@ -79,8 +84,11 @@ pub(crate) fn run_manifest(request: &RunRequest, inputs: &[InputRecord], unavail
     for input in inputs {
         rows.counts_of(input);
     }
-    for metric in unavailable {
+    for metric in left_out.metrics {
         rows.text("unavailable_metric", metric, "reason", "a column it needs is not mapped");
+    }
+    for sentence in left_out.rules {
+        rows.text("skipped_rule", &request.project.name, sentence, "an input it needs is not declared");
     }
     for file in rule_files(request) {
         rows.text("rule_file", &file.file, "sha256", &file.sha256);
@@ -89,6 +97,15 @@ pub(crate) fn run_manifest(request: &RunRequest, inputs: &[InputRecord], unavail
         rows.count("output", name, "rows", table.rows());
     }
     rows.query(&format!("DATE '{}'", request.as_of))
+}
+
+/// What the night could not compute or judge.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LeftOut<'a> {
+    /// Metrics that are unknown for everyone.
+    pub(crate) metrics: &'a [String],
+    /// Rules that were left out as they asked.
+    pub(crate) rules: &'a [String],
 }
 
 #[derive(Default)]

@@ -38,6 +38,8 @@ pub struct RunReport {
     pub inputs: Vec<InputRecord>,
     /// Metrics that are unknown for everyone because a column they need is not mapped.
     pub unavailable_metrics: Vec<String>,
+    /// Rules left out because an input they need is not declared, as they asked; a sentence each.
+    pub skipped_rules: Vec<String>,
     /// What the audits found.
     pub audits: Vec<AuditResult>,
     /// What was published.

@@ -84,6 +84,12 @@ pub async fn run(request: &RunRequest) -> Result<Published, RunError> {
         published = night(request, &stores, &publication, &lease) => published,
         error = keep_alive(&lease) => Err(publishing(error)),
     };
+    if published.as_ref().is_err_and(|error| error.kind != FailureKind::Held) {
+        // What a held night staged is evidence; what any other failure left behind is waste.
+        if let Err(error) = publication.clear_staging(&request.run_id).await {
+            tracing::warn!(%error, "what was staged could not be removed");
+        }
+    }
     let released = lease.release().await;
     if let Err(error) = released {
         tracing::warn!(%error, "the lease could not be released and will end by itself");
@@ -186,6 +192,7 @@ async fn night(request: &RunRequest, stores: &Stores, publication: &Publication,
         verdicts: summary.verdicts,
         inputs: manifest.inputs,
         unavailable_metrics: measured.unavailable,
+        skipped_rules: rules.skipped().to_vec(),
         audits,
         tables: manifest.tables,
         steps: steps.records(),

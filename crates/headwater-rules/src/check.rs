@@ -31,7 +31,8 @@ pub fn check(raw: &RawRules, environment: &Environment) -> (Option<CheckedRules>
     warn_unused(raw, &mut checking.used);
     let Checking { used: Use { problems, .. }, skipped, .. } = checking;
     let sound = !(raw.broken || problems.has_errors());
-    let rules = sound.then(|| CheckedRules::new(environment, metrics, schemes, ladders).with(triggers, guardrails, audits, skipped));
+    let rules = sound
+        .then(|| CheckedRules::new(environment, metrics, schemes, ladders).with(triggers, guardrails, audits, skipped));
     (rules, problems)
 }
 
@@ -96,7 +97,8 @@ impl Checking<'_> {
 
     /// Decides whether a rule stays; where not, `gives` are the columns that will not exist.
     pub(crate) fn settle(&mut self, what: &str, header: &Header, reads: &Reads, gives: &[String]) -> Fate {
-        let found: Vec<_> = reads.columns.iter().filter_map(|(column, span)| Some((self.missing(column)?, column, *span))).collect();
+        let found: Vec<_> =
+            reads.columns.iter().filter_map(|(column, span)| Some((self.missing(column)?, column, *span))).collect();
         let Some((first, ..)) = found.first() else { return Fate::Kept };
         let reason = first.reason.clone();
         if header.skip_unavailable {
@@ -127,6 +129,11 @@ impl Checking<'_> {
         }
     }
 
+    /// Notes a scope that a guardrail cannot have.
+    pub(crate) fn scope_left_out(&mut self, header: &Header, word: &Word) {
+        self.skipped.push(format!("guardrail `{}` by `{}`: accounts have no such column", header.id.text, word.text));
+    }
+
     /// Whether a column will be missing.
     pub(crate) fn is_missing(&self, column: &Column) -> bool {
         self.missing(column).is_some()
@@ -155,10 +162,14 @@ impl Checking<'_> {
     /// Asks the engine to plan every expression.
     pub(crate) fn plan<'c>(&mut self, all: impl IntoIterator<Item = &'c Checked>) {
         // An expression over a column whose declaration was refused cannot be planned, which was reported there.
-        let known = |checked: &&Checked| checked.expression.columns().into_iter().all(|column| self.typed(column).is_some());
+        let known =
+            |checked: &&Checked| checked.expression.columns().into_iter().all(|column| self.typed(column).is_some());
         let all: Vec<_> = all.into_iter().filter(known).collect();
-        let columns: BTreeMap<String, Unit> =
-            all.iter().flat_map(|checked| checked.expression.columns()).filter_map(|column| self.typed(column)).collect();
+        let columns: BTreeMap<String, Unit> = all
+            .iter()
+            .flat_map(|checked| checked.expression.columns())
+            .filter_map(|column| self.typed(column))
+            .collect();
         let planner = Planner::new(columns);
         self.used.problems.extend(all.into_iter().filter_map(|checked| planner.problem(checked)));
     }
@@ -249,6 +260,9 @@ fn refuse_taken(id: &Word, column: &str, names: &Names<'_>, problems: &mut Diagn
 }
 
 fn warn_unused(raw: &RawRules, used: &mut Use) {
+    if raw.incomplete {
+        return;
+    }
     for param in &raw.params {
         if !param.id.text.is_empty() && !used.params.contains(&param.id.text) {
             let message = format!("the parameter `{}` is not used", param.id.text);

@@ -122,17 +122,25 @@ impl CheckedRules {
             conditions.chain(&scheme.score)
         });
         let milestones = self.ladders.iter().flat_map(|ladder| &ladder.milestones);
-        let milestones = milestones.flat_map(|milestone| std::iter::once(&milestone.reached_when.whole).chain(&milestone.reached_on));
+        let milestones = milestones
+            .flat_map(|milestone| std::iter::once(&milestone.reached_when.whole).chain(&milestone.reached_on));
         let triggers = self.triggers.iter().flat_map(|trigger| {
             let scope = trigger.scope.iter().map(|scope| &scope.whole);
-            std::iter::once(&trigger.when.whole).chain(scope).chain(&trigger.value_at_stake).chain(trigger.values_shown())
+            std::iter::once(&trigger.when.whole)
+                .chain(scope)
+                .chain(&trigger.value_at_stake)
+                .chain(trigger.values_shown())
         });
         schemes.chain(milestones).chain(triggers).collect()
     }
 }
 
 /// The inputs behind derived metrics, population columns, segments and milestones.
-fn lineage(metrics: &[DerivedMetric], schemes: &[SegmentScheme], ladders: &[Ladder]) -> BTreeMap<String, BTreeSet<InputTable>> {
+fn lineage(
+    metrics: &[DerivedMetric],
+    schemes: &[SegmentScheme],
+    ladders: &[Ladder],
+) -> BTreeMap<String, BTreeSet<InputTable>> {
     let mut lineage: BTreeMap<String, BTreeSet<InputTable>> = BTreeMap::new();
     for metric in metrics {
         let inputs: BTreeSet<_> = metric.reads().into_iter().flat_map(|column| of_column(column, &lineage)).collect();
@@ -166,6 +174,9 @@ fn of_column(column: &Column, lineage: &BTreeMap<String, BTreeSet<InputTable>>) 
 }
 
 /// The inputs that an expression comes from, through derived metrics.
-pub(crate) fn sources(expression: &Expression, lineage: &BTreeMap<String, BTreeSet<InputTable>>) -> BTreeSet<InputTable> {
+pub(crate) fn sources(
+    expression: &Expression,
+    lineage: &BTreeMap<String, BTreeSet<InputTable>>,
+) -> BTreeSet<InputTable> {
     expression.columns().into_iter().flat_map(|column| of_column(column, lineage)).collect()
 }

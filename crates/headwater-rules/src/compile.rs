@@ -119,7 +119,8 @@ fn derived(rules: &CheckedRules) -> Vec<DerivedColumn> {
 fn account_metrics(rules: &CheckedRules, context: &PlanContext, dialect: Dialect) -> Query {
     let base = metric::measured_with_derived(&rules.metrics, dialect);
     let population = segment::population(rules.schemes.iter().flat_map(|scheme| &scheme.population));
-    let own = context.measured.iter().map(|(name, unit)| (format!("base.{}", identifier(name)), *unit, identifier(name)));
+    let own =
+        context.measured.iter().map(|(name, unit)| (format!("base.{}", identifier(name)), *unit, identifier(name)));
     let added = metric::columns(&rules.metrics)
         .into_iter()
         .map(|column| (format!("base.{}", identifier(&column.name)), column.unit, identifier(&column.name)));
@@ -158,14 +159,16 @@ fn rows(table: &OutputTable, rules: &CheckedRules, dialect: Dialect) -> Vec<Stri
         "flagged_accounts" => {
             let out_of_order = rules.ladders.iter().flat_map(|ladder| milestone::flags(ladder, dialect));
             let triggers = rules.triggers.iter().map(|rule| trigger::flags(rule, dialect));
-            trigger::flagged(&out_of_order.chain(triggers).collect::<Vec<_>>(), dialect)
+            vec![trigger::flagged(&out_of_order.chain(triggers).collect::<Vec<_>>(), dialect)]
         }
         "flag_evidence" => {
             let out_of_order = rules.ladders.iter().flat_map(|ladder| milestone::evidence(ladder, &evidence));
             out_of_order.chain(rules.triggers.iter().flat_map(|rule| trigger::evidence(rule, &evidence))).collect()
         }
         "guardrail_verdicts" => guardrail::verdicts(&rules.guardrails, dialect).into_iter().collect(),
-        "rule_catalog" => rules.headers().into_iter().map(|(kind, header)| catalog_row(kind, header, dialect)).collect(),
+        "rule_catalog" => {
+            rules.headers().into_iter().map(|(kind, header)| catalog_row(kind, header, dialect)).collect()
+        }
         _ => Vec::new(),
     }
 }

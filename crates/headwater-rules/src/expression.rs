@@ -12,6 +12,8 @@ mod parse;
 mod plan;
 mod refusals;
 mod sql;
+#[cfg(test)]
+mod tests;
 mod typing;
 mod walk;
 

@@ -46,6 +46,7 @@ pub(crate) struct Defaults {
     owner: Option<String>,
     tags: Vec<String>,
     severity: Option<RuleSeverity>,
+    skip_unavailable: bool,
 }
 
 impl Defaults {
@@ -58,6 +59,7 @@ impl Defaults {
             owner: block.text("owner", problems),
             tags: block.texts("tags", problems),
             severity: RuleSeverity::read(&mut block, problems),
+            skip_unavailable: skips_unavailable(&mut block, problems).unwrap_or(false),
         };
         block.finish(problems);
         read
@@ -94,9 +96,8 @@ impl Header {
         tags.sort();
         tags.dedup();
         let severity = defaults.severity.unwrap_or(RuleSeverity::Warn);
-        let unavailable = fields.choice("when_unavailable", &["error", "skip"], reading.problems);
+        let skip_unavailable = skips_unavailable(fields, reading.problems).unwrap_or(defaults.skip_unavailable);
         let (file, line) = place(node, reading.sources);
-        let skip_unavailable = unavailable == Some(1);
         Self { id, description, owner, tags, severity, skip_unavailable, file, line, definition: canonical(node) }
     }
 
@@ -119,6 +120,10 @@ impl Header {
             warnings.push(Diagnostic::at(Code::NoDescription, first_of_id(&self.id), message));
         }
     }
+}
+
+fn skips_unavailable(fields: &mut Fields<'_>, problems: &mut Diagnostics) -> Option<bool> {
+    fields.choice("when_unavailable", &["error", "skip"], problems).map(|choice| choice == 1)
 }
 
 fn first_of_id(id: &Word) -> headwater_diagnostics::Span {

@@ -61,7 +61,8 @@ impl OutputTable {
     }
 
     fn no_rows(&self) -> String {
-        let none = |column: &OutputColumn| format!("CAST(NULL AS {}) AS {}", column.unit.sql_type(), identifier(column.name));
+        let none =
+            |column: &OutputColumn| format!("CAST(NULL AS {}) AS {}", column.unit.sql_type(), identifier(column.name));
         format!("SELECT {} WHERE FALSE", self.columns.iter().map(none).collect::<Vec<_>>().join(", "))
     }
 
@@ -102,11 +103,19 @@ impl OutputTable {
             ACCOUNT,
             column("ladder", Unit::Text, "the milestone ladder"),
             column("milestone", Unit::Text, "the last milestone reached without a gap; null where none is"),
-            column("reached_on", Unit::Date, "the day it was reached: by the rule's date, else the first night it was seen"),
+            column(
+                "reached_on",
+                Unit::Date,
+                "the day it was reached: by the rule's date, else the first night it was seen",
+            ),
             column("next_milestone", Unit::Text, "the first one not reached; null where all are"),
             column("due_on", Unit::Date, "the day by which the next one should be reached; null where nothing says so"),
             column("overdue", Unit::Flag, "whether that day is over"),
-            column("out_of_order", Unit::Text, "the out-of-order flags that hold, joined by commas; null where none does"),
+            column(
+                "out_of_order",
+                Unit::Text,
+                "the out-of-order flags that hold, joined by commas; null where none does",
+            ),
         ],
     };
 
@@ -119,11 +128,19 @@ impl OutputTable {
             ACCOUNT,
             RULE,
             column("kind", Unit::Text, "`trigger` or `milestone`"),
-            column("state", Unit::Text, "`firing`, `held_back` until a milestone is reached, or `resolved` since the last night"),
+            column(
+                "state",
+                Unit::Text,
+                "`firing`, `held_back` until a milestone is reached, or `resolved` since the last night",
+            ),
             SEVERITY,
             column("first_night", Unit::Date, "the first night of this flag without a break"),
             column("last_night", Unit::Date, "the last night at which it was firing or held back"),
-            column("value_at_stake", Unit::Money, "the amount at stake; null where the rule names none or it is unknown"),
+            column(
+                "value_at_stake",
+                Unit::Money,
+                "the amount at stake; null where the rule names none or it is unknown",
+            ),
             column("play", Unit::Text, "what to do about it; null where the rule says nothing"),
             column("held_back_by", Unit::Text, "the milestone that is missing; null unless held back"),
             column("unknown_conditions", Unit::Count, "how many of its conditions could not be decided"),
@@ -172,7 +189,11 @@ impl OutputTable {
             column("accounts", Unit::Count, "accounts behind the value"),
             column("bands", Unit::Text, "the bands it was judged by"),
             SEVERITY,
-            column("waiting_for", Unit::Text, "guardrails that do not pass and come first, joined by commas; null where none"),
+            column(
+                "waiting_for",
+                Unit::Text,
+                "guardrails that do not pass and come first, joined by commas; null where none",
+            ),
             column("reason", Unit::Text, "why there is no verdict, or a remark on the value; null where none"),
             OWNER,
         ],

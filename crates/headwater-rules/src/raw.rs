@@ -58,19 +58,25 @@ impl RawRules {
         version(&mut fields, reading);
         let defaults = Defaults::read(&mut fields, reading.problems);
         items(&mut fields, "params", reading, |node, reading| self.params.extend(RawParam::read(node, reading)));
-        items(&mut fields, "metrics", reading, |node, reading| self.metrics.extend(RawMetric::read(node, &defaults, reading)));
+        items(&mut fields, "metrics", reading, |node, reading| {
+            self.metrics.extend(RawMetric::read(node, &defaults, reading))
+        });
         items(&mut fields, "segment_schemes", reading, |node, reading| {
             self.schemes.extend(RawScheme::read(node, &defaults, reading));
         });
         items(&mut fields, "milestone_ladders", reading, |node, reading| {
             self.ladders.extend(RawLadder::read(node, &defaults, reading));
         });
-        items(&mut fields, "triggers", reading, |node, reading| self.triggers.extend(RawTrigger::read(node, &defaults, reading)));
+        items(&mut fields, "triggers", reading, |node, reading| {
+            self.triggers.extend(RawTrigger::read(node, &defaults, reading))
+        });
         self.profiles.extend(RawProfile::read(&mut fields, reading));
         items(&mut fields, "guardrails", reading, |node, reading| {
             self.guardrails.extend(RawGuardrail::read(node, &defaults, reading));
         });
-        items(&mut fields, "audits", reading, |node, reading| self.audits.extend(RawAudit::read(node, &defaults, reading)));
+        items(&mut fields, "audits", reading, |node, reading| {
+            self.audits.extend(RawAudit::read(node, &defaults, reading))
+        });
         fields.finish(reading.problems);
     }
 }
@@ -89,7 +95,8 @@ fn items(
 fn version(fields: &mut Fields<'_>, reading: &mut Reading<'_>) {
     let Some(node) = fields.require("version", reading.problems) else { return };
     if node.value != Value::Integer(VERSION) {
-        let problem = Diagnostic::at(Code::UnsupportedVersion, node.span, "a version of the language that is not known");
+        let problem =
+            Diagnostic::at(Code::UnsupportedVersion, node.span, "a version of the language that is not known");
         reading.problems.push(problem.help(format!("write `version: {VERSION}`")));
     }
 }

@@ -58,7 +58,9 @@ impl Reading<'_> {
     /// A text node with its positions; a problem where it is no text.
     pub(crate) fn written(&mut self, node: &Node, name: &str) -> Option<Written> {
         match node.as_text() {
-            Some(text) => Some(Written { text: text.to_owned(), positions: TextPositions::of(node, self.sources), first: 0 }),
+            Some(text) => {
+                Some(Written { text: text.to_owned(), positions: TextPositions::of(node, self.sources), first: 0 })
+            }
             None => {
                 self.wrong_shape(node, name, "text in quotes");
                 None
@@ -105,7 +107,9 @@ impl Reading<'_> {
     pub(crate) fn words_at(&mut self, fields: &mut Fields<'_>, name: &'static str) -> Vec<Word> {
         match fields.take(name) {
             None => Vec::new(),
-            Some(Node { value: Value::List(items), .. }) => items.iter().filter_map(|item| self.word(item, name)).collect(),
+            Some(Node { value: Value::List(items), .. }) => {
+                items.iter().filter_map(|item| self.word(item, name)).collect()
+            }
             Some(node) => self.word(node, name).into_iter().collect(),
         }
     }

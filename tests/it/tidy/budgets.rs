@@ -34,12 +34,17 @@ fn no_file_outgrows_its_reader() {
     lengths.sort_unstable();
     let too_long = lengths.iter().any(|(lines, _)| *lines > HARD_LINES);
     let listed: Vec<String> = lengths.iter().map(|(lines, path)| format!("{path}: {lines}")).collect();
-    assert!(!too_long, "more than {HARD_LINES} lines of code (those above {SOFT_LINES} too):\n  {}", listed.join("\n  "));
+    assert!(
+        !too_long,
+        "more than {HARD_LINES} lines of code (those above {SOFT_LINES} too):\n  {}",
+        listed.join("\n  ")
+    );
 }
 
 #[test]
 fn nothing_is_left_undone_or_silenced() {
-    let marks = [concat!("todo", "!("), concat!("unimplemented", "!("), concat!("#[", "allow("), concat!("#![", "allow(")];
+    let marks =
+        [concat!("todo", "!("), concat!("unimplemented", "!("), concat!("#[", "allow("), concat!("#![", "allow(")];
     let mut found = Vec::new();
     for file in rust_files() {
         for (at, line) in file.text.lines().enumerate() {

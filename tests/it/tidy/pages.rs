@@ -10,7 +10,8 @@ use super::tree::root;
 
 #[test]
 fn generated_pages_are_up_to_date() {
-    let found: Vec<String> = xtask::pages::all()
+    let found: Vec<String> = xtask::pages::all(&root())
+        .unwrap()
         .into_iter()
         .filter(|page| fs::read_to_string(root().join(page.path)).ok().as_ref() != Some(&page.text))
         .map(|page| page.path.to_owned())

@@ -17,8 +17,7 @@ pub(super) struct File {
 impl File {
     /// Whether it only runs in tests, so that budgets and bans on panics do not hold.
     pub(super) fn is_test(&self) -> bool {
-        self.path.ends_with("tests.rs")
-            || self.path.split('/').any(|part| part == "tests" || part == "benches")
+        self.path.ends_with("tests.rs") || self.path.split('/').any(|part| part == "tests" || part == "benches")
     }
 
     /// Its lines with their numbers, up to the unit tests that stand at its end.

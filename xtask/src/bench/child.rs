@@ -25,11 +25,7 @@ pub(super) struct Cost {
 impl Cost {
     /// This and then another.
     pub(super) fn then(self, next: Self) -> Self {
-        Self {
-            wall: self.wall + next.wall,
-            cpu: self.cpu + next.cpu,
-            peak_bytes: self.peak_bytes.max(next.peak_bytes),
-        }
+        Self { wall: self.wall + next.wall, cpu: self.cpu + next.cpu, peak_bytes: self.peak_bytes.max(next.peak_bytes) }
     }
 }
 

@@ -13,10 +13,8 @@ use crate::{Outcome, target};
 /// The folder, in that of the benchmark, for queries and results.
 const FOLDER: &str = "duckdb";
 /// The queries: name and text.
-const QUERIES: &[(&str, &str)] = &[
-    ("natural SQL", include_str!("../../bench/natural.sql")),
-    ("expert SQL", include_str!("../../bench/expert.sql")),
-];
+const QUERIES: &[(&str, &str)] =
+    &[("natural SQL", include_str!("../../bench/natural.sql")), ("expert SQL", include_str!("../../bench/expert.sql"))];
 const RUN_QUERY: &str = include_str!("../../bench/query.py");
 const COMPARE: &str = include_str!("../../bench/compare.py");
 const REQUIREMENTS: &str = include_str!("../../bench/requirements.txt");

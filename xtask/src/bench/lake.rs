@@ -1,36 +1,29 @@
-//! The lake that a night is measured over: generated once for its size, kept apart from lakes of other sizes.
+//! The company that a night is measured over: made by the program's own demo, which keeps one of the same size.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
+use std::process::Command;
 
-use headwater_fixtures::{CompanySpec, write_lake};
-
-use super::remove_folder;
+use super::{Options, remove_folder};
 use crate::Outcome;
 
-/// The folder of the lake.
-const LAKE: &str = "lake";
-/// Says of which size the lake is; written when it is complete.
-const SPEC: &str = "lake.txt";
+/// What the demo writes.
+const FOLDERS: &[&str] = &["lake", "rules"];
 
-/// Makes sure that the lake of this size is there; whether it had to be made.
-pub(super) fn ensure(dir: &Path, accounts: u64, events: u64, days: u32) -> Outcome<bool> {
-    let spec = CompanySpec { accounts, days, target_events: Some(events), ..CompanySpec::demo() };
-    let wanted = format!("{spec:?}\n");
-    let found = fs::read_to_string(dir.join(SPEC)).ok();
-    if found.as_ref() == Some(&wanted) {
-        return Ok(false);
-    }
-    let lake = dir.join(LAKE);
-    if lake.exists() {
-        return Err(format!("`{}` holds another lake: choose another --dir, or remove it", lake.display()).into());
-    }
-    println!("generating {accounts} accounts, {events} events, {days} days");
-    let written = write_lake(&spec, &lake)?;
-    println!("{} events, {} MB", written.rows("usage_events"), written.bytes() >> 20);
-    fs::write(dir.join(SPEC), wanted)?;
-    Ok(true)
+/// Makes sure that the project is there; whether it had to be made.
+pub(super) fn ensure(binary: &Path, dir: &Path, options: &Options) -> Outcome<bool> {
+    let made = !dir.join("lake").exists();
+    let status = Command::new(binary)
+        .arg("demo")
+        .arg("--dir")
+        .arg(dir)
+        .args(["--accounts", &options.accounts.to_string()])
+        .args(["--events", &options.events.to_string()])
+        .args(["--days", &options.days.to_string()])
+        .arg("--no-run")
+        .status()?;
+    if status.success() { Ok(made) } else { Err("the demo company could not be made".into()) }
 }
 
 /// Reads every file once, so that both engines find the lake in the page cache.
@@ -41,11 +34,11 @@ pub(super) fn warm(dir: &Path) -> Outcome {
         }
         io::copy(&mut File::open(path)?, &mut io::sink()).map(|_| ())
     }
-    Ok(read(&dir.join(LAKE))?)
+    Ok(read(&dir.join("lake"))?)
 }
 
-/// Removes the lake.
+/// Removes the project.
 pub(super) fn remove(dir: &Path) -> Outcome {
-    remove_folder(&dir.join(LAKE))?;
-    Ok(fs::remove_file(dir.join(SPEC))?)
+    FOLDERS.iter().try_for_each(|name| remove_folder(&dir.join(name)))?;
+    Ok(fs::remove_file(dir.join("headwater.yaml"))?)
 }

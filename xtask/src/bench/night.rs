@@ -13,8 +13,10 @@ use super::child::{Cost, Meter};
 use super::{AS_OF, remove_folder};
 use crate::{Outcome, root};
 
-/// Files and folders of the project that a run makes.
-const MADE: &[&str] = &["rules", "published", ".headwater"];
+/// The benchmark's rules, in the project.
+const RULES: &str = "rules/bench.yaml";
+/// Folders that a night makes in the project.
+const MADE: &[&str] = &["published", ".headwater"];
 
 /// A night that was run.
 pub(super) struct Night {
@@ -50,25 +52,20 @@ pub(super) fn build() -> Outcome<PathBuf> {
     Ok(binary.ok_or("cargo names no binary")?)
 }
 
-/// Writes the project: the benchmark's inputs, the shipped rules and the benchmark's own.
-pub(super) fn write_project(dir: &Path) -> Outcome {
+/// Adds the benchmark's rules to the shipped ones, and begins with nothing published.
+pub(super) fn prepare(dir: &Path) -> Outcome {
     remove(dir)?;
-    let rules = dir.join("rules");
-    fs::create_dir_all(&rules)?;
-    for entry in fs::read_dir(root().join("rules"))? {
-        let path = entry?.path();
-        if let (true, Some(name)) = (path.is_file(), path.file_name()) {
-            fs::copy(&path, rules.join(name))?;
-        }
-    }
-    fs::write(rules.join("bench.yaml"), include_str!("../../bench/rules.yaml"))?;
-    fs::write(dir.join("headwater.yaml"), include_str!("../../bench/headwater.yaml"))?;
-    Ok(())
+    Ok(fs::write(dir.join(RULES), include_str!("../../bench/rules.yaml"))?)
 }
 
-/// Removes the project and what its nights published.
+/// Removes what was added and what nights published.
 pub(super) fn remove(dir: &Path) -> Outcome {
-    MADE.iter().try_for_each(|name| remove_folder(&dir.join(name)))
+    MADE.iter().try_for_each(|name| remove_folder(&dir.join(name)))?;
+    let rules = dir.join(RULES);
+    if rules.exists() {
+        fs::remove_file(rules)?;
+    }
+    Ok(())
 }
 
 /// Runs the night and measures it.

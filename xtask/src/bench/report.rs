@@ -40,7 +40,6 @@ fn line(name: &str, cost: Cost) -> String {
 
 fn ratio(ours: Cost, theirs: Cost) -> String {
     let name = "  Headwater to it";
-    let [wall, cpu, peak] =
-        [ours.wall / theirs.wall, ours.cpu / theirs.cpu, ours.peak_bytes / theirs.peak_bytes];
+    let [wall, cpu, peak] = [ours.wall / theirs.wall, ours.cpu / theirs.cpu, ours.peak_bytes / theirs.peak_bytes];
     format!("{name:<24} {wall:>9.2} {cpu:>9.2} {peak:>9.2}")
 }

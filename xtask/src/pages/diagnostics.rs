@@ -41,7 +41,12 @@ fn section(code: Code) -> String {
         Severity::Error => "",
         Severity::Warning => " (warning)",
     };
-    format!("\n### {code}{severity}\n\n**{}.** {}\n\n*Remedy:* {}\n", capital(code.title()), code.meaning(), code.remedy())
+    format!(
+        "\n### {code}{severity}\n\n**{}.** {}\n\n*Remedy:* {}\n",
+        capital(code.title()),
+        code.meaning(),
+        code.remedy()
+    )
 }
 
 /// The text with its first letter as a capital.

@@ -233,7 +233,7 @@ fn rows_of(table: RowTable, night: &Night) -> String {
     match table {
         RowTable::Movements => format!("SELECT * FROM {MOVEMENTS}"),
         RowTable::Subscriptions => {
-            let trial = if night.has(InputTable::Subscriptions, &["is_trial"]) { ", is_trial IS TRUE AS is_trial" } else { "" };
+            let trial = if night.has(InputTable::Subscriptions, &["is_trial"]) { ", is_trial" } else { "" };
             format!(
                 "SELECT account_id, started_on, {} AS ended_on, {} AS paid{trial} FROM subscriptions",
                 ended_column(night),

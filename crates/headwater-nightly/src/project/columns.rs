@@ -30,10 +30,13 @@ impl Reading<'_> {
         for (key, node) in self.entries(fields, "columns") {
             if !known.contains(&key.name.as_str()) {
                 let message = format!("`{}` is no column of `{}`", key.name, table.name());
-                let problem = Diagnostic::at(Code::UnknownKey, key.span, message).suggest(&key.name, known.iter().copied());
+                let problem =
+                    Diagnostic::at(Code::UnknownKey, key.span, message).suggest(&key.name, known.iter().copied());
                 let listed = format!("columns of `{}`: {}", table.name(), known.join(", "));
                 self.problems.push(match table {
-                    InputTable::Accounts if problem.help.is_none() => problem.help("put further columns under `attributes`"),
+                    InputTable::Accounts if problem.help.is_none() => {
+                        problem.help("put further columns under `attributes`")
+                    }
                     _ => problem.note(listed),
                 });
             }
@@ -48,7 +51,8 @@ impl Reading<'_> {
         for (key, node) in self.entries(fields, "attributes") {
             if InputTable::Accounts.column(&key.name).is_some() {
                 let message = format!("`{}` is a column of accounts already", key.name);
-                self.problems.push(Diagnostic::at(Code::ConflictingKeys, key.span, message).help("map it under `columns`"));
+                self.problems
+                    .push(Diagnostic::at(Code::ConflictingKeys, key.span, message).help("map it under `columns`"));
             } else if !is_plain_name(&key.name) {
                 let message = format!("`{}` is no name for an attribute", key.name);
                 let problem = Diagnostic::at(Code::InvalidValue, key.span, message);
@@ -73,7 +77,8 @@ impl Reading<'_> {
             }
             None => {
                 let message = format!("`{name}` must be text, not {}", node.kind());
-                self.problems.push(Diagnostic::at(Code::WrongShape, node.span, message).help("put the value in quotes"));
+                self.problems
+                    .push(Diagnostic::at(Code::WrongShape, node.span, message).help("put the value in quotes"));
                 None
             }
         }

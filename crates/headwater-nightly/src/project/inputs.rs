@@ -21,12 +21,14 @@ impl Reading<'_> {
         let mut sources = Vec::new();
         for (key, node) in self.entries(fields, "sources") {
             if !is_plain_name(&key.name) {
-                let problem = Diagnostic::at(Code::InvalidValue, key.span, format!("`{}` is no name for a source", key.name));
+                let problem =
+                    Diagnostic::at(Code::InvalidValue, key.span, format!("`{}` is no name for a source", key.name));
                 self.problems.push(problem.label("small letters, digits and `_`, a letter first"));
             }
             let Some(mut fields) = Fields::of(node, "a source", &mut self.problems) else { continue };
+            let partitions = self.partitions(&mut fields);
             let path = fields.require("path", &mut self.problems);
-            let objects = path.and_then(|path| self.objects(path, &mut fields, lake));
+            let objects = path.and_then(|path| self.objects(path, partitions, lake));
             fields.finish(&mut self.problems);
             sources.extend(objects.map(|objects| SourceSpec { name: key.name.clone(), objects }));
         }
@@ -64,16 +66,28 @@ impl Reading<'_> {
         let max_quarantine_pct = self.percentage(&mut fields, "max_quarantine_pct");
         fields.finish(&mut self.problems);
         let span = key.span;
-        Some(InputSpec { table, from: from?, columns, attributes, filter, freshness_max_age_days, max_quarantine_pct, span })
+        Some(InputSpec {
+            table,
+            from: from?,
+            columns,
+            attributes,
+            filter,
+            freshness_max_age_days,
+            max_quarantine_pct,
+            span,
+        })
     }
 
     fn source_of(&mut self, key: &Key, fields: &mut Fields<'_>, lake: &Location) -> Option<InputSource> {
-        match (fields.take("path"), fields.take_with_key("sql")) {
-            (Some(path), None) => self.objects(path, fields, lake).map(InputSource::Objects),
+        let (path, sql) = (fields.take("path"), fields.take_with_key("sql"));
+        // Values in paths belong to a path; beside `sql` alone the key is unknown.
+        let partitions = if path.is_some() || sql.is_none() { self.partitions(fields) } else { Vec::new() };
+        match (path, sql) {
+            (Some(path), None) => self.objects(path, partitions, lake).map(InputSource::Objects),
             (None, Some((_, sql))) => self.sql(sql, "sql").map(InputSource::Sql),
             (Some(_), Some((sql, _))) => {
-                fields.take("partitions");
-                let problem = Diagnostic::at(Code::ConflictingKeys, sql.span, "an input has a `path` or a `sql`, not both");
+                let problem =
+                    Diagnostic::at(Code::ConflictingKeys, sql.span, "an input has a `path` or a `sql`, not both");
                 self.problems.push(problem.help("name the objects under `sources` and use their name in the query"));
                 None
             }
@@ -85,7 +99,8 @@ impl Reading<'_> {
         }
     }
 
-    fn objects(&mut self, path: &Node, fields: &mut Fields<'_>, lake: &Location) -> Option<ObjectsSpec> {
+    /// Columns in the paths of objects.
+    fn partitions(&mut self, fields: &mut Fields<'_>) -> Vec<(String, ColumnType)> {
         let mut partitions = Vec::new();
         for (key, node) in self.entries(fields, "partitions") {
             let word = node.as_text().unwrap_or_default();
@@ -98,6 +113,10 @@ impl Reading<'_> {
                 }
             }
         }
+        partitions
+    }
+
+    fn objects(&mut self, path: &Node, partitions: Vec<(String, ColumnType)>, lake: &Location) -> Option<ObjectsSpec> {
         let location = self.location(path, "path", lake)?;
         Some(ObjectsSpec { location, partitions, span: path.span })
     }

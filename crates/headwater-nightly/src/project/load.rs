@@ -29,7 +29,8 @@ pub fn load(folder: &Path, profile: Option<&str>) -> Loaded {
     let file = match fs::read_to_string(folder.join(PROJECT_FILE)) {
         Ok(text) => sources.add(PROJECT_FILE, text),
         Err(error) => {
-            let problem = Diagnostic::of(Code::MissingFile, folder.join(PROJECT_FILE).display().to_string(), reason(&error));
+            let problem =
+                Diagnostic::of(Code::MissingFile, folder.join(PROJECT_FILE).display().to_string(), reason(&error));
             let problem = problem.help("run it in a project's folder, or create one with `headwater init`");
             return Loaded { sources, project: Err(problem.into()), rules: Vec::new() };
         }
@@ -41,7 +42,9 @@ pub fn load(folder: &Path, profile: Option<&str>) -> Loaded {
         for path in rule_files(folder, &read.rules, &mut problems) {
             match fs::read_to_string(folder.join(&path)) {
                 Ok(text) => rules.push(sources.add(path.display().to_string(), text)),
-                Err(error) => problems.push(Diagnostic::of(Code::MissingFile, path.display().to_string(), reason(&error))),
+                Err(error) => {
+                    problems.push(Diagnostic::of(Code::MissingFile, path.display().to_string(), reason(&error)))
+                }
             }
         }
         if problems.has_errors() {

@@ -13,7 +13,8 @@ impl Reading<'_> {
         let Some(node) = fields.take("lake") else { return folder };
         match self.location(node, "lake", &folder) {
             Some(lake) if lake.pattern().is_some() => {
-                let problem = Diagnostic::at(Code::InvalidValue, node.span, "`lake` is one folder and takes no wildcards");
+                let problem =
+                    Diagnostic::at(Code::InvalidValue, node.span, "`lake` is one folder and takes no wildcards");
                 self.problems.push(problem.help("put the wildcards into the paths of the inputs"));
                 folder
             }

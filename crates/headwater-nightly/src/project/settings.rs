@@ -83,7 +83,11 @@ impl Reading<'_> {
     fn store(&mut self, key: &Key, fields: &mut Fields<'_>) -> StoreOverride {
         let endpoint = fields.take("endpoint").and_then(|node| match node.as_text() {
             Some(url) if has_credentials(url) => {
-                self.problems.push(Diagnostic::at(Code::SecretInProject, node.span, "an endpoint with credentials in it"));
+                self.problems.push(Diagnostic::at(
+                    Code::SecretInProject,
+                    node.span,
+                    "an endpoint with credentials in it",
+                ));
                 None
             }
             Some(url) if url.starts_with("http://") || url.starts_with("https://") => Some(url.to_owned()),
@@ -107,7 +111,8 @@ impl Reading<'_> {
         const ALLOWED: &[&str] = &["endpoint", "region", "allow_http", "path_style", "account"];
         for (key, _) in fields.rest() {
             let name = key.name.to_ascii_lowercase();
-            let is_secret = SECRET_WORDS.iter().any(|word| name.split('_').any(|part| part == *word) || name.ends_with(word));
+            let is_secret =
+                SECRET_WORDS.iter().any(|word| name.split('_').any(|part| part == *word) || name.ends_with(word));
             self.problems.push(if is_secret {
                 Diagnostic::at(Code::SecretInProject, key.span, format!("`{}` looks like a credential", key.name))
                     .help("remove it, and set the store's usual environment variable")

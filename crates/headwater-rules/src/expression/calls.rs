@@ -14,7 +14,9 @@ impl Walk<'_, '_> {
     pub(super) fn rounding(&mut self, name: &'static str, inner: &Expr, field: &CeilFloorKind) -> Expression {
         let argument = self.expression(inner);
         let plain = matches!(field, CeilFloorKind::DateTimeField(DateTimeField::NoDateTime));
-        if plain { self.apply(name, vec![argument], 0..0) } else {
+        if plain {
+            self.apply(name, vec![argument], 0..0)
+        } else {
             self.problem(Code::ConstructRefused, &argument.at, format!("`{name}` takes one number"))
         }
     }
@@ -32,7 +34,11 @@ impl Walk<'_, '_> {
             return self.problem(Code::ConstructRefused, at, message);
         };
         if !operand.kind.fits(Kind::Date) {
-            return self.problem(Code::TypeMismatch, &operand.at, format!("a date is needed, not {}", operand.kind.words()));
+            return self.problem(
+                Code::TypeMismatch,
+                &operand.at,
+                format!("a date is needed, not {}", operand.kind.words()),
+            );
         }
         Expression { node: Node::Field(word, Box::new(operand)), kind: Kind::Whole, at: at.clone() }
     }
@@ -41,7 +47,11 @@ impl Walk<'_, '_> {
     pub(super) fn apply(&mut self, name: &str, arguments: Vec<Expression>, at: Range<usize>) -> Expression {
         let start = if at.is_empty() { arguments.first().map_or(0, |first| first.at.start) } else { at.start };
         let whole = start..arguments.last().map_or(at.end, |last| last.at.end).max(at.end);
-        let Some(function) = function_named(match name { "ceiling" => "ceil", "pow" => "power", other => other }) else {
+        let Some(function) = function_named(match name {
+            "ceiling" => "ceil",
+            "pow" => "power",
+            other => other,
+        }) else {
             return self.unknown_function(name, &at);
         };
         let (fewest, most) = function.arguments;
@@ -83,11 +93,22 @@ impl Walk<'_, '_> {
         Some(kind)
     }
 
-    fn calendar(&mut self, function: &'static Function, mut arguments: Vec<Expression>, at: Range<usize>) -> Expression {
+    fn calendar(
+        &mut self,
+        function: &'static Function,
+        mut arguments: Vec<Expression>,
+        at: Range<usize>,
+    ) -> Expression {
         let (Some(operand), Some(word)) = (arguments.pop(), arguments.pop()) else { return Expression::refused(at) };
         let text = match word.constant() {
             Some(Literal::Text(text)) => text.to_ascii_lowercase(),
-            _ => return self.problem(Code::TypeMismatch, &word.at, format!("`{}` takes a word in quotes first", function.name)),
+            _ => {
+                return self.problem(
+                    Code::TypeMismatch,
+                    &word.at,
+                    format!("`{}` takes a word in quotes first", function.name),
+                );
+            }
         };
         if function.signature == Signature::Field {
             return self.field(&text, operand, &at);
@@ -97,7 +118,11 @@ impl Walk<'_, '_> {
             return self.problem(Code::TypeMismatch, &word.at, message);
         }
         if !operand.kind.fits(Kind::Date) {
-            return self.problem(Code::TypeMismatch, &operand.at, format!("a date is needed, not {}", operand.kind.words()));
+            return self.problem(
+                Code::TypeMismatch,
+                &operand.at,
+                format!("a date is needed, not {}", operand.kind.words()),
+            );
         }
         Expression { node: Node::Call(function, vec![word, operand]), kind: Kind::Date, at }
     }
@@ -126,9 +151,12 @@ impl Walk<'_, '_> {
         let count = words.next().and_then(|count| count.parse::<i32>().ok()).filter(|count| count.abs() <= MOST);
         let unit = words.next().and_then(|unit| interval_unit(&unit));
         match (count, unit, words.next()) {
-            (Some(count), Some(unit), None) => Expression { node: Node::Interval(count, unit), kind: Kind::Interval, at: value.at },
+            (Some(count), Some(unit), None) => {
+                Expression { node: Node::Interval(count, unit), kind: Kind::Interval, at: value.at }
+            }
             _ => {
-                let problem = Diagnostic::at(Code::ConstructRefused, self.span(&value.at), "an interval that cannot be read");
+                let problem =
+                    Diagnostic::at(Code::ConstructRefused, self.span(&value.at), "an interval that cannot be read");
                 self.report(problem.help("write INTERVAL '3 months': days, weeks, months or years"), &value.at)
             }
         }

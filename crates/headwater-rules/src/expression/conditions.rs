@@ -9,6 +9,8 @@ pub(crate) struct Leaf {
     /// The id given in the rule, or `c1`, `c2`, …
     pub(crate) id: String,
     pub(crate) expression: Expression,
+    /// Alternatives it is only a part of: where they do not hold, it explains nothing.
+    pub(crate) within: Vec<Expression>,
 }
 
 /// A condition as value, operator and threshold.
@@ -23,29 +25,39 @@ pub(crate) struct Comparison<'a> {
     pub(crate) words: String,
 }
 
-/// The leaf conditions of a list of conditions, split at their top-level ANDs and ORs.
-pub(crate) fn leaves(items: &[(Option<String>, Expression)]) -> Vec<Leaf> {
+/// The leaf conditions of a list of conditions of which all or `any` must hold, split at their ANDs and ORs.
+pub(crate) fn leaves(items: &[(Option<String>, Expression)], any: bool) -> Vec<Leaf> {
     let mut found = Vec::new();
     for (id, expression) in items {
         let mut parts = Vec::new();
-        split(expression, &mut parts);
+        split(expression, any, &[], &mut parts);
         let several = parts.len() > 1;
-        for (at, part) in parts.into_iter().enumerate() {
+        for (at, (part, within)) in parts.into_iter().enumerate() {
             let id = match id {
                 Some(id) if several => format!("{id}_{}", at + 1),
                 Some(id) => id.clone(),
                 None => format!("c{}", found.len() + 1),
             };
-            found.push(Leaf { id, expression: part.clone() });
+            found.push(Leaf { id, expression: part.clone(), within });
         }
     }
     found
 }
 
-fn split<'a>(expression: &'a Expression, parts: &mut Vec<&'a Expression>) {
+fn split<'a>(
+    expression: &'a Expression,
+    any: bool,
+    within: &[Expression],
+    parts: &mut Vec<(&'a Expression, Vec<Expression>)>,
+) {
     match &expression.node {
-        Node::All(items) | Node::Any(items) => items.iter().for_each(|item| split(item, parts)),
-        _ => parts.push(expression),
+        Node::All(items) if any => {
+            let within = [within, std::slice::from_ref(expression)].concat();
+            items.iter().for_each(|item| split(item, false, &within, parts));
+        }
+        Node::All(items) => items.iter().for_each(|item| split(item, false, within, parts)),
+        Node::Any(items) => items.iter().for_each(|item| split(item, true, within, parts)),
+        _ => parts.push((expression, within.to_vec())),
     }
 }
 
@@ -77,8 +89,7 @@ pub(crate) fn comparison(condition: &Expression) -> Option<Comparison<'_>> {
 /// The side without columns is the threshold; the right one where both have some.
 fn compared<'a>(operator: Operator, left: &'a Expression, right: &'a Expression) -> Comparison<'a> {
     let fixed = left.columns().is_empty() && !right.columns().is_empty();
-    let (value, operator, threshold) =
-        if fixed { (right, operator.mirrored(), left) } else { (left, operator, right) };
+    let (value, operator, threshold) = if fixed { (right, operator.mirrored(), left) } else { (left, operator, right) };
     let words = match threshold.constant() {
         Some(Literal::Text(text)) => text.clone(),
         Some(constant) => constant.to_string(),

@@ -69,8 +69,16 @@ impl fmt::Display for Part<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let alone = matches!(
             self.0.node,
-            Node::Refused | Node::Column(_) | Node::Parameter(..) | Node::AsOf | Node::Literal(_) | Node::Call(..)
-                | Node::Cast(..) | Node::Field(..) | Node::Case(..) | Node::Interval(..)
+            Node::Refused
+                | Node::Column(_)
+                | Node::Parameter(..)
+                | Node::AsOf
+                | Node::Literal(_)
+                | Node::Call(..)
+                | Node::Cast(..)
+                | Node::Field(..)
+                | Node::Case(..)
+                | Node::Interval(..)
         );
         if alone { write!(out, "{}", self.0) } else { write!(out, "({})", self.0) }
     }

@@ -70,21 +70,29 @@ impl Names<'_> {
             return match metric.grain {
                 Grain::Account => Ok(meaning(ColumnSource::Metric(metric.inputs), Some(metric.unit))),
                 Grain::Group => Err(Some(
-                    Diagnostic::at(Code::WrongGrain, span, format!("`{name}` is a metric of groups, not of one account"))
-                        .label("has no value for one account")
-                        .help("use a metric of accounts here, or judge this one with a guardrail"),
+                    Diagnostic::at(
+                        Code::WrongGrain,
+                        span,
+                        format!("`{name}` is a metric of groups, not of one account"),
+                    )
+                    .label("has no value for one account")
+                    .help("use a metric of accounts here, or judge this one with a guardrail"),
                 )),
             };
         }
         if let Some(column) = InputTable::Accounts.column(name) {
-            return Ok(meaning(ColumnSource::Unmapped, unit_of(column.kind)));
+            return Ok(meaning(ColumnSource::Unmapped, Some(column.kind.unit())));
         }
         Err(if self.incomplete { None } else { Some(self.unknown(name, span)) })
     }
 
     fn too_early(&self, name: &str, span: Span) -> Diagnostic {
-        Diagnostic::at(Code::ConstructRefused, span, format!("`{name}` is computed from the metrics, so no metric can use it"))
-            .help("use it in segments, milestones and triggers")
+        Diagnostic::at(
+            Code::ConstructRefused,
+            span,
+            format!("`{name}` is computed from the metrics, so no metric can use it"),
+        )
+        .help("use it in segments, milestones and triggers")
     }
 
     fn unknown(&self, name: &str, span: Span) -> Diagnostic {
@@ -119,7 +127,9 @@ impl Names<'_> {
                     let problem = unknown(format!("unknown ladder `{ladder}`"));
                     Err(Some(problem.suggest(ladder, self.ladders.keys().map(String::as_str))))
                 }
-                Some(known) if known.iter().any(|id| id == milestone) => Ok(((*ladder).to_owned(), (*milestone).to_owned())),
+                Some(known) if known.iter().any(|id| id == milestone) => {
+                    Ok(((*ladder).to_owned(), (*milestone).to_owned()))
+                }
                 Some(known) => {
                     let problem = unknown(format!("the ladder `{ladder}` has no milestone `{milestone}`"));
                     Err(Some(problem.suggest(milestone, known.iter().map(String::as_str))))
@@ -153,18 +163,4 @@ impl Names<'_> {
             _ => true,
         }
     }
-}
-
-/// The unit in which a column of accounts appears among the measured ones.
-fn unit_of(kind: headwater_metrics::ColumnType) -> Option<Unit> {
-    use headwater_metrics::ColumnType;
-    Some(match kind {
-        ColumnType::Id | ColumnType::Text => Unit::Text,
-        ColumnType::Date => Unit::Date,
-        ColumnType::Timestamp => return None,
-        ColumnType::Integer => Unit::Count,
-        ColumnType::Number => Unit::Number,
-        ColumnType::Money => Unit::Money,
-        ColumnType::Flag => Unit::Flag,
-    })
 }

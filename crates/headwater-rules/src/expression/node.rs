@@ -216,7 +216,11 @@ impl Expression {
     pub(crate) fn joined(mut conditions: Vec<Self>, any: bool) -> Self {
         match conditions.len() {
             1 => conditions.remove(0),
-            _ => Self { node: if any { Node::Any(conditions) } else { Node::All(conditions) }, kind: Kind::Flag, at: 0..0 },
+            _ => Self {
+                node: if any { Node::Any(conditions) } else { Node::All(conditions) },
+                kind: Kind::Flag,
+                at: 0..0,
+            },
         }
     }
 
@@ -231,10 +235,17 @@ impl Expression {
     /// The parts directly below this one.
     pub(crate) fn children(&self) -> Vec<&Self> {
         match &self.node {
-            Node::Refused | Node::Column(_) | Node::Parameter(..) | Node::AsOf | Node::Literal(_) | Node::Interval(..) => {
-                Vec::new()
-            }
-            Node::Not(inner) | Node::Negate(inner) | Node::Is(inner, ..) | Node::Cast(inner, _) | Node::Field(_, inner) => {
+            Node::Refused
+            | Node::Column(_)
+            | Node::Parameter(..)
+            | Node::AsOf
+            | Node::Literal(_)
+            | Node::Interval(..) => Vec::new(),
+            Node::Not(inner)
+            | Node::Negate(inner)
+            | Node::Is(inner, ..)
+            | Node::Cast(inner, _)
+            | Node::Field(_, inner) => {
                 vec![inner]
             }
             Node::All(items) | Node::Any(items) | Node::Call(_, items) => items.iter().collect(),

@@ -98,9 +98,13 @@ fn refuse_tokens(written: &Written, positions: &Positions, tokens: &[TokenWithSp
         let range = positions.range(token.span);
         match &token.token {
             Token::Placeholder(_) | Token::LBrace | Token::Colon => {
-                return Err(Diagnostic::at(Code::PlaceholderRefused, written.span(range), "placeholders are not allowed")
-                    .label("not a value")
-                    .help("declare the value under `params` and write `param.name`"));
+                return Err(Diagnostic::at(
+                    Code::PlaceholderRefused,
+                    written.span(range),
+                    "placeholders are not allowed",
+                )
+                .label("not a value")
+                .help("declare the value under `params` and write `param.name`"));
             }
             Token::SemiColon => {
                 return Err(syntax(written, range, "one expression only, without `;`"));

@@ -45,7 +45,8 @@ impl Planner {
         let error = planned.err()?;
         let reason = error.strip_backtrace();
         let reason = reason.lines().next().unwrap_or_default().to_owned();
-        let problem = Diagnostic::at(Code::TypeMismatch, checked.written.whole(), "the engine cannot plan the expression");
+        let problem =
+            Diagnostic::at(Code::TypeMismatch, checked.written.whole(), "the engine cannot plan the expression");
         Some(problem.note(reason))
     }
 }

@@ -28,7 +28,11 @@ impl Walk<'_, '_> {
                 self.problem(Code::ConstructRefused, &at, "`*` stands for no value here")
             }
             Expr::SimilarTo { .. } | Expr::RLike { .. } => {
-                let problem = Diagnostic::at(Code::ConstructRefused, self.span(&at), "regular expressions are not part of the language");
+                let problem = Diagnostic::at(
+                    Code::ConstructRefused,
+                    self.span(&at),
+                    "regular expressions are not part of the language",
+                );
                 self.report(problem.help("use LIKE, `starts_with` or `contains`"), &at)
             }
             _ => self.problem(Code::ConstructRefused, &at, "this is not part of the language"),
@@ -61,11 +65,19 @@ impl Walk<'_, '_> {
 
     fn plain_arguments(&mut self, function: &Function, at: &Range<usize>) -> Result<Vec<Expression>, Expression> {
         let list = match &function.args {
-            FunctionArguments::List(list) if list.duplicate_treatment.is_none() && list.clauses.is_empty() => &list.args,
+            FunctionArguments::List(list) if list.duplicate_treatment.is_none() && list.clauses.is_empty() => {
+                &list.args
+            }
             FunctionArguments::Subquery(_) => {
                 return Err(self.problem(Code::SubqueryRefused, at, "subqueries are not allowed"));
             }
-            _ => return Err(self.problem(Code::ConstructRefused, at, "this way to call a function is not part of the language")),
+            _ => {
+                return Err(self.problem(
+                    Code::ConstructRefused,
+                    at,
+                    "this way to call a function is not part of the language",
+                ));
+            }
         };
         let plain: Option<Vec<_>> = list
             .iter()

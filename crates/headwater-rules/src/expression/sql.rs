@@ -35,11 +35,14 @@ impl Dialect {
             Node::Binary(operator, left, right) => self.binary(*operator, left, right),
             Node::Is(inner, what, negated) => format!("({} IS {}{what})", self.sql(inner), not(*negated)),
             Node::In(operand, items, negated) => {
-                let items: Vec<_> = items.iter().map(|item| self.sql(item)).collect();
-                format!("({} {}IN ({}))", self.sql(operand), not(*negated), items.join(", "))
+                let sides = self.compared(std::iter::once(&**operand).chain(items));
+                let (operand, items) = sides.split_first().map_or(("NULL", &[][..]), |(first, rest)| (first, rest));
+                format!("({operand} {}IN ({}))", not(*negated), items.join(", "))
             }
             Node::Between(operand, low, high, negated) => {
-                format!("({} {}BETWEEN {} AND {})", self.sql(operand), not(*negated), self.sql(low), self.sql(high))
+                let sides = self.compared([&**operand, low, high]);
+                let (operand, edges) = sides.split_first().map_or(("NULL", &[][..]), |(first, rest)| (first, rest));
+                format!("({operand} {}BETWEEN {})", not(*negated), edges.join(" AND "))
             }
             Node::Like(operand, pattern, LikeForm { negated, any_case }) => {
                 let word = if *any_case { "ILIKE" } else { "LIKE" };
@@ -86,22 +89,30 @@ impl Dialect {
     }
 
     fn binary(self, operator: Operator, left: &Expression, right: &Expression) -> String {
-        let money = left.kind == Kind::Money || right.kind == Kind::Money;
         match operator {
             Operator::Divide => format!("({} / NULLIF({}, 0))", self.double(left), self.double(right)),
             Operator::Plus | Operator::Minus if left.kind == Kind::Date || right.kind == Kind::Date => {
                 self.calendar(operator, left, right)
             }
-            // Decimals stay exact; whole numbers are calculated as DOUBLE, where nothing overflows.
-            Operator::Plus | Operator::Minus | Operator::Times if money => {
+            Operator::Plus | Operator::Minus | Operator::Times if is_exact_result(operator, left, right) => {
                 format!("({} {} {})", self.sql(left), operator.symbol(), self.sql(right))
             }
             Operator::Modulo => format!("({} % NULLIF({}, 0))", self.double(left), self.double(right)),
             Operator::Plus | Operator::Minus | Operator::Times => {
                 format!("({} {} {})", self.double(left), operator.symbol(), self.double(right))
             }
-            _ => format!("({} {} {})", self.sql(left), operator.symbol(), self.sql(right)),
+            Operator::Join => format!("({} || {})", self.sql(left), self.sql(right)),
+            _ => format!("({})", self.compared([left, right]).join(&format!(" {} ", operator.symbol()))),
         }
+    }
+
+    /// Values that are compared with each other: numbers as they are where all are exact, else all as DOUBLE. The
+    /// engine itself would turn a DOUBLE beside a decimal into a decimal, and fail where it does not fit.
+    fn compared<'a>(self, sides: impl IntoIterator<Item = &'a Expression>) -> Vec<String> {
+        let sides: Vec<_> = sides.into_iter().collect();
+        let numbers = sides.iter().any(|side| matches!(side.kind, Kind::Whole | Kind::Number | Kind::Money));
+        let exact = sides.iter().all(|side| is_exact(side));
+        sides.into_iter().map(|side| if numbers && !exact { self.double(side) } else { self.sql(side) }).collect()
     }
 
     /// Days between two dates, or a date some time away.
@@ -142,6 +153,16 @@ impl Dialect {
         let written = |each: &dyn Fn(&Expression) -> String| arguments.iter().map(each).collect::<Vec<_>>().join(", ");
         match function.signature {
             Signature::Chooses => format!("{}({})", function.name, written(&|value| self.carried(value, kind))),
+            Signature::Calculates if function.name == "sqrt" => {
+                let value = written(&|value| self.double(value));
+                finite(&format!("sqrt(CASE WHEN {value} >= 0 THEN {value} END)"))
+            }
+            Signature::Calculates if function.name == "power" => {
+                let (base, exponent) = (arguments.first(), arguments.get(1));
+                let [base, exponent] =
+                    [base, exponent].map(|side| side.map(|side| self.double(side)).unwrap_or_default());
+                finite(&format!("power(CASE WHEN NOT ({base} = 0 AND {exponent} < 0) THEN {base} END, {exponent})"))
+            }
             Signature::Calculates => {
                 let name = if function.name == "sign" { "signum" } else { function.name };
                 finite(&format!("{name}({})", written(&|value| self.double(value))))
@@ -151,9 +172,78 @@ impl Dialect {
                 let value = arguments.first().map(|value| self.double(value)).unwrap_or_default();
                 format!("{}({value}{})", function.name, digits.unwrap_or_default())
             }
-            Signature::Truncates => format!("CAST(date_trunc({}) AS DATE)", written(&|value| self.sql(value))),
-            Signature::Reads(_) | Signature::Field => format!("{}({})", function.name, written(&|value| self.sql(value))),
+            Signature::Truncates => {
+                let word =
+                    arguments.first().and_then(Expression::constant).map(ToString::to_string).unwrap_or_default();
+                let day = arguments.get(1).map(|day| self.sql(day)).unwrap_or_default();
+                first_day(word.to_ascii_lowercase().trim_matches('\''), &day)
+            }
+            Signature::Reads(_) | Signature::Field => {
+                format!("{}({})", function.name, written(&|value| self.sql(value)))
+            }
         }
+    }
+}
+
+/// How many times over the text of its parts an expression becomes, at most: guards repeat what they guard.
+pub(crate) fn weight(expression: &Expression) -> u64 {
+    let parts = expression.children().into_iter().map(weight).fold(1_u64, u64::saturating_add);
+    let times = match &expression.node {
+        Node::Call(function, _) => match function.signature {
+            Signature::Calculates => 6,
+            Signature::Truncates => 8,
+            _ => 1,
+        },
+        _ => 1,
+    };
+    parts.saturating_mul(times)
+}
+
+/// The first day of the year, quarter, month or week (from Monday) of a day. Counted in days: the engine's own
+/// function goes through nanoseconds, which end in 2262.
+fn first_day(word: &str, day: &str) -> String {
+    let back = |days: String| format!("CAST(CAST({day} AS INT) - {days} AS DATE)");
+    let month = back(format!("(date_part('day', {day}) - 1)"));
+    match word {
+        "year" => back(format!("(date_part('doy', {day}) - 1)")),
+        "quarter" => format!(
+            "CASE (date_part('month', {day}) - 1) % 3 WHEN 0 THEN {month} WHEN 1 THEN {month} - INTERVAL '1 month' \
+             ELSE {month} - INTERVAL '2 month' END"
+        ),
+        "month" => month,
+        "week" => back(format!("((date_part('dow', {day}) + 6) % 7)")),
+        _ => day.to_owned(),
+    }
+}
+
+/// Most that an amount is multiplied by in decimals: nothing overflows, whatever the amount.
+const MOST_EXACT_FACTOR: i64 = 1_000_000_000;
+
+/// Whether a number is carried as a whole number or a decimal, not as a DOUBLE.
+fn is_exact(number: &Expression) -> bool {
+    match &number.node {
+        Node::Column(_) | Node::Literal(_) | Node::Parameter(..) | Node::Cast(..) => number.kind != Kind::Number,
+        Node::Binary(operator, left, right) => number.kind == Kind::Money && is_exact_result(*operator, left, right),
+        _ => false,
+    }
+}
+
+/// Whether an operator over amounts is calculated in decimals: sums of amounts, and an amount times a small constant.
+/// All else is calculated as DOUBLE, where nothing overflows.
+fn is_exact_result(operator: Operator, left: &Expression, right: &Expression) -> bool {
+    let amount = |side: &Expression| side.kind == Kind::Money && is_exact(side);
+    let column = |side: &Expression| side.kind == Kind::Money && matches!(side.node, Node::Column(_));
+    let small = |side: &Expression| match side.constant() {
+        Some(Literal::Whole(number)) => number.unsigned_abs() <= MOST_EXACT_FACTOR.unsigned_abs(),
+        _ => false,
+    };
+    match operator {
+        Operator::Plus | Operator::Minus => {
+            let side = |side: &Expression| amount(side) || small(side);
+            side(left) && side(right) && (amount(left) || amount(right))
+        }
+        Operator::Times => (column(left) && small(right)) || (small(left) && column(right)),
+        _ => false,
     }
 }
 

@@ -22,7 +22,11 @@ impl Walk<'_, '_> {
                 None => {
                     let (left, right) = (self.expression(left), self.expression(right));
                     let at = around(&left, &right);
-                    self.problem(Code::ConstructRefused, &at, format!("the operator `{op}` is not part of the language"))
+                    self.problem(
+                        Code::ConstructRefused,
+                        &at,
+                        format!("the operator `{op}` is not part of the language"),
+                    )
                 }
             },
         }
@@ -73,7 +77,11 @@ impl Walk<'_, '_> {
             }
             _ => {
                 let operand = self.expression(inner);
-                self.problem(Code::ConstructRefused, &operand.at, format!("the operator `{op}` is not part of the language"))
+                self.problem(
+                    Code::ConstructRefused,
+                    &operand.at,
+                    format!("the operator `{op}` is not part of the language"),
+                )
             }
         }
     }
@@ -89,7 +97,9 @@ impl Walk<'_, '_> {
         let kind = if operator.compares() {
             let (left, right) = self.alike(left, right);
             return match self.comparable(operator, &left, &right) {
-                true => Expression { node: Node::Binary(operator, Box::new(left), Box::new(right)), kind: Kind::Flag, at },
+                true => {
+                    Expression { node: Node::Binary(operator, Box::new(left), Box::new(right)), kind: Kind::Flag, at }
+                }
                 false => Expression { kind: Kind::Flag, ..Expression::refused(at) },
             };
         } else {
@@ -98,7 +108,8 @@ impl Walk<'_, '_> {
         match kind {
             Some(kind) => Expression { node: Node::Binary(operator, Box::new(left), Box::new(right)), kind, at },
             None => {
-                let message = format!("`{}` between {} and {}", operator.symbol(), left.kind.words(), right.kind.words());
+                let message =
+                    format!("`{}` between {} and {}", operator.symbol(), left.kind.words(), right.kind.words());
                 self.problem(Code::TypeMismatch, &at, message)
             }
         }
@@ -124,7 +135,8 @@ impl Walk<'_, '_> {
         match written.parse::<NaiveDate>() {
             Ok(day) => Expression { node: Node::Literal(Literal::Date(day)), kind: Kind::Date, at: text.at },
             Err(_) => {
-                let problem = Diagnostic::at(Code::TypeMismatch, self.span(&text.at), format!("`{written}` is not a date"));
+                let problem =
+                    Diagnostic::at(Code::TypeMismatch, self.span(&text.at), format!("`{written}` is not a date"));
                 self.report(problem.help("write 'YYYY-MM-DD'"), &text.at)
             }
         }
@@ -134,7 +146,8 @@ impl Walk<'_, '_> {
     fn comparable(&mut self, operator: Operator, left: &Expression, right: &Expression) -> bool {
         let null = [left, right].into_iter().find(|side| side.constant() == Some(&Literal::Null));
         if let (Some(null), false) = (null, matches!(operator, Operator::Distinct | Operator::NotDistinct)) {
-            let problem = Diagnostic::at(Code::NullComparison, self.span(&null.at), "a comparison with NULL is never true");
+            let problem =
+                Diagnostic::at(Code::NullComparison, self.span(&null.at), "a comparison with NULL is never true");
             let remedy = if operator == Operator::NotEqual { "write IS NOT NULL" } else { "write IS NULL" };
             self.report(problem.help(remedy), &null.at);
             return false;
@@ -142,11 +155,12 @@ impl Walk<'_, '_> {
         let joined = left.kind.joined(right.kind);
         if joined.is_none() {
             let message = format!("{} compared with {}", left.kind.words(), right.kind.words());
-            let mut problem = Diagnostic::at(Code::TypeMismatch, self.span(&right.at), message).label(right.kind.words());
-            if let (true, Some(Literal::Text(text))) = (left.kind.is_numeric(), right.constant()) {
-                if text.parse::<f64>().is_ok() {
-                    problem = problem.help(format!("write {text} without quotes"));
-                }
+            let mut problem =
+                Diagnostic::at(Code::TypeMismatch, self.span(&right.at), message).label(right.kind.words());
+            if let (true, Some(Literal::Text(text))) = (left.kind.is_numeric(), right.constant())
+                && text.parse::<f64>().is_ok()
+            {
+                problem = problem.help(format!("write {text} without quotes"));
             }
             self.report(problem, &right.at);
             return false;
@@ -165,7 +179,9 @@ impl Walk<'_, '_> {
             ColumnSource::Segment => column.name.strip_prefix("segment.").and_then(|name| self.names.schemes.get(name)),
             _ => None,
         };
-        let Some(known) = scheme.filter(|scheme| !scheme.segments.contains(segment)).map(|scheme| scheme.segments.clone()) else {
+        let Some(known) =
+            scheme.filter(|scheme| !scheme.segments.contains(segment)).map(|scheme| scheme.segments.clone())
+        else {
             return true;
         };
         let message = format!("`{}` has no segment `{segment}`", column.name);
@@ -269,8 +285,12 @@ impl Walk<'_, '_> {
         let operand = self.expression(inner);
         let at = operand.at.clone();
         let (kind, sql) = match to {
-            DataType::Int(_) | DataType::Integer(_) | DataType::BigInt(_) | DataType::SmallInt(_) => (Kind::Whole, "BIGINT"),
-            DataType::Double(_) | DataType::DoublePrecision | DataType::Float(_) | DataType::Real => (Kind::Number, "DOUBLE"),
+            DataType::Int(_) | DataType::Integer(_) | DataType::BigInt(_) | DataType::SmallInt(_) => {
+                (Kind::Whole, "BIGINT")
+            }
+            DataType::Double(_) | DataType::DoublePrecision | DataType::Float(_) | DataType::Real => {
+                (Kind::Number, "DOUBLE")
+            }
             DataType::Decimal(_) | DataType::Numeric(_) | DataType::Dec(_) => (Kind::Money, "DECIMAL(18, 2)"),
             DataType::Varchar(_) | DataType::Text | DataType::String(_) | DataType::Char(_) => (Kind::Text, "VARCHAR"),
             DataType::Date => (Kind::Date, "DATE"),

@@ -10,11 +10,14 @@ use headwater_metrics::Unit;
 use super::names::Meaning;
 use super::node::Node;
 use super::parse::{Positions, parse};
+use super::sql::weight;
 use super::{Column, ColumnSource, Expression, Kind, Literal, Names, Stage};
 use crate::reading::Written;
 
 /// Deepest nesting of one expression; chains of AND and OR do not count.
 const MAX_DEPTH: usize = 64;
+/// Most that the SQL of one expression may weigh.
+const MAX_WEIGHT: u64 = 5_000;
 
 /// What checking leaves behind beside expressions.
 #[derive(Debug, Default)]
@@ -34,17 +37,39 @@ pub(crate) struct Checked {
 /// Reads and checks one expression; all problems go to `used`, and what was refused is left as such.
 pub(crate) fn check_expression(written: &Written, stage: Stage, names: &Names<'_>, used: &mut Use) -> Checked {
     let expression = match parse(written) {
-        Ok((tree, positions)) => Walk { names, stage, written, positions, used, depth: 0 }.expression(&tree),
+        Ok((tree, positions)) => {
+            let checked = Walk { names, stage, written, positions, used, depth: 0 }.expression(&tree);
+            refuse_heavy(checked, written, used)
+        }
         Err(problem) => {
             used.problems.push(problem);
+            // What cannot be read may still refer to parameters: they are not reported as unused.
+            let referred = names.params.keys().filter(|name| written.text.contains(&format!("param.{name}")));
+            used.params.extend(referred.cloned());
             Expression::refused(0..written.text.chars().count())
         }
     };
     Checked { expression, written: written.clone() }
 }
 
+/// Refuses an expression whose SQL would be out of all proportion to its text.
+fn refuse_heavy(expression: Expression, written: &Written, used: &mut Use) -> Expression {
+    if weight(&expression) <= MAX_WEIGHT {
+        return expression;
+    }
+    let problem = Diagnostic::at(Code::ExpressionSyntax, written.whole(), "too many functions inside each other");
+    used.problems.push(problem.help("put the inner ones into a derived metric"));
+    Expression::refused(expression.at)
+}
+
 /// The column a lone name means; a problem where it means none.
-pub(crate) fn resolve_name(name: &str, span: Span, stage: Stage, names: &Names<'_>, used: &mut Use) -> Option<(Column, Option<Unit>)> {
+pub(crate) fn resolve_name(
+    name: &str,
+    span: Span,
+    stage: Stage,
+    names: &Names<'_>,
+    used: &mut Use,
+) -> Option<(Column, Option<Unit>)> {
     match names.resolve(name, stage, span) {
         Ok(Meaning { column, unit }) => Some((column, unit)),
         Err(problem) => {
@@ -122,8 +147,12 @@ impl Walk<'_, '_> {
             Expr::IsNotDistinctFrom(left, right) => self.distinct(left, right, true),
             Expr::InList { expr, list, negated } => self.in_list(expr, list, *negated),
             Expr::Between { expr, negated, low, high } => self.between([expr, low, high], *negated),
-            Expr::Like { negated, any: false, expr, pattern, escape_char: None } => self.like(expr, pattern, *negated, false),
-            Expr::ILike { negated, any: false, expr, pattern, escape_char: None } => self.like(expr, pattern, *negated, true),
+            Expr::Like { negated, any: false, expr, pattern, escape_char: None } => {
+                self.like(expr, pattern, *negated, false)
+            }
+            Expr::ILike { negated, any: false, expr, pattern, escape_char: None } => {
+                self.like(expr, pattern, *negated, true)
+            }
             Expr::Case { case_token, operand, conditions, else_result, .. } => {
                 let start = self.range(case_token.0.span);
                 self.case(start, operand.as_deref(), conditions, else_result.as_deref())
@@ -156,8 +185,10 @@ impl Walk<'_, '_> {
         match self.names.resolve(&name.value, self.stage, span) {
             Ok(meaning) => column(meaning, at),
             Err(_) if name.quote_style == Some('"') => {
-                let problem = Diagnostic::at(Code::DoubleQuotedText, span, format!("double quotes around `{}`", name.value));
-                let problem = problem.label("double quotes name a column").help(format!("text is written '{}'", name.value));
+                let problem =
+                    Diagnostic::at(Code::DoubleQuotedText, span, format!("double quotes around `{}`", name.value));
+                let problem =
+                    problem.label("double quotes name a column").help(format!("text is written '{}'", name.value));
                 self.report(problem, &at)
             }
             Err(problem) => {
@@ -231,7 +262,8 @@ impl Walk<'_, '_> {
         if self.names.incomplete {
             return Expression::refused(at);
         }
-        let problem = Diagnostic::at(Code::UnknownSegment, self.span(&at), format!("unknown segment scheme `{scheme}`"));
+        let problem =
+            Diagnostic::at(Code::UnknownSegment, self.span(&at), format!("unknown segment scheme `{scheme}`"));
         let problem = problem.suggest(scheme, self.names.schemes.keys().map(String::as_str));
         self.report(problem, &at)
     }
@@ -266,7 +298,13 @@ impl Walk<'_, '_> {
             ast::Value::DoubleQuotedString(text) => {
                 return self.problem(Code::DoubleQuotedText, &at, format!("double quotes around `{text}`"));
             }
-            _ => return self.problem(Code::ConstructRefused, &at, "this way to write a constant is not part of the language"),
+            _ => {
+                return self.problem(
+                    Code::ConstructRefused,
+                    &at,
+                    "this way to write a constant is not part of the language",
+                );
+            }
         };
         Expression { kind: literal.kind(), node: Node::Literal(literal), at }
     }

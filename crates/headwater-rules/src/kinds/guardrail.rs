@@ -5,6 +5,8 @@ mod check;
 mod compile;
 mod profile;
 mod syntax;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use check::{Guardrail, check, check_profiles};
 pub(crate) use compile::verdicts;

@@ -37,7 +37,8 @@ fn choice(node: &Node, reading: &mut Reading<'_>) -> Option<&'static str> {
     let word = reading.word(node, "type")?;
     let found = TYPES.iter().find(|known| **known == word.text).copied();
     if found.is_none() {
-        let problem = Diagnostic::at(Code::InvalidValue, node.span, format!("`{}` is no type of a parameter", word.text));
+        let problem =
+            Diagnostic::at(Code::InvalidValue, node.span, format!("`{}` is no type of a parameter", word.text));
         let problem = problem.label(format!("one of {}", TYPES.join(", ")));
         reading.problems.push(problem.suggest(&word.text, TYPES));
     }

@@ -52,7 +52,8 @@ impl RawPredicate {
         let any = fields.take_with_key("any");
         let (list, is_any) = match (all, any) {
             (Some((key, _)), Some(_)) => {
-                let problem = Diagnostic::at(Code::ConflictingKeys, key.span, "a predicate has `all` or `any`, not both");
+                let problem =
+                    Diagnostic::at(Code::ConflictingKeys, key.span, "a predicate has `all` or `any`, not both");
                 reading.problems.push(problem.help("put AND and OR into one expression instead"));
                 None
             }
@@ -125,7 +126,7 @@ impl Predicate {
     pub(crate) fn new(conditions: &[(Option<String>, Expression)], any: bool, written: Vec<Checked>) -> Self {
         let parts: Vec<_> = conditions.iter().map(|(_, expression)| expression.clone()).collect();
         let whole = Expression::joined(parts, any);
-        Self { whole, leaves: leaves(conditions), written }
+        Self { whole, leaves: leaves(conditions, any), written }
     }
 }
 

@@ -6,7 +6,7 @@ use headwater_rules::{CheckedRules, OutputTable};
 use crate::night::Night;
 use crate::support::{environment, judge};
 
-const COLUMNS: &[(&str, Unit)] = &[
+pub(crate) const COLUMNS: &[(&str, Unit)] = &[
     ("account_id", Unit::Text),
     ("account_name", Unit::Text),
     ("signed_up_on", Unit::Date),
@@ -106,9 +106,10 @@ audits:
   - {id: thrash, table: segment_scores, check: moved_pct, scheme: lifecycle, warn: 5, error: 60}
 "#;
 
-fn checked(text: &str) -> CheckedRules {
+pub(crate) fn checked(text: &str) -> CheckedRules {
     let (rules, problems, sources) = judge(&[("rules.yaml", text)], &environment(COLUMNS));
-    let text = headwater_diagnostics::render(&problems, &sources, headwater_diagnostics::Rendering::Human { colour: false });
+    let text =
+        headwater_diagnostics::render(&problems, &sources, headwater_diagnostics::Rendering::Human { colour: false });
     rules.unwrap_or_else(|| panic!("{text}"))
 }
 
@@ -127,7 +128,9 @@ async fn derived_metrics_and_scores() {
     let night = night().await;
     let sql = &night.compiled.account_metrics().sql;
     same(
-        &night.query(sql, "account_id trend arr arr_band engagement engagement_coverage_pct strict strict_coverage_pct").await,
+        &night
+            .query(sql, "account_id trend arr arr_band engagement engagement_coverage_pct strict strict_coverage_pct")
+            .await,
         "A1 | -0.5 | 1200.00 | large | 94.0 | 100.0 | 91.66666666666666 | 100.0
          A2 | -0.75 | 240.00 | small | 14.0 | 100.0 | 5.0 | 100.0
          A3 | 1.0 | 601.20 | large | 62.0 | 100.0 | 73.33333333333334 | 100.0
@@ -138,8 +141,16 @@ async fn derived_metrics_and_scores() {
     assert_eq!(
         names,
         [
-            "arr", "engagement", "engagement_coverage_pct", "strict", "strict_coverage_pct", "trend", "arr_band",
-            "rf_recency_score", "rf_frequency_score", "tier_top_pct"
+            "arr",
+            "engagement",
+            "engagement_coverage_pct",
+            "strict",
+            "strict_coverage_pct",
+            "trend",
+            "arr_band",
+            "rf_recency_score",
+            "rf_frequency_score",
+            "tier_top_pct"
         ]
     );
 }
@@ -161,13 +172,17 @@ async fn population_scores_share_ties() {
 
 #[tokio::test]
 async fn equal_values_have_equal_scores() {
-    let rows: Vec<_> = (0..10).map(|at| format!("('A{at}', 'x', NULL, NULL, 7, 7, 7, 0.5, 5, 1, NULL, NULL)")).collect();
+    let rows: Vec<_> =
+        (0..10).map(|at| format!("('A{at}', 'x', NULL, NULL, 7, 7, 7, 0.5, 5, 1, NULL, NULL)")).collect();
     let night = Night::new(&checked(RULES), "2026-05-31", COLUMNS, &rows.join(", ")).await;
     let sql = format!(
         "SELECT DISTINCT rf_recency_score, rf_frequency_score, tier_top_pct, \"segment.tier\" FROM ({})",
         night.compiled.judged().sql
     );
-    same(&night.query(&sql, "rf_recency_score rf_frequency_score tier_top_pct segment.tier").await, "1 | 1 | 0.0 | top");
+    same(
+        &night.query(&sql, "rf_recency_score rf_frequency_score tier_top_pct segment.tier").await,
+        "1 | 1 | 0.0 | top",
+    );
 }
 
 #[tokio::test]
@@ -197,7 +212,12 @@ async fn segments_say_why() {
 async fn milestones_have_an_order() {
     let night = night().await;
     same(
-        &night.rows("milestone_states", "account_id ladder milestone reached_on next_milestone due_on overdue out_of_order").await,
+        &night
+            .rows(
+                "milestone_states",
+                "account_id ladder milestone reached_on next_milestone due_on overdue out_of_order",
+            )
+            .await,
         "A1 | money | paid | 2026-02-01 | - | - | false | -
          A2 | money | activated | 2026-01-10 | repeat | 2026-04-01 | true | paid_before_active,paid_too_early
          A3 | money | - | - | activated | 2026-06-03 | false | -
@@ -281,7 +301,7 @@ async fn the_next_night_remembers_and_resolves() {
     assert!(!flags.contains("resolved"), "a resolved flag is told once\n{flags}");
 }
 
-const GROUP_COLUMNS: &[(&str, Unit)] = &[
+pub(crate) const GROUP_COLUMNS: &[(&str, Unit)] = &[
     ("as_of", Unit::Date),
     ("scope", Unit::Text),
     ("group_name", Unit::Text),
@@ -342,8 +362,7 @@ async fn guardrails_judge_groups_and_wait_for_each_other() {
 async fn audits_answer_in_one_row() {
     let night = night().await;
     for table in ["segment_scores", "flagged_accounts"] {
-        let query = night.compiled.table(table).unwrap().sql.clone();
-        night.run(&format!("CREATE TABLE {table} AS {query}")).await;
+        night.keep(table).await;
     }
     let mut lines = Vec::new();
     for audit in night.compiled.audits() {
@@ -389,6 +408,28 @@ async fn the_catalogue_names_every_rule() {
     let kinds: Vec<_> = rows.lines().map(|line| line.split(" | ").next().unwrap()).collect();
     assert_eq!(kinds.iter().filter(|kind| **kind == "milestone").count(), 2);
     assert_eq!(kinds.len(), 6 + 5 + 3 + 1 + 2 + 3 + 3);
+}
+
+#[tokio::test]
+async fn dates_are_cut_to_their_period() {
+    let metric = |word: &str| {
+        format!("  - {{id: {word}_start, type: date, description: d, expr: \"date_trunc('{word}', signed_up_on)\"}}\n")
+    };
+    let metrics: String = ["year", "quarter", "month", "week"].map(metric).concat();
+    let rules = checked(&format!("version: 1\nmetrics:\n{metrics}"));
+    let row = |day: &str| format!("('{day}', NULL, '{day}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)");
+    let rows = ["2024-02-29", "2024-12-31", "2026-05-31", "2026-06-01", "9999-12-31"].map(row).join(", ");
+    let night = Night::new(&rules, "2026-05-31", COLUMNS, &rows).await;
+    same(
+        &night
+            .query(&night.compiled.account_metrics().sql, "account_id year_start quarter_start month_start week_start")
+            .await,
+        "2024-02-29 | 2024-01-01 | 2024-01-01 | 2024-02-01 | 2024-02-26
+         2024-12-31 | 2024-01-01 | 2024-10-01 | 2024-12-01 | 2024-12-30
+         2026-05-31 | 2026-01-01 | 2026-04-01 | 2026-05-01 | 2026-05-25
+         2026-06-01 | 2026-01-01 | 2026-04-01 | 2026-06-01 | 2026-06-01
+         9999-12-31 | 9999-01-01 | 9999-10-01 | 9999-12-01 | 9999-12-27",
+    );
 }
 
 #[test]

@@ -24,7 +24,9 @@ impl Night {
         let config = config.set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false);
         let night = Self { context: SessionContext::new_with_config(config), compiled };
         night.table("measured", columns, rows).await;
-        for (table, query) in [("account_metrics", night.compiled.account_metrics()), ("judged", night.compiled.judged())] {
+        for (table, query) in
+            [("account_metrics", night.compiled.account_metrics()), ("judged", night.compiled.judged())]
+        {
             night.run(&format!("CREATE TABLE {table} AS {}", query.sql)).await;
         }
         for table in OutputTable::ALL {
@@ -40,7 +42,8 @@ impl Night {
             .enumerate()
             .map(|(at, (column, unit))| format!("CAST(column{} AS {}) AS \"{column}\"", at + 1, unit.sql_type()))
             .collect();
-        self.run(&format!("CREATE OR REPLACE TABLE \"{name}\" AS SELECT {} FROM (VALUES {rows})", casts.join(", "))).await;
+        self.run(&format!("CREATE OR REPLACE TABLE \"{name}\" AS SELECT {} FROM (VALUES {rows})", casts.join(", ")))
+            .await;
     }
 
     /// Makes what the rules gave tonight the last published night.
@@ -49,7 +52,7 @@ impl Night {
             if self.context.table_exist("group_metrics").unwrap() || table.name != "guardrail_verdicts" {
                 let batch = self.batch(&query.sql).await;
                 next.context.deregister_table(format!("previous_{}", table.name)).unwrap();
-                next.context.register_batch(&format!("previous_{}", table.name), batch).unwrap();
+                next.context.register_batch(format!("previous_{}", table.name).as_str(), batch).unwrap();
             }
         }
     }
@@ -78,6 +81,12 @@ impl Night {
         schema.fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect()
     }
 
+    /// Computes a published table and registers it under its name.
+    pub(crate) async fn keep(&self, table: &str) {
+        let batch = self.batch(&self.compiled.table(table).unwrap().sql).await;
+        self.context.register_batch(table, batch).unwrap();
+    }
+
     async fn batch(&self, sql: &str) -> RecordBatch {
         let frame = self.context.sql(sql).await.unwrap_or_else(|error| panic!("{error}\n{sql}"));
         let schema = std::sync::Arc::new(frame.schema().as_arrow().clone());
@@ -94,6 +103,8 @@ impl Night {
 }
 
 fn nulls(table: &OutputTable) -> String {
-    let null = |column: &headwater_rules::OutputColumn| format!("CAST(NULL AS {}) AS \"{}\"", column.unit.sql_type(), column.name);
+    let null = |column: &headwater_rules::OutputColumn| {
+        format!("CAST(NULL AS {}) AS \"{}\"", column.unit.sql_type(), column.name)
+    };
     table.columns.iter().map(null).collect::<Vec<_>>().join(", ")
 }

@@ -12,8 +12,8 @@ const GROUPS_SHOWN: usize = 4;
 /// The summary as text.
 pub(crate) fn summary(report: &RunReport, currency: &str) -> String {
     let mut text = String::new();
-    let state = if report.unchanged { "published again, byte for byte the same" } else { "published" };
-    line(&mut text, &format!("Night of {}: {state} as manifest {}", report.as_of, report.manifest));
+    let same = if report.unchanged { ", every byte as it was published before" } else { "" };
+    line(&mut text, &format!("Night of {}: published as manifest {}{same}", report.as_of, report.manifest));
     line(&mut text, &format!("{} accounts", thousands(report.accounts)));
     segments(&mut text, report, currency);
     flags(&mut text, report, currency);
@@ -21,6 +21,12 @@ pub(crate) fn summary(report: &RunReport, currency: &str) -> String {
     left_out(&mut text, report);
     if !report.unavailable_metrics.is_empty() {
         line(&mut text, &format!("\nUnknown for everyone, a column they need is not mapped: {}", report.unavailable_metrics.join(", ")));
+    }
+    if !report.skipped_rules.is_empty() {
+        line(&mut text, "\nRules left out, as they asked");
+        for sentence in &report.skipped_rules {
+            line(&mut text, &format!("  {sentence}"));
+        }
     }
     let failed = report.audits.iter().filter(|audit| !audit.passed).count();
     let seconds: f64 = report.steps.iter().map(|step| step.seconds).sum();

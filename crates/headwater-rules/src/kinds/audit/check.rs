@@ -121,7 +121,8 @@ fn check_moved(table: &Word, scheme: &Word, checking: &mut Checking<'_>) {
     }
     let names = checking.names;
     if !names.schemes.contains_key(&scheme.text) && !names.incomplete {
-        let problem = Diagnostic::at(Code::UnknownSegment, scheme.span, format!("unknown segment scheme `{}`", scheme.text));
+        let problem =
+            Diagnostic::at(Code::UnknownSegment, scheme.span, format!("unknown segment scheme `{}`", scheme.text));
         checking.used.problems.push(problem.suggest(&scheme.text, names.schemes.keys().map(String::as_str)));
     }
 }

@@ -11,7 +11,10 @@ use crate::kinds::trigger::{OnNull, Trigger};
 /// All audits, those that triggers ask for with `on_null: error` included.
 pub(crate) fn audits(audits: &[CheckedAudit], triggers: &[Trigger], dialect: Dialect) -> Vec<Audit> {
     let written = audits.iter().flat_map(audit);
-    let implied = triggers.iter().filter(|trigger| trigger.on_null == OnNull::Error).map(|trigger| never_unknown(trigger, dialect));
+    let implied = triggers
+        .iter()
+        .filter(|trigger| trigger.on_null == OnNull::Error)
+        .map(|trigger| never_unknown(trigger, dialect));
     written.chain(implied).collect()
 }
 
@@ -42,7 +45,9 @@ fn audit(audit: &CheckedAudit) -> Vec<Audit> {
         )),
         Test::MovedPct { scheme, warn, error } => {
             let limit = |limit: Option<f64>, severity: RuleSeverity| {
-                limit.map(|limit| named(format!("{id}_{}", severity.word()), &audit.table, severity, moved(&table, scheme, limit)))
+                limit.map(|limit| {
+                    named(format!("{id}_{}", severity.word()), &audit.table, severity, moved(&table, scheme, limit))
+                })
             };
             [limit(*warn, RuleSeverity::Warn), limit(*error, RuleSeverity::Error)].into_iter().flatten().collect()
         }

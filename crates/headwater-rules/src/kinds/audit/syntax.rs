@@ -29,11 +29,7 @@ pub(crate) enum RawTest {
     /// Every known value of a column.
     Range(Option<Word>, Bounds),
     /// The share of accounts whose segment changed since the last night.
-    MovedPct {
-        scheme: Option<Word>,
-        warn: Option<f64>,
-        error: Option<f64>,
-    },
+    MovedPct { scheme: Option<Word>, warn: Option<f64>, error: Option<f64> },
 }
 
 /// A least and a greatest number.
@@ -66,7 +62,8 @@ fn read_test(check: &Word, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -
         "not_null" => Some(RawTest::NotNull(columns(fields, reading))),
         "accepted_values" => {
             let column = reading.require_word(fields, "column");
-            let values = reading.require_list(fields, "values").iter().filter_map(|value| as_text(value, reading)).collect();
+            let values =
+                reading.require_list(fields, "values").iter().filter_map(|value| as_text(value, reading)).collect();
             Some(RawTest::AcceptedValues(column, values))
         }
         "row_count" => Some(RawTest::RowCount(bounds(fields, reading))),
@@ -76,7 +73,11 @@ fn read_test(check: &Word, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -
             let warn = fields.number("warn", reading.problems);
             let error = fields.number("error", reading.problems);
             if warn.is_none() && error.is_none() {
-                reading.problems.push(Diagnostic::at(Code::MissingKey, check.span, "`moved_pct` needs `warn` or `error`"));
+                reading.problems.push(Diagnostic::at(
+                    Code::MissingKey,
+                    check.span,
+                    "`moved_pct` needs `warn` or `error`",
+                ));
             }
             Some(RawTest::MovedPct { scheme, warn, error })
         }
@@ -111,9 +112,15 @@ fn bounds(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Bounds {
     let max = fields.number("max", reading.problems);
     let place = crate::reading::first_of(fields.span());
     match (min, max) {
-        (None, None) => reading.problems.push(Diagnostic::at(Code::MissingKey, place, "the audit needs `min` or `max`")),
+        (None, None) => {
+            reading.problems.push(Diagnostic::at(Code::MissingKey, place, "the audit needs `min` or `max`"))
+        }
         (Some(min), Some(max)) if min > max => {
-            reading.problems.push(Diagnostic::at(Code::Contradiction, place, format!("`min` {min} is above `max` {max}")));
+            reading.problems.push(Diagnostic::at(
+                Code::Contradiction,
+                place,
+                format!("`min` {min} is above `max` {max}"),
+            ));
         }
         _ => {}
     }

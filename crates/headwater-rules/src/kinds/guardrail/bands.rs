@@ -97,13 +97,17 @@ impl Range {
             (_, Edge::Open) => true,
             (Edge::Open, _) => false,
             (Edge::Included(own), Edge::Excluded(others)) => own > others,
-            (Edge::Included(own) | Edge::Excluded(own), Edge::Included(others) | Edge::Excluded(others)) => own >= others,
+            (Edge::Included(own) | Edge::Excluded(own), Edge::Included(others) | Edge::Excluded(others)) => {
+                own >= others
+            }
         };
         let high = match (self.high, other.high) {
             (_, Edge::Open) => true,
             (Edge::Open, _) => false,
             (Edge::Included(own), Edge::Excluded(others)) => own < others,
-            (Edge::Included(own) | Edge::Excluded(own), Edge::Included(others) | Edge::Excluded(others)) => own <= others,
+            (Edge::Included(own) | Edge::Excluded(own), Edge::Included(others) | Edge::Excluded(others)) => {
+                own <= others
+            }
         };
         low && high
     }
@@ -133,7 +137,9 @@ fn number(text: &str, at: usize, param: &impl Fn(&str) -> Option<Option<Literal>
     match param(name) {
         None => Err(Unreadable { at, problem: Problem::UnknownParameter(name.to_owned()) }),
         Some(None) => Err(Unreadable { at, problem: Problem::Refused }),
-        Some(Some(literal)) => literal.number().ok_or(Unreadable { at, problem: Problem::NotANumber(name.to_owned()) }),
+        Some(Some(literal)) => {
+            literal.number().ok_or_else(|| Unreadable { at, problem: Problem::NotANumber(name.to_owned()) })
+        }
     }
 }
 

@@ -46,7 +46,8 @@ pub(crate) fn check_profiles(raw: &[RawProfile], checking: &mut Checking<'_>) ->
     let expires_on = first.and_then(|raw| raw.expires_on);
     if let (Some(raw), Profile::LandGrab, None) = (first, profile, expires_on) {
         let problem = Diagnostic::at(Code::MissingKey, raw.span, "`land_grab` needs `expires_on`");
-        let help = "write `stage_profile: {profile: land_grab, expires_on: 2027-06-30}`: breaking even is for a while only";
+        let help =
+            "write `stage_profile: {profile: land_grab, expires_on: 2027-06-30}`: breaking even is for a while only";
         checking.used.problems.push(problem.help(help));
     }
     Stage { profile, expires_on }
@@ -72,21 +73,24 @@ pub(crate) fn check(raw: &[RawGuardrail], stage: Stage, checking: &mut Checking<
     guardrails.into_values().collect()
 }
 
-fn check_guardrail(raw: &RawGuardrail, stage: Stage, known: &BTreeSet<&str>, checking: &mut Checking<'_>) -> Option<Guardrail> {
+fn check_guardrail(
+    raw: &RawGuardrail,
+    stage: Stage,
+    known: &BTreeSet<&str>,
+    checking: &mut Checking<'_>,
+) -> Option<Guardrail> {
     raw.header.warn_if_unexplained("the guardrail", true, &mut checking.used.problems);
     let mut reads = Reads::default();
     let metric = raw.metric.as_ref().and_then(|word| check_metric(word, &mut reads, checking));
-    let mut scopes: BTreeSet<String> = raw.by.iter().filter_map(|word| check_scope(word, &mut reads, checking)).collect();
-    if raw.by.is_empty() {
-        scopes.insert(TOTAL.to_owned());
-    }
+    let scopes = check_scopes(raw, &mut reads, checking);
     let bands = raw.bands.as_ref().map(|bands| match bands {
         RawBands::Stage => BandSource::Stage(stage),
         RawBands::Given { pass, watch } => BandSource::Given(check_bands(pass, watch, checking)),
     });
     for word in &raw.after {
         if !known.contains(word.text.as_str()) && !checking.names.incomplete {
-            let problem = Diagnostic::at(Code::UnknownGuardrail, word.span, format!("unknown guardrail `{}`", word.text));
+            let problem =
+                Diagnostic::at(Code::UnknownGuardrail, word.span, format!("unknown guardrail `{}`", word.text));
             checking.used.problems.push(problem.suggest(&word.text, known.iter().copied()));
         }
     }
@@ -116,8 +120,12 @@ fn check_metric(word: &Word, reads: &mut Reads, checking: &mut Checking<'_>) -> 
         || names.environment.attribute(&word.text).is_some()
         || names.environment.catalogue.metric(&word.text).is_some();
     let problem = if of_accounts {
-        Diagnostic::at(Code::WrongGrain, word.span, format!("`{}` has a value for each account, not for a group", word.text))
-            .help("a guardrail judges a metric of groups, such as `nrr_12m`")
+        Diagnostic::at(
+            Code::WrongGrain,
+            word.span,
+            format!("`{}` has a value for each account, not for a group", word.text),
+        )
+        .help("a guardrail judges a metric of groups, such as `nrr_12m`")
     } else {
         let known = names.environment.catalogue.names();
         Diagnostic::at(Code::UnknownName, word.span, format!("unknown metric `{}`", word.text))
@@ -128,16 +136,48 @@ fn check_metric(word: &Word, reads: &mut Reads, checking: &mut Checking<'_>) -> 
     None
 }
 
-fn check_scope(word: &Word, reads: &mut Reads, checking: &mut Checking<'_>) -> Option<String> {
+/// The scopes of a guardrail. Where it may be left out, a scope that cannot be formed is left out alone, as long as
+/// another one remains.
+fn check_scopes(raw: &RawGuardrail, reads: &mut Reads, checking: &mut Checking<'_>) -> BTreeSet<String> {
+    let mut scopes = BTreeSet::new();
+    let mut missing = Vec::new();
+    for word in &raw.by {
+        match check_scope(word, checking) {
+            Some(Some(column)) if checking.is_missing(&column) => missing.push((word, column)),
+            Some(_) => {
+                scopes.insert(word.text.clone());
+            }
+            None => {}
+        }
+    }
+    if raw.by.is_empty() {
+        scopes.insert(TOTAL.to_owned());
+    }
+    let leaves_some = raw.header.skip_unavailable && !scopes.is_empty();
+    for (word, column) in missing {
+        if leaves_some {
+            checking.scope_left_out(&raw.header, word);
+        } else {
+            reads.column(column, word.span);
+        }
+    }
+    scopes
+}
+
+/// The column that a scope groups by, none for all accounts together; nothing and a problem where it is no scope.
+fn check_scope(word: &Word, checking: &mut Checking<'_>) -> Option<Option<Column>> {
     let names = checking.names;
     let text = word.text.as_str();
-    if text == TOTAL || names.environment.dimensions().any(|known| known == text) {
-        return Some(word.text.clone());
+    let column = |source| Some(Some(Column { name: word.text.clone(), source }));
+    if text == TOTAL {
+        return Some(None);
+    }
+    if names.environment.dimensions().any(|known| known == text) {
+        return column(ColumnSource::Attribute);
     }
     if let Some(scheme) = text.strip_prefix("segment.") {
         if names.schemes.contains_key(scheme) {
-            reads.column(Column { name: word.text.clone(), source: ColumnSource::Segment }, word.span);
-            return Some(word.text.clone());
+            return column(ColumnSource::Segment);
         }
         if !names.incomplete {
             let problem = Diagnostic::at(Code::UnknownSegment, word.span, format!("unknown segment scheme `{scheme}`"));
@@ -147,8 +187,7 @@ fn check_scope(word: &Word, reads: &mut Reads, checking: &mut Checking<'_>) -> O
     }
     let accounts = headwater_metrics::InputTable::Accounts;
     if accounts.column(text).is_some() && names.environment.attribute(text).is_none() {
-        reads.column(Column { name: word.text.clone(), source: ColumnSource::Unmapped }, word.span);
-        return None;
+        return column(ColumnSource::Unmapped);
     }
     let problem = Diagnostic::at(Code::UnknownDimension, word.span, format!("accounts are not grouped by `{text}`"))
         .label("not a text column of accounts");
@@ -191,10 +230,14 @@ fn check_band(written: &Written, checking: &mut Checking<'_>) -> Option<Range> {
         Problem::Refused => return None,
         Problem::Form => Diagnostic::at(Code::ExpressionSyntax, span, "not a band")
             .help("write `> 1.00`, `<= param.limit` or `3..5` (from 3 to before 5)"),
-        Problem::NotANumber(name) => Diagnostic::at(Code::TypeMismatch, span, format!("the parameter `{name}` is not a number")),
+        Problem::NotANumber(name) => {
+            Diagnostic::at(Code::TypeMismatch, span, format!("the parameter `{name}` is not a number"))
+        }
         Problem::UnknownParameter(_) if names.incomplete => return None,
-        Problem::UnknownParameter(name) => Diagnostic::at(Code::UnknownParameter, span, format!("unknown parameter `{name}`"))
-            .suggest(&name, names.params.keys().map(String::as_str)),
+        Problem::UnknownParameter(name) => {
+            Diagnostic::at(Code::UnknownParameter, span, format!("unknown parameter `{name}`"))
+                .suggest(&name, names.params.keys().map(String::as_str))
+        }
     };
     checking.used.problems.push(problem);
     None
@@ -204,7 +247,9 @@ fn check_band(written: &Written, checking: &mut Checking<'_>) -> Option<Range> {
 fn report_circles(raw: &[RawGuardrail], checking: &mut Checking<'_>) {
     let waits: BTreeMap<&str, Vec<&str>> = raw
         .iter()
-        .map(|guardrail| (guardrail.header.id.text.as_str(), guardrail.after.iter().map(|word| word.text.as_str()).collect()))
+        .map(|guardrail| {
+            (guardrail.header.id.text.as_str(), guardrail.after.iter().map(|word| word.text.as_str()).collect())
+        })
         .collect();
     let mut reported: BTreeSet<&str> = BTreeSet::new();
     for id in waits.keys() {
@@ -214,7 +259,8 @@ fn report_circles(raw: &[RawGuardrail], checking: &mut Checking<'_>) {
         }
         let members: Vec<&str> = reach.iter().copied().filter(|other| closure(other, &waits).contains(id)).collect();
         reported.extend(members.iter().copied());
-        let place = raw.iter().find(|guardrail| guardrail.header.id.text == *id).map(|guardrail| guardrail.header.id.span);
+        let place =
+            raw.iter().find(|guardrail| guardrail.header.id.text == *id).map(|guardrail| guardrail.header.id.span);
         let Some(place) = place else { continue };
         let listed: Vec<_> = members.iter().map(|member| format!("`{member}`")).collect();
         let message = match listed.as_slice() {

@@ -26,7 +26,10 @@ pub(crate) struct RawGuardrail {
 /// Where a guardrail's bands come from.
 #[derive(Debug)]
 pub(crate) enum RawBands {
-    Given { pass: Vec<Written>, watch: Vec<Written> },
+    Given {
+        pass: Vec<Written>,
+        watch: Vec<Written>,
+    },
     /// From the project's stage.
     Stage,
 }
@@ -93,7 +96,9 @@ impl RawBands {
             }
             (None, None) => {
                 let problem = Diagnostic::at(Code::MissingKey, first_of(guardrail.span), "a guardrail needs `bands`");
-                reading.problems.push(problem.help("write `bands: {pass: \"> 1.00\"}`, or `bands_from: stage_profile`"));
+                reading
+                    .problems
+                    .push(problem.help("write `bands: {pass: \"> 1.00\"}`, or `bands_from: stage_profile`"));
                 None
             }
         }

@@ -50,9 +50,12 @@ impl DerivedMetric {
     pub(crate) fn reads(&self) -> Vec<&Column> {
         match &self.formula {
             Formula::Expression(expression) => expression.columns(),
-            Formula::Score(score) => {
-                score.components.iter().filter(|component| !component.absent).map(|component| &component.column).collect()
-            }
+            Formula::Score(score) => score
+                .components
+                .iter()
+                .filter(|component| !component.absent)
+                .map(|component| &component.column)
+                .collect(),
         }
     }
 }
@@ -150,7 +153,11 @@ fn check_components(score: &RawScore, reads: &mut Reads, checking: &mut Checking
     if let Some(weights) = weights.filter(|weights| !weights.is_empty()) {
         let total: f64 = weights.iter().sum();
         if (total - 100.0).abs() > 1e-6 {
-            checking.problem(Code::WeightsNotHundred, first_of(score.span), format!("the weights add up to {total}, not 100"));
+            checking.problem(
+                Code::WeightsNotHundred,
+                first_of(score.span),
+                format!("the weights add up to {total}, not 100"),
+            );
         }
     }
     score.components.iter().filter_map(|component| check_component(component, reads, checking)).collect()
@@ -159,7 +166,11 @@ fn check_components(score: &RawScore, reads: &mut Reads, checking: &mut Checking
 fn check_component(raw: &RawComponent, reads: &mut Reads, checking: &mut Checking<'_>) -> Option<Component> {
     let (weight, floor, ceiling) = (raw.weight?, raw.floor?, raw.ceiling?);
     if weight <= 0.0 {
-        checking.problem(Code::InvalidValue, first_of(raw.span), format!("the weight of `{}` must be above 0", raw.id.text));
+        checking.problem(
+            Code::InvalidValue,
+            first_of(raw.span),
+            format!("the weight of `{}` must be above 0", raw.id.text),
+        );
     }
     if floor >= ceiling {
         let message = format!("the floor {floor} of `{}` is not below its ceiling {ceiling}", raw.id.text);
@@ -233,8 +244,11 @@ fn report_circles(
             continue;
         }
         let reach = reachable(id, needs);
-        let members: Vec<&str> =
-            circular.iter().copied().filter(|other| reach.contains(other) && reachable(other, needs).contains(id)).collect();
+        let members: Vec<&str> = circular
+            .iter()
+            .copied()
+            .filter(|other| reach.contains(other) && reachable(other, needs).contains(id))
+            .collect();
         reported.extend(members.iter().copied());
         let Some(candidate) = candidates.get(id) else { continue };
         let listed: Vec<_> = members.iter().map(|member| format!("`{member}`")).collect();

@@ -84,7 +84,12 @@ fn known_weight(score: &Score) -> String {
 fn points(score: &Score) -> String {
     let earned: Vec<_> = present(score)
         .map(|component| {
-            format!("CASE WHEN {} IS NULL THEN 0 ELSE {} * {} END", value(component), number(component.weight), share(component))
+            format!(
+                "CASE WHEN {} IS NULL THEN 0 ELSE {} * {} END",
+                value(component),
+                number(component.weight),
+                share(component)
+            )
         })
         .collect();
     let earned = earned.join(" + ");

@@ -74,7 +74,8 @@ impl RawMetric {
             }
             (None, Some((_, node))) => {
                 if let Some(extra) = written_unit {
-                    let problem = Diagnostic::at(Code::ConflictingKeys, extra.span, "a weighted score has its own type");
+                    let problem =
+                        Diagnostic::at(Code::ConflictingKeys, extra.span, "a weighted score has its own type");
                     reading.problems.push(problem.help("remove `type`"));
                 }
                 (Some(Unit::Score), RawScore::read(node, reading).map(RawFormula::Score))

@@ -45,7 +45,8 @@ fn check_ladder(raw: &RawLadder, checking: &mut Checking<'_>) -> Option<Ladder> 
     raw.header.warn_if_unexplained("the milestone ladder", false, &mut checking.used.problems);
     checking.unique("milestone", raw.milestones.iter().map(|milestone| &milestone.id));
     let mut reads = Reads::default();
-    let checked: Vec<_> = raw.milestones.iter().filter_map(|milestone| check_milestone(milestone, &mut reads, checking)).collect();
+    let checked: Vec<_> =
+        raw.milestones.iter().filter_map(|milestone| check_milestone(milestone, &mut reads, checking)).collect();
     let flags: Vec<_> = raw.out_of_order.iter().filter_map(|flag| check_out_of_order(flag, raw, checking)).collect();
     let id = &raw.header.id.text;
     let gives: Vec<_> = raw.milestone_ids().iter().map(|milestone| format!("milestone.{id}.{milestone}")).collect();

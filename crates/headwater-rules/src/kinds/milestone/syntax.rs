@@ -44,7 +44,8 @@ impl RawLadder {
         let nodes = reading.require_list(&mut fields, "milestones");
         let milestones = nodes.iter().filter_map(|node| RawMilestone::read(node, reading)).collect();
         let nodes = fields.list("out_of_order", reading.problems);
-        let out_of_order = nodes.iter().filter_map(|node| RawOutOfOrder::read(node, &header, defaults, reading)).collect();
+        let out_of_order =
+            nodes.iter().filter_map(|node| RawOutOfOrder::read(node, &header, defaults, reading)).collect();
         fields.finish(reading.problems);
         Some(Self { header, milestones, out_of_order })
     }

@@ -40,11 +40,13 @@ fn check_scheme(raw: &RawScheme, checking: &mut Checking<'_>) -> Option<SegmentS
     raw.header.warn_if_unexplained("the segment scheme", false, &mut checking.used.problems);
     let id = raw.header.id.text.as_str();
     let mut reads = Reads::default();
-    let mut scheme = SegmentScheme { header: raw.header.clone(), score: None, segments: Vec::new(), population: Vec::new() };
+    let mut scheme =
+        SegmentScheme { header: raw.header.clone(), score: None, segments: Vec::new(), population: Vec::new() };
     match raw.form.as_ref()? {
         RawForm::Segments(segments) => {
             scheme.segments = check_segments(raw, segments, &mut reads, checking);
-            scheme.score = raw.score.as_ref().and_then(|word| number(word, &mut reads, checking)).map(Expression::number_column);
+            scheme.score =
+                raw.score.as_ref().and_then(|word| number(word, &mut reads, checking)).map(Expression::number_column);
         }
         RawForm::Rfm(rfm) => {
             scheme.population = check_rfm(id, rfm, &mut reads, checking);
@@ -63,28 +65,34 @@ fn check_scheme(raw: &RawScheme, checking: &mut Checking<'_>) -> Option<SegmentS
             }));
         }
     }
-    let gives: Vec<_> = raw
-        .population_columns()
-        .into_iter()
-        .map(|(name, _)| name)
-        .chain([format!("segment.{id}")])
-        .collect();
+    let gives: Vec<_> =
+        raw.population_columns().into_iter().map(|(name, _)| name).chain([format!("segment.{id}")]).collect();
     (checking.settle("segment scheme", &raw.header, &reads, &gives) == Fate::Kept).then_some(scheme)
 }
 
-fn check_segments(scheme: &RawScheme, raw: &[RawSegment], reads: &mut Reads, checking: &mut Checking<'_>) -> Vec<Segment> {
+fn check_segments(
+    scheme: &RawScheme,
+    raw: &[RawSegment],
+    reads: &mut Reads,
+    checking: &mut Checking<'_>,
+) -> Vec<Segment> {
     checking.unique("segment", raw.iter().map(|segment| &segment.id));
     let mut segments = Vec::new();
     let mut rest_taken = false;
     for segment in raw {
         if rest_taken {
-            let problem = Diagnostic::at(Code::SchemeIncomplete, segment.id.span, format!("`{}` is never reached", segment.id.text))
-                .label("stands after `otherwise`")
-                .help("`otherwise: true` belongs to the last segment, and only to it");
+            let problem = Diagnostic::at(
+                Code::SchemeIncomplete,
+                segment.id.span,
+                format!("`{}` is never reached", segment.id.text),
+            )
+            .label("stands after `otherwise`")
+            .help("`otherwise: true` belongs to the last segment, and only to it");
             checking.used.problems.push(problem);
         }
         rest_taken |= segment.otherwise;
-        let predicate = segment.when.as_ref().map(|when| when.check(Stage::Judgement, checking.names, &mut checking.used));
+        let predicate =
+            segment.when.as_ref().map(|when| when.check(Stage::Judgement, checking.names, &mut checking.used));
         if let Some(predicate) = &predicate {
             reads.expressions(&predicate.written);
             checking.plan(&predicate.written);
@@ -97,13 +105,16 @@ fn check_segments(scheme: &RawScheme, raw: &[RawSegment], reads: &mut Reads, che
         let place = raw.last().map_or(scheme.header.id.span, |last| first_of(last.span));
         let message = format!("the scheme `{}` can leave an account without a segment", scheme.header.id.text);
         let problem = Diagnostic::at(Code::SchemeIncomplete, place, message);
-        checking.used.problems.push(problem.label("the last segment must take the rest").help("end with a segment that has `otherwise: true`"));
+        checking.used.problems.push(
+            problem.label("the last segment must take the rest").help("end with a segment that has `otherwise: true`"),
+        );
     }
     segments
 }
 
 fn check_rfm(scheme: &str, raw: &RawRfm, reads: &mut Reads, checking: &mut Checking<'_>) -> Vec<PopulationColumn> {
-    let parts = [("recency", &raw.recency, true), ("frequency", &raw.frequency, false), ("monetary", &raw.monetary, false)];
+    let parts =
+        [("recency", &raw.recency, true), ("frequency", &raw.frequency, false), ("monetary", &raw.monetary, false)];
     let mut columns = Vec::new();
     for (part, word, fewer_is_better) in parts {
         let Some(input) = word.as_ref().and_then(|word| number(word, reads, checking)) else { continue };
@@ -122,11 +133,19 @@ fn check_tiers(scheme: &RawScheme, raw: &[RawTier], checking: &mut Checking<'_>)
     let mut tiers: Vec<(String, f64)> = Vec::new();
     for tier in raw {
         if tier.id.text == presets::UNSCORED {
-            checking.problem(Code::DuplicateId, tier.id.span, format!("`{}` takes accounts without a value", presets::UNSCORED));
+            checking.problem(
+                Code::DuplicateId,
+                tier.id.span,
+                format!("`{}` takes accounts without a value", presets::UNSCORED),
+            );
         }
         let Some(top_pct) = tier.top_pct else { continue };
         if !(top_pct > 0.0 && top_pct <= 100.0) {
-            checking.problem(Code::InvalidValue, first_of(tier.span), format!("`top_pct` must be above 0 and at most 100, not {top_pct}"));
+            checking.problem(
+                Code::InvalidValue,
+                first_of(tier.span),
+                format!("`top_pct` must be above 0 and at most 100, not {top_pct}"),
+            );
         } else if tiers.last().is_some_and(|(_, above)| *above >= top_pct) {
             let message = format!("`{}` ends at {top_pct} %, inside the tier above it", tier.id.text);
             checking.problem(Code::Contradiction, first_of(tier.span), message);

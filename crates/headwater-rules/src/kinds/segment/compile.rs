@@ -26,7 +26,8 @@ pub(crate) fn population<'a>(columns: impl IntoIterator<Item = &'a PopulationCol
                 sql.columns.push((score(&input, &alias, bins, fewer_is_better), Unit::Count, name));
             }
             Population::TopPct => {
-                sql.joins.push(format!("LEFT JOIN ({}) AS {alias} ON {alias}.account_id = base.account_id", places(&input)));
+                sql.joins
+                    .push(format!("LEFT JOIN ({}) AS {alias} ON {alias}.account_id = base.account_id", places(&input)));
                 sql.columns.push((format!("{alias}.place"), Unit::Percent, name));
             }
         }
@@ -47,7 +48,7 @@ fn edges(input: &str, bins: i64) -> String {
     };
     let edges: Vec<_> = (1..bins).map(edge).collect();
     format!(
-        "SELECT {} FROM (SELECT {input} AS value, CAST(row_number() OVER (ORDER BY {input}) AS BIGINT) AS place \
+        "SELECT {} FROM (SELECT {input} AS value, CAST(row_number() OVER (ORDER BY {input}, account_id) AS BIGINT) AS place \
          FROM base WHERE {input} IS NOT NULL) AS sorted \
          CROSS JOIN (SELECT CAST(count({input}) AS BIGINT) AS n FROM base) AS counted",
         edges.join(", ")
@@ -101,10 +102,16 @@ pub(crate) fn scores(scheme: &SegmentScheme, dialect: Dialect) -> String {
     let name = literal(&scheme.header.id.text);
     let segment = identifier(&segment_column(scheme));
     let as_of = Dialect::date(dialect.as_of);
-    let score = scheme.score.as_ref().map_or_else(|| "CAST(NULL AS DOUBLE)".to_owned(), |score| dialect.double(score));
+    let (score, rank) = match &scheme.score {
+        Some(score) => {
+            let rank = "CASE WHEN now.score IS NOT NULL THEN rank() OVER (ORDER BY now.score DESC NULLS LAST) END";
+            (dialect.double(score), rank)
+        }
+        None => ("CAST(NULL AS DOUBLE)".to_owned(), "CAST(NULL AS BIGINT)"),
+    };
     format!(
         "SELECT {as_of} AS as_of, now.account_id, {name} AS scheme, now.segment, now.score, \
-         CASE WHEN now.score IS NOT NULL THEN rank() OVER (ORDER BY now.score DESC NULLS LAST) END AS rank, \
+         {rank} AS rank, \
          before.segment AS previous_segment, \
          CASE WHEN before.segment = now.segment THEN COALESCE(before.entered_on, {as_of}) ELSE {as_of} END AS entered_on, \
          now.why, now.unknown \
@@ -135,7 +142,8 @@ fn why(scheme: &SegmentScheme, dialect: Dialect) -> String {
 
 /// `usage_trend_28d = -0.62 (<= -0.5)` where the condition holds, else nothing.
 fn leaf_words(leaf: &Leaf, dialect: Dialect) -> String {
-    let holds = dialect.sql(&leaf.expression);
+    let holds: Vec<_> = leaf.within.iter().chain([&leaf.expression]).map(|part| dialect.sql(part)).collect();
+    let holds = holds.join(" AND ");
     let words = match comparison(&leaf.expression) {
         Some(found) => {
             let before = literal(&format!("{} = ", found.value));

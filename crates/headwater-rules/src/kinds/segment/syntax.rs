@@ -89,11 +89,13 @@ impl RawScheme {
     pub(crate) fn population_columns(&self) -> Vec<(String, Unit)> {
         let id = &self.header.id.text;
         match &self.form {
-            Some(RawForm::Rfm(rfm)) => [("recency", &rfm.recency), ("frequency", &rfm.frequency), ("monetary", &rfm.monetary)]
-                .into_iter()
-                .filter(|(_, input)| input.is_some())
-                .map(|(part, _)| (presets::score_column(id, part), Unit::Count))
-                .collect(),
+            Some(RawForm::Rfm(rfm)) => {
+                [("recency", &rfm.recency), ("frequency", &rfm.frequency), ("monetary", &rfm.monetary)]
+                    .into_iter()
+                    .filter(|(_, input)| input.is_some())
+                    .map(|(part, _)| (presets::score_column(id, part), Unit::Count))
+                    .collect()
+            }
             Some(RawForm::Tiers(..)) => vec![(presets::top_column(id), Unit::Percent)],
             _ => Vec::new(),
         }
@@ -112,7 +114,8 @@ fn preset_form(preset: &Node, fields: &mut Fields<'_>, reading: &mut Reading<'_>
             Some(RawForm::Tiers(metric, tiers))
         }
         other => {
-            let problem = Diagnostic::at(Code::InvalidValue, preset.span, format!("`{other}` is no preset of segments"));
+            let problem =
+                Diagnostic::at(Code::InvalidValue, preset.span, format!("`{other}` is no preset of segments"));
             let problem = problem.label(format!("one of {}", PRESETS.join(", ")));
             reading.problems.push(problem.suggest(other, PRESETS));
             // What belongs to an unknown preset cannot be known: nothing is said about the rest.
@@ -134,7 +137,8 @@ impl RawSegment {
             reading.problems.push(Diagnostic::at(Code::ConflictingKeys, key.span, message));
         }
         if when.is_none() && otherwise.is_none() {
-            let problem = Diagnostic::at(Code::MissingKey, first_of(node.span), "a segment needs `when` or `otherwise: true`");
+            let problem =
+                Diagnostic::at(Code::MissingKey, first_of(node.span), "a segment needs `when` or `otherwise: true`");
             reading.problems.push(problem);
         }
         let takes_rest = otherwise.is_some_and(|(_, value)| is_true(value, reading));

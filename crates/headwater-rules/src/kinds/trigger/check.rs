@@ -79,7 +79,8 @@ fn check_trigger(raw: &RawTrigger, checking: &mut Checking<'_>) -> Option<Trigge
     Some(Trigger {
         header: raw.header.clone(),
         when: when?,
-        scope: scope.map(|scope| Predicate::new(&[(Some("scope".to_owned()), scope.expression.clone())], false, vec![scope])),
+        scope: scope
+            .map(|scope| Predicate::new(&[(Some("scope".to_owned()), scope.expression.clone())], false, vec![scope])),
         after,
         on_null: raw.on_null,
         value_at_stake: value_at_stake.map(|value| value.expression),

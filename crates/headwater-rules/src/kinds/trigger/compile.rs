@@ -4,6 +4,7 @@ use headwater_metrics::{identifier, literal};
 
 use super::check::{OnNull, SummaryPart, Trigger};
 use crate::expression::Dialect;
+use crate::outputs::{OutputColumn, OutputTable};
 
 /// Which accounts a trigger is about tonight.
 pub(super) fn filter(trigger: &Trigger, dialect: Dialect) -> String {
@@ -71,27 +72,42 @@ fn summary(trigger: &Trigger, dialect: Dialect) -> String {
     }
 }
 
-/// The rows of `flagged_accounts`: tonight's flags, dated by the night before, and flags that are gone.
-pub(crate) fn flagged(tonight: &[String], dialect: Dialect) -> Vec<String> {
+/// The rows of `flagged_accounts`: tonight's flags, dated by the night before, and flags that are gone since then.
+pub(crate) fn flagged(tonight: &[String], dialect: Dialect) -> String {
     let as_of = Dialect::date(dialect.as_of);
     let before = "SELECT * FROM previous_flagged_accounts WHERE state <> 'resolved'";
-    let gone = |absent: &str| {
-        format!(
-            "SELECT {as_of} AS as_of, before.account_id, before.rule_id, before.kind, 'resolved' AS state, before.severity, \
-             before.first_night, before.last_night, before.value_at_stake, before.play, before.held_back_by, \
-             before.unknown_conditions, before.owner, before.summary FROM ({before}) AS before {absent}"
-        )
-    };
-    if tonight.is_empty() {
-        return vec![gone("")];
-    }
-    let now = tonight.join(" UNION ALL ");
-    let same = "ON before.account_id = now.account_id AND before.rule_id = now.rule_id";
-    let held = format!(
-        "SELECT {as_of} AS as_of, now.account_id, now.rule_id, now.kind, now.state, now.severity, \
-         COALESCE(before.first_night, {as_of}) AS first_night, {as_of} AS last_night, now.value_at_stake, now.play, \
-         now.held_back_by, now.unknown_conditions, now.owner, now.summary \
-         FROM ({now}) AS now LEFT JOIN ({before}) AS before {same}"
-    );
-    vec![held, gone(&format!("LEFT ANTI JOIN ({now}) AS now {same}"))]
+    let now = if tonight.is_empty() { no_flags() } else { tonight.join(" UNION ALL ") };
+    // A flag that is gone keeps what was last said about it.
+    let kept: Vec<_> = KEPT
+        .iter()
+        .map(|name| format!("CASE WHEN now.rule_id IS NULL THEN before.{name} ELSE now.{name} END AS {name}"))
+        .collect();
+    format!(
+        "SELECT {as_of} AS as_of, COALESCE(now.state, 'resolved') AS state, \
+         COALESCE(before.first_night, {as_of}) AS first_night, \
+         CASE WHEN now.rule_id IS NULL THEN before.last_night ELSE {as_of} END AS last_night, {} \
+         FROM ({now}) AS now FULL JOIN ({before}) AS before \
+         ON before.account_id = now.account_id AND before.rule_id = now.rule_id",
+        kept.join(", ")
+    )
+}
+
+/// The columns of a flag that do not depend on the night before.
+const KEPT: [&str; 10] = [
+    "account_id",
+    "rule_id",
+    "kind",
+    "severity",
+    "value_at_stake",
+    "play",
+    "held_back_by",
+    "unknown_conditions",
+    "owner",
+    "summary",
+];
+
+fn no_flags() -> String {
+    let columns = OutputTable::FLAGGED_ACCOUNTS.columns.iter();
+    let none = |column: &OutputColumn| format!("CAST(NULL AS {}) AS {}", column.unit.sql_type(), column.name);
+    format!("SELECT {} WHERE FALSE", columns.map(none).collect::<Vec<_>>().join(", "))
 }

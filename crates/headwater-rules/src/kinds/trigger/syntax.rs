@@ -27,7 +27,8 @@ impl RawTrigger {
     pub(crate) fn read(node: &Node, defaults: &Defaults, reading: &mut Reading<'_>) -> Option<Self> {
         let mut fields = Fields::of(node, "a trigger", reading.problems)?;
         let header = Header::read(node, &mut fields, defaults, reading).with_severity(&mut fields, reading);
-        let when = fields.require("when", reading.problems).and_then(|value| RawPredicate::read(value, "when", reading));
+        let when =
+            fields.require("when", reading.problems).and_then(|value| RawPredicate::read(value, "when", reading));
         let scope = reading.written_at(&mut fields, "scope");
         let after = reading.word_at(&mut fields, "after");
         let on_null = match fields.choice("on_null", &["no_match", "match", "error"], reading.problems) {

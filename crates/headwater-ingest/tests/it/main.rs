@@ -1,0 +1,10 @@
+//! Inputs opened from lakes that are written on the fly.
+#![cfg(test)]
+
+mod lake;
+mod objects;
+mod problems;
+mod reasons;
+mod stores;
+mod streams;
+mod types;

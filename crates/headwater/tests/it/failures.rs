@@ -1,0 +1,128 @@
+//! What goes wrong: a code, a place, a cause, a remedy, the exit code, and nothing half-written.
+
+use std::fs;
+
+use crate::cli::Place;
+
+/// Ten mistakes, one a line that is marked with its code.
+const TEN_MISTAKES: &str = r#"version: 1
+params:
+  - {id: floor, type: decimal, value: ten}          # E0104
+  - {id: unused_thing, type: decimal, value: 1}
+metrics:
+  - id: usage_trend
+    expr: "usage_evnts_28d / usage_events_prev_28d" # E0302
+    type: ratio
+  - {id: late, expr: "now() - 1", type: days}       # E0307
+  - {id: nested, expr: "(SELECT 1)", type: count}   # E0305
+  - {id: summed, expr: "sum(mrr)", type: money}     # E0306
+segment_schemes:
+  - id: lifecycle
+    segments:
+      - {id: big, when: "plan > 5"}                 # E0303
+      - {id: small, whn: "seats < 5"}               # E0102
+      - {id: rest, otherwise: true}
+triggers:
+  - {id: t, when: "seats = NULL"}                   # E0315
+  - {id: t, when: "seats > 5"}                      # E0201
+guardrails:
+  - {id: g, metric: nrr_12m, bands: {pass: "> 1"}, after: [nobody]} # E0205
+"#;
+
+#[test]
+fn ten_mistakes_are_all_reported_at_their_place() {
+    let place = Place::demo();
+    fs::remove_dir_all(place.path("rules")).unwrap();
+    fs::create_dir(place.path("rules")).unwrap();
+    fs::write(place.path("rules/ten.yaml"), TEN_MISTAKES).unwrap();
+    let checked = place.headwater(&["check", "--format", "json"]);
+    assert_eq!(checked.code, 3, "{}", checked.stderr);
+    let found: Vec<(u64, String)> = checked
+        .stderr
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .map(|problem| (problem["place"]["line"].as_u64().unwrap(), problem["code"].as_str().unwrap().to_owned()))
+        .filter(|(_, code)| code.starts_with('E'))
+        .collect();
+    for (line, text) in (1..).zip(TEN_MISTAKES.lines()) {
+        if let Some((_, code)) = text.split_once("# ") {
+            assert!(found.contains(&(line, code.trim().to_owned())), "line {line} lacks {code} in {found:?}");
+        }
+    }
+    place.run().says(3, &["E0302", "did you mean `usage_events_28d`?"]);
+    assert!(place.is_untouched());
+}
+
+#[test]
+fn inputs_that_break_their_contract_are_all_named() {
+    let place = Place::demo();
+    fs::remove_dir_all(place.path("lake/orders")).unwrap();
+    fs::create_dir(place.path("lake/orders")).unwrap();
+    fs::write(place.path("lake/spend/part-0.parquet"), b"not parquet").unwrap();
+    place.edit("headwater.yaml", "path: \"feedback/*.parquet\"", "path: \"no_such_folder/*.parquet\"");
+    place.edit("headwater.yaml", "subscriptions:   {path: \"subscriptions/*.parquet\"}", "subscriptions: {path: \"subscriptions/*.parquet\", columns: {mrr: is_trial}}");
+    place.run().says(5, &["E0501", "E0503", "E0504", "no_such_folder", "lake/orders", "spend/part-0.parquet", "= help"]);
+    assert!(place.is_untouched());
+}
+
+#[test]
+fn a_missing_column_and_a_mapping_that_names_nothing() {
+    let place = Place::demo();
+    place.edit("headwater.yaml", "    columns: {occurred_on: event_date}\n", "");
+    place.edit("headwater.yaml", "{submitted_on: submitted_at}", "{submitted_on: submited_at}");
+    place.run().says(5, &["E0502", "occurred_on", "E0505", "submited_at"]);
+    assert!(place.is_untouched());
+}
+
+#[test]
+fn a_day_that_does_not_exist() {
+    let place = Place::demo();
+    for day in ["2026-02-30", "yesterday", "2026-5-1", "31.05.2026"] {
+        place.headwater(&["run", "--as-of", day]).says(2, &["E0508", "YYYY-MM-DD"]);
+    }
+    assert!(place.is_untouched());
+}
+
+#[test]
+fn a_folder_without_a_project() {
+    let place = Place::empty();
+    place.headwater(&["check"]).says(3, &["E0109", "headwater init"]);
+    place.headwater(&["-C", "nowhere", "run", "--as-of", "2026-05-31"]).says(3, &["E0109"]);
+}
+
+#[test]
+fn an_input_that_is_not_fresh_enough_is_waited_for() {
+    let place = Place::demo();
+    place.edit("headwater.yaml", "support_tickets: {path: \"support_tickets/*.parquet\"}", "support_tickets: {path: \"support_tickets/*.parquet\", freshness: {max_age_days: 1}}");
+    place.headwater(&["run", "--as-of", "2026-06-20"]).says(8, &["E0506", "support_tickets"]);
+    assert!(place.is_untouched());
+}
+
+#[test]
+fn a_night_that_fails_its_audit_is_held_and_kept_for_a_look() {
+    let place = Place::demo();
+    place.run().says(0, &[]);
+    let text = "version: 1\naudits:\n  - {id: enough_accounts, table: account_metrics, check: row_count, min: 100000, severity: error, description: d, owner: o}\n";
+    fs::write(place.path("rules/more.yaml"), text).unwrap();
+    place.run().says(4, &["E0801", "enough_accounts"]);
+    place.headwater(&["status"]).says(0, &["as manifest 1"]);
+    assert!(fs::read_dir(place.path("published/_staging")).unwrap().count() > 0);
+}
+
+#[test]
+fn while_another_run_is_at_work_nothing_is_written() {
+    let place = Place::demo();
+    fs::create_dir_all(place.path("published/_leases")).unwrap();
+    let record = r#"{"run_id": "other", "host": "there", "state": "held", "taken_at": "2026-06-01T00:00:00Z", "expires_at": "2999-01-01T00:00:00Z"}"#;
+    fs::write(place.path("published/_leases/00000001.json"), record).unwrap();
+    place.run().says(7, &["E0701", "other", "there"]);
+    assert!(place.is_untouched() || fs::read_dir(place.path("published")).unwrap().count() <= 2);
+}
+
+#[test]
+fn secrets_in_the_project_file_are_refused() {
+    let place = Place::demo();
+    place.edit("headwater.yaml", "outputs: {location: published}", "outputs: {location: published}\nstores: {\"s3://bucket\": {secret_access_key: hunter2}}");
+    let checked = place.headwater(&["check"]);
+    checked.says(3, &["looks like a credential"]);
+}

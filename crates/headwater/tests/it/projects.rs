@@ -1,0 +1,46 @@
+//! What works: the first steps of a new user.
+
+use crate::cli::Place;
+
+#[test]
+fn the_demo_publishes_and_publishes_the_same_again() {
+    let place = Place::empty();
+    let made = place.headwater(&["demo", "--accounts", "120", "--days", "120"]);
+    made.says(0, &["120 accounts", "Segments", "Guardrails", "tables in"]);
+    let again = place.headwater(&["-C", "demo", "run", "--as-of", "2026-05-31"]);
+    again.says(0, &["manifest 2, every byte as it was published before"]);
+    let twice = place.headwater(&["demo", "--accounts", "120", "--days", "120", "--quiet"]);
+    twice.says(0, &[]);
+    assert_eq!(twice.stdout, "");
+    place.headwater(&["demo", "--accounts", "7"]).says(2, &["holds another company"]);
+    place.headwater(&["-C", "demo", "status"]).says(0, &["Last published: night of 2026-05-31 as manifest 3", "No run is at work"]);
+    let schema = place.headwater(&["-C", "demo", "schema", "segment_scores", "--format", "json"]);
+    schema.says(0, &["entered_on", "\"unit\": \"date\""]);
+    place.headwater(&["-C", "demo", "schema", "segment_score"]).says(9, &["did you mean segment_scores?"]);
+}
+
+#[test]
+fn a_second_night_knows_the_first() {
+    let place = Place::demo();
+    place.headwater(&["run", "--as-of", "2026-05-30"]).says(0, &["Night of 2026-05-30: published as manifest 1"]);
+    place.run().says(0, &["Night of 2026-05-31: published as manifest 2"]);
+    place.headwater(&["status"]).says(0, &["2 nights: 2026-05-31, 2026-05-30"]);
+    place.headwater(&["run", "--as-of", "2026-05-30"]).says(0, &["manifest 3, every byte as it was published before"]);
+}
+
+#[test]
+fn a_new_project_is_valid_before_it_has_data() {
+    let place = Place::empty();
+    place.headwater(&["init", "shop"]).says(0, &["headwater -C shop check"]);
+    place.headwater(&["-C", "shop", "check"]).says(3, &["E0405"]);
+    place.headwater(&["init", "shop"]).says(2, &["is there already"]);
+}
+
+#[test]
+fn codes_and_metrics_are_explained() {
+    let place = Place::empty();
+    place.headwater(&["explain", "e0302"]).says(0, &["E0302: unknown metric"]);
+    place.headwater(&["explain", "E0999"]).says(9, &["there is no code"]);
+    place.headwater(&["metrics", "--search", "nrr"]).says(0, &["nrr_{w} (group, ratio)"]);
+    place.headwater(&["metrics", "--search", "no such thing"]).says(9, &[]);
+}

@@ -1,0 +1,84 @@
+//! The hand-written documents: their links lead somewhere, and their examples are accepted by the program.
+
+use std::fs;
+use std::path::Path;
+
+use headwater_diagnostics::{Diagnostics, Rendering, Sources, render};
+use headwater_nightly::check_rules;
+use headwater_nightly::project::{Project, load};
+
+use super::nothing_of;
+use super::tree::{File, files, root};
+
+#[test]
+fn links_lead_to_files() {
+    let mut found = Vec::new();
+    for file in documents() {
+        let folder = root().join(&file.path).parent().unwrap().to_owned();
+        for target in file.text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = target.split('#').next().unwrap_or_default();
+            if !target.contains("://") && !path.is_empty() && !folder.join(path).exists() {
+                found.push(format!("{}: {target}", file.path));
+            }
+        }
+    }
+    nothing_of("links to files that are not there", &found);
+}
+
+#[test]
+fn examples_are_accepted() {
+    let mut found = Vec::new();
+    for file in documents() {
+        for example in examples(&file.text) {
+            let refused = if example.contains("\ninputs:") { as_project(example) } else { as_rules(example) };
+            found.extend(refused.map(|problems| format!("{}:\n{problems}", file.path)));
+        }
+    }
+    nothing_of("examples that the program refuses", &found);
+}
+
+#[test]
+fn the_language_page_names_every_function() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let page = read("docs/rules.md");
+    let source = read("crates/headwater-rules/src/expression/functions.rs");
+    let names: Vec<&str> = source.split("function(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(names.len() > 10, "the functions are declared in another way: {names:?}");
+    let missing =
+        names.into_iter().filter(|name| ["`", "("].iter().all(|end| !page.contains(&format!("`{name}{end}"))));
+    nothing_of("functions that docs/rules.md does not name", &missing.map(str::to_owned).collect::<Vec<_>>());
+}
+
+fn documents() -> Vec<File> {
+    files()
+        .into_iter()
+        .filter(|file| Path::new(&file.path).extension().is_some_and(|extension| extension == "md"))
+        .collect()
+}
+
+/// The whole files among a document's YAML examples.
+fn examples(text: &str) -> impl Iterator<Item = &str> {
+    let blocks = text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    blocks.filter(|block| block.starts_with("version: 1"))
+}
+
+/// What the program has against a project file, if anything.
+fn as_project(text: &str) -> Option<String> {
+    let mut sources = Sources::default();
+    let file = sources.add("headwater.yaml", text);
+    let problems = Project::read(file, &sources, &root(), None).err()?;
+    Some(shown(&problems, &sources))
+}
+
+/// What the program has against a rule file over this repository's project, if anything.
+fn as_rules(text: &str) -> Option<String> {
+    let mut loaded = load(&root(), None);
+    let project = loaded.project.unwrap();
+    let file = loaded.sources.add("rules/example.yaml", text);
+    let (rules, problems) = check_rules(&project, &loaded.sources, &[file]);
+    rules.is_none().then(|| shown(&problems, &loaded.sources))
+}
+
+fn shown(problems: &Diagnostics, sources: &Sources) -> String {
+    render(problems, sources, Rendering::Human { colour: false })
+}
