@@ -111,7 +111,12 @@ impl Company {
     /// The SHA-256 of every published object, by path.
     pub(crate) async fn digests(&self) -> BTreeMap<String, String> {
         let report = self.publish().await.report;
-        report.tables.iter().flat_map(|table| &table.files).map(|file| (file.path.clone(), file.sha256.clone())).collect()
+        report
+            .tables
+            .iter()
+            .flat_map(|table| &table.files)
+            .map(|file| (file.path.clone(), file.sha256.clone()))
+            .collect()
     }
 }
 
@@ -130,7 +135,8 @@ impl Reference {
 
     /// The rows with only the columns named.
     pub(crate) fn columns(&self, names: &[&str]) -> Vec<Vec<String>> {
-        let at: Vec<usize> = names.iter().map(|name| self.heading.iter().position(|column| column == name).unwrap()).collect();
+        let at: Vec<usize> =
+            names.iter().map(|name| self.heading.iter().position(|column| column == name).unwrap()).collect();
         self.rows.iter().map(|row| at.iter().map(|at| row[*at].clone()).collect()).collect()
     }
 }

@@ -62,7 +62,8 @@ async fn taskflow_movements_and_costs() {
     let company = Company::of_fixture("taskflow", "2024-12-31");
     company.publish().await;
     movements_equal_the_reference(&company, "taskflow_mrr_movements.csv").await;
-    let mut costs = Reference::read("taskflow_cac_by_channel.csv").columns(&["channel", "spend", "new_customers", "cac"]);
+    let mut costs =
+        Reference::read("taskflow_cac_by_channel.csv").columns(&["channel", "spend", "new_customers", "cac"]);
     costs.sort();
     let ours = "SELECT s.group_name, s.value, c.accounts, c.value FROM group_metrics s JOIN group_metrics c
         ON s.scope = c.scope AND s.group_name = c.group_name
@@ -105,7 +106,16 @@ async fn ravenstack_movements_and_health() {
     let company = Company::of_fixture("ravenstack", "2024-12-31");
     let report = company.publish().await.report;
     movements_equal_the_reference(&company, "ravenstack_mrr_movements.csv").await;
-    let columns = ["account_id", "usage_count_30d", "active_days_30d", "features_30d", "tickets_90d", "escalations_90d", "avg_csat_90d", "mrr"];
+    let columns = [
+        "account_id",
+        "usage_count_30d",
+        "active_days_30d",
+        "features_30d",
+        "tickets_90d",
+        "escalations_90d",
+        "avg_csat_90d",
+        "mrr",
+    ];
     // 21 usage ids stand on two rows each; the second is quarantined here and counted there.
     let doubtful = accounts_with_doubled_usage_ids(&company).await;
     assert!(doubtful.len() <= 42);
@@ -113,7 +123,8 @@ async fn ravenstack_movements_and_health() {
     let mut theirs = Reference::read("ravenstack_health_inputs_2024-12-31.csv").columns(&columns);
     theirs.sort();
     theirs.retain(certain);
-    let ours = "SELECT account_id, usage_events_30d, active_days_30d, features_used_30d, tickets_opened_90d, escalations_90d,
+    let ours =
+        "SELECT account_id, usage_events_30d, active_days_30d, features_used_30d, tickets_opened_90d, escalations_90d,
         satisfaction_mean_90d, mrr FROM account_metrics ORDER BY account_id";
     let mut ours = company.rows(ours).await;
     ours.retain(certain);
@@ -124,7 +135,9 @@ async fn ravenstack_movements_and_health() {
 
 /// Accounts with a usage id that stands on two rows, read from the raw data.
 async fn accounts_with_doubled_usage_ids(company: &Company) -> Vec<String> {
-    let raw = |name: &str| repository().join(format!("../shared/data/ravenstack/ravenstack_{name}.parquet")).display().to_string();
+    let raw = |name: &str| {
+        repository().join(format!("../shared/data/ravenstack/ravenstack_{name}.parquet")).display().to_string()
+    };
     let sql = "SELECT DISTINCT account_id FROM usage JOIN subscriptions ON usage.subscription_id = subscriptions.subscription_id
         WHERE usage_id IN (SELECT usage_id FROM usage GROUP BY usage_id HAVING count(*) > 1)";
     let tables = [("usage", raw("feature_usage")), ("subscriptions", raw("subscriptions"))];
@@ -144,7 +157,8 @@ async fn cdnow_recency_frequency_and_monetary_value() {
         .map(|row| std::iter::once(row[0].trim_start_matches('0').to_owned()).chain(row[1..].iter().cloned()).collect())
         .collect();
     assert_eq!(theirs.len(), 23_570);
-    let ours = "SELECT account_id, repeat_order_days, order_span_days / CAST(7 AS DOUBLE), order_age_days / CAST(7 AS DOUBLE),
+    let ours =
+        "SELECT account_id, repeat_order_days, order_span_days / CAST(7 AS DOUBLE), order_age_days / CAST(7 AS DOUBLE),
         coalesce(repeat_order_value_mean, 0) FROM account_metrics ORDER BY CAST(account_id AS BIGINT)";
     assert_equal(&company.rows(ours).await, &theirs, 1e-9);
 }
@@ -156,7 +170,8 @@ async fn cdnow_recency_in_days_orders_and_revenue_of_the_whole_time() {
     }
     let company = Company::of_fixture("cdnow", "1998-07-01");
     company.publish().await;
-    let theirs = Reference::read("cdnow_master_rfm_1998-07-01.csv").columns(&["cust", "recency_days", "frequency", "monetary"]);
+    let theirs =
+        Reference::read("cdnow_master_rfm_1998-07-01.csv").columns(&["cust", "recency_days", "frequency", "monetary"]);
     assert_eq!(theirs.len(), 23_570);
     let ours = "SELECT account_id, days_since_last_order, orders_total, net_revenue_total FROM account_metrics
         ORDER BY CAST(account_id AS BIGINT)";

@@ -67,7 +67,10 @@ impl S3 {
     fn make_bucket(&self) {
         use std::io::{Read, Write};
         let mut stream = std::net::TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        let request = format!("PUT /lake HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", self.port);
+        let request = format!(
+            "PUT /lake HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            self.port
+        );
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
@@ -87,7 +90,8 @@ async fn ravenstack_on_s3_gives_the_bytes_it_gives_on_disk() {
     let Some(s3) = has_shared_data().then(S3::start).flatten() else { return };
     s3.make_bucket();
     let disk = Company::of_fixture("ravenstack", "2024-12-31").digests().await;
-    let stores = Stores::new(StoreOptions { environment: S3::environment(), overrides: s3.overrides(), retry_for: None });
+    let stores =
+        Stores::new(StoreOptions { environment: S3::environment(), overrides: s3.overrides(), retry_for: None });
     let base = Location::local(&repository()).unwrap();
     let lake = Location::parse("s3://lake/ravenstack", &base).unwrap();
     let store = stores.open(&lake).unwrap();

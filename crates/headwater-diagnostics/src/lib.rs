@@ -8,9 +8,9 @@ mod diagnostic;
 mod render;
 mod source;
 mod suggest;
-pub mod yaml;
 #[cfg(test)]
 mod tests;
+pub mod yaml;
 
 pub use code::{Code, Severity};
 pub use diagnostic::{Diagnostic, Diagnostics, Place};

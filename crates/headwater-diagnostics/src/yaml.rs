@@ -91,9 +91,9 @@ pub fn read(file: FileId, sources: &Sources, problems: &mut Diagnostics) -> Opti
     let mut reader = Reader::new(file, text);
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
-        let step = event.map_err(|error| reader.syntax(&error)).and_then(|(event, span)| {
-            reader.event(event, span.start.index(), span.end.index())
-        });
+        let step = event
+            .map_err(|error| reader.syntax(&error))
+            .and_then(|(event, span)| reader.event(event, span.start.index(), span.end.index()));
         if let Err(problem) = step {
             reader.problems.push(problem);
             problems.append(reader.problems);
@@ -161,9 +161,7 @@ impl Reader {
                 self.add(node, anchor)
             }
             Event::SequenceStart(anchor, _) => self.descend(Open::List { start, anchor, items: Vec::new() }),
-            Event::MappingStart(anchor, _) => {
-                self.descend(Open::Map { start, anchor, entries: Vec::new(), key: None })
-            }
+            Event::MappingStart(anchor, _) => self.descend(Open::Map { start, anchor, entries: Vec::new(), key: None }),
             Event::SequenceEnd | Event::MappingEnd => self.close(end),
             Event::Alias(anchor) => self.alias(anchor, start, end),
             Event::DocumentStart(_) if self.document.is_some() => Err(Diagnostic::at(
@@ -242,7 +240,11 @@ fn as_key(node: &Node, problems: &mut Diagnostics) -> Key {
         Value::Integer(number) => number.to_string(),
         Value::Bool(flag) => flag.to_string(),
         Value::Null | Value::List(_) | Value::Map(_) => {
-            problems.push(Diagnostic::at(Code::WrongShape, node.span, format!("a key must be text, not {}", node.kind())));
+            problems.push(Diagnostic::at(
+                Code::WrongShape,
+                node.span,
+                format!("a key must be text, not {}", node.kind()),
+            ));
             String::new()
         }
     };

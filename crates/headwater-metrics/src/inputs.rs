@@ -108,8 +108,16 @@ const fn optional(name: &'static str, kind: ColumnType, meaning: &'static str) -
 impl InputTable {
     /// Every logical table, accounts first.
     pub const ALL: &'static [Self] = &[
-        Self::Accounts, Self::Subscriptions, Self::Orders, Self::UsageEvents, Self::SupportTickets, Self::Feedback,
-        Self::Spend, Self::Plans, Self::Opportunities, Self::Exposures,
+        Self::Accounts,
+        Self::Subscriptions,
+        Self::Orders,
+        Self::UsageEvents,
+        Self::SupportTickets,
+        Self::Feedback,
+        Self::Spend,
+        Self::Plans,
+        Self::Opportunities,
+        Self::Exposures,
     ];
 
     /// The table's name in the project file and in plans.
@@ -183,120 +191,141 @@ impl InputTable {
 
     /// All columns, in their order. Only `accounts` takes further columns: they become attributes.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "one declaration of all contracts, read as a table")]
     pub fn columns(self) -> &'static [InputColumn] {
         use ColumnType::{Date, Flag, Id, Integer, Money, Number, Text, Timestamp};
         const ACCOUNT: InputColumn = required("account_id", Id, "the account the row belongs to");
         match self {
-            Self::Accounts => &const {
-                [
-                    required("account_id", Id, "identifies the account in every table"),
-                    optional("account_name", Text, "the name people know it by"),
-                    optional("signed_up_on", Date, "day of sign-up"),
-                    optional("acquisition_channel", Text, "the channel that brought it; the key to spend"),
-                    optional("use_case", Text, "the job it uses the product for"),
-                    optional("plan", Text, "the plan it is on"),
-                    optional("seats", Integer, "seats it may fill"),
-                    optional("country", Text, "country"),
-                    optional("region", Text, "region"),
-                    optional("industry", Text, "industry"),
-                    optional("owner", Text, "who looks after it"),
-                ]
-            },
-            Self::Subscriptions => &const {
-                [
-                    optional("subscription_id", Id, "identifies the row"),
-                    ACCOUNT,
-                    required("started_on", Date, "first day in force"),
-                    optional("ended_on", Date, "first day no longer in force; unknown while open"),
-                    required("mrr", Money, "recurring amount per month, after recurring discounts, before tax"),
-                    optional("plan", Text, "plan"),
-                    optional("seats", Integer, "seats paid for"),
-                    optional("is_trial", Flag, "a trial: counts no revenue"),
-                    optional("billing_interval", Text, "how often it is billed"),
-                ]
-            },
-            Self::Orders => &const {
-                [
-                    optional("order_id", Id, "identifies the row"),
-                    ACCOUNT,
-                    required("ordered_on", Date, "day of purchase"),
-                    required("amount", Money, "net amount: after discounts, before tax"),
-                    optional("discount_amount", Money, "discount given, as a positive amount"),
-                    optional("refunded_amount", Money, "amount given back later, as a positive amount"),
-                ]
-            },
-            Self::UsageEvents => &const {
-                [
-                    optional("event_id", Id, "identifies the row; mapping it costs a comparison of all rows"),
-                    ACCOUNT,
-                    optional("user_id", Id, "the person; without it, metrics over users are unavailable"),
-                    required("occurred_on", Date, "day of the event"),
-                    optional("feature", Text, "what was used; without it, metrics over features are unavailable"),
-                    optional("is_value_event", Flag, "whether the event delivers value (not: a login)"),
-                    optional("quantity", Integer, "how many uses the row stands for; 1 where not mapped"),
-                    optional("duration_seconds", Integer, "how long it lasted"),
-                ]
-            },
-            Self::SupportTickets => &const {
-                [
-                    optional("ticket_id", Id, "identifies the row"),
-                    ACCOUNT,
-                    required("opened_at", Timestamp, "when it was opened"),
-                    optional("closed_at", Timestamp, "when it was solved; unknown while open"),
-                    optional("priority", Text, "priority"),
-                    optional("theme", Text, "what it is about"),
-                    optional("first_response_minutes", Number, "minutes to the first answer"),
-                    optional("satisfaction_score", Number, "the customer's rating of the help given"),
-                    optional("escalated", Flag, "whether it was escalated"),
-                ]
-            },
-            Self::Feedback => &const {
-                [
-                    optional("feedback_id", Id, "identifies the row"),
-                    ACCOUNT,
-                    required("submitted_on", Date, "day it was given"),
-                    required("kind", Text, "`nps`, `csat`, `review`, `request` or another"),
-                    optional("score", Number, "the score given, on the scale of its kind"),
-                    optional("comment", Text, "words"),
-                ]
-            },
-            Self::Spend => &const {
-                [
-                    required("spent_on", Date, "day, or first day of the month, it was spent"),
-                    required("amount", Money, "amount"),
-                    optional("channel", Text, "the channel it was spent on"),
-                    optional("campaign", Text, "campaign"),
-                    optional("purpose", Text, "`acquisition` or `retention`; acquisition where not mapped"),
-                ]
-            },
-            Self::Plans => &const {
-                [
-                    required("plan", Id, "the plan's name, as on accounts and subscriptions"),
-                    optional("monthly_price", Money, "list price per month"),
-                    optional("seat_limit", Integer, "most seats; unknown where unlimited"),
-                    optional("monthly_usage_limit", Integer, "most uses a month; unknown where unlimited"),
-                ]
-            },
-            Self::Opportunities => &const {
-                [
-                    optional("opportunity_id", Id, "identifies the row"),
-                    ACCOUNT,
-                    required("created_on", Date, "day it was opened"),
-                    optional("closed_on", Date, "day it was decided"),
-                    optional("stage", Text, "`open`, `won` or `lost`"),
-                    optional("kind", Text, "`new`, `expansion` or `renewal`"),
-                    optional("amount", Money, "amount at stake"),
-                ]
-            },
-            Self::Exposures => &const {
-                [
-                    optional("exposure_id", Id, "identifies the row"),
-                    ACCOUNT,
-                    required("exposed_on", Date, "day it was shown"),
-                    required("offer", Text, "what was offered"),
-                    optional("accepted", Flag, "whether it was taken"),
-                ]
-            },
+            Self::Accounts => {
+                &const {
+                    [
+                        required("account_id", Id, "identifies the account in every table"),
+                        optional("account_name", Text, "the name people know it by"),
+                        optional("signed_up_on", Date, "day of sign-up"),
+                        optional("acquisition_channel", Text, "the channel that brought it; the key to spend"),
+                        optional("use_case", Text, "the job it uses the product for"),
+                        optional("plan", Text, "the plan it is on"),
+                        optional("seats", Integer, "seats it may fill"),
+                        optional("country", Text, "country"),
+                        optional("region", Text, "region"),
+                        optional("industry", Text, "industry"),
+                        optional("owner", Text, "who looks after it"),
+                    ]
+                }
+            }
+            Self::Subscriptions => {
+                &const {
+                    [
+                        optional("subscription_id", Id, "identifies the row"),
+                        ACCOUNT,
+                        required("started_on", Date, "first day in force"),
+                        optional("ended_on", Date, "first day no longer in force; unknown while open"),
+                        required("mrr", Money, "recurring amount per month, after recurring discounts, before tax"),
+                        optional("plan", Text, "plan"),
+                        optional("seats", Integer, "seats paid for"),
+                        optional("is_trial", Flag, "a trial: counts no revenue"),
+                        optional("billing_interval", Text, "how often it is billed"),
+                    ]
+                }
+            }
+            Self::Orders => {
+                &const {
+                    [
+                        optional("order_id", Id, "identifies the row"),
+                        ACCOUNT,
+                        required("ordered_on", Date, "day of purchase"),
+                        required("amount", Money, "net amount: after discounts, before tax"),
+                        optional("discount_amount", Money, "discount given, as a positive amount"),
+                        optional("refunded_amount", Money, "amount given back later, as a positive amount"),
+                    ]
+                }
+            }
+            Self::UsageEvents => {
+                &const {
+                    [
+                        optional("event_id", Id, "identifies the row; mapping it costs a comparison of all rows"),
+                        ACCOUNT,
+                        optional("user_id", Id, "the person; without it, metrics over users are unavailable"),
+                        required("occurred_on", Date, "day of the event"),
+                        optional("feature", Text, "what was used; without it, metrics over features are unavailable"),
+                        optional("is_value_event", Flag, "whether the event delivers value (not: a login)"),
+                        optional("quantity", Integer, "how many uses the row stands for; 1 where not mapped"),
+                        optional("duration_seconds", Integer, "how long it lasted"),
+                    ]
+                }
+            }
+            Self::SupportTickets => {
+                &const {
+                    [
+                        optional("ticket_id", Id, "identifies the row"),
+                        ACCOUNT,
+                        required("opened_at", Timestamp, "when it was opened"),
+                        optional("closed_at", Timestamp, "when it was solved; unknown while open"),
+                        optional("priority", Text, "priority"),
+                        optional("theme", Text, "what it is about"),
+                        optional("first_response_minutes", Number, "minutes to the first answer"),
+                        optional("satisfaction_score", Number, "the customer's rating of the help given"),
+                        optional("escalated", Flag, "whether it was escalated"),
+                    ]
+                }
+            }
+            Self::Feedback => {
+                &const {
+                    [
+                        optional("feedback_id", Id, "identifies the row"),
+                        ACCOUNT,
+                        required("submitted_on", Date, "day it was given"),
+                        required("kind", Text, "`nps`, `csat`, `review`, `request` or another"),
+                        optional("score", Number, "the score given, on the scale of its kind"),
+                        optional("comment", Text, "words"),
+                    ]
+                }
+            }
+            Self::Spend => {
+                &const {
+                    [
+                        required("spent_on", Date, "day, or first day of the month, it was spent"),
+                        required("amount", Money, "amount"),
+                        optional("channel", Text, "the channel it was spent on"),
+                        optional("campaign", Text, "campaign"),
+                        optional("purpose", Text, "`acquisition` or `retention`; acquisition where not mapped"),
+                    ]
+                }
+            }
+            Self::Plans => {
+                &const {
+                    [
+                        required("plan", Id, "the plan's name, as on accounts and subscriptions"),
+                        optional("monthly_price", Money, "list price per month"),
+                        optional("seat_limit", Integer, "most seats; unknown where unlimited"),
+                        optional("monthly_usage_limit", Integer, "most uses a month; unknown where unlimited"),
+                    ]
+                }
+            }
+            Self::Opportunities => {
+                &const {
+                    [
+                        optional("opportunity_id", Id, "identifies the row"),
+                        ACCOUNT,
+                        required("created_on", Date, "day it was opened"),
+                        optional("closed_on", Date, "day it was decided"),
+                        optional("stage", Text, "`open`, `won` or `lost`"),
+                        optional("kind", Text, "`new`, `expansion` or `renewal`"),
+                        optional("amount", Money, "amount at stake"),
+                    ]
+                }
+            }
+            Self::Exposures => {
+                &const {
+                    [
+                        optional("exposure_id", Id, "identifies the row"),
+                        ACCOUNT,
+                        required("exposed_on", Date, "day it was shown"),
+                        required("offer", Text, "what was offered"),
+                        optional("accepted", Flag, "whether it was taken"),
+                    ]
+                }
+            }
         }
     }
 }

@@ -21,4 +21,3 @@ pub use plan::{Economics, FeatureSeen, GroupPlan, GroupScope, MeasurePlan, Night
 pub use query::{Query, identifier, literal};
 pub use unit::{MONEY_PRECISION, MONEY_SCALE, Unit};
 pub use window::{MAX_WINDOW_DAYS, MAX_WINDOW_MONTHS, Window};
-

@@ -92,8 +92,18 @@ impl Unit {
 
     /// Every unit.
     pub const ALL: &'static [Self] = &[
-        Self::Money, Self::Count, Self::Ratio, Self::Percent, Self::Score, Self::Days, Self::Months, Self::Hours,
-        Self::Number, Self::Date, Self::Text, Self::Flag,
+        Self::Money,
+        Self::Count,
+        Self::Ratio,
+        Self::Percent,
+        Self::Score,
+        Self::Days,
+        Self::Months,
+        Self::Hours,
+        Self::Number,
+        Self::Date,
+        Self::Text,
+        Self::Flag,
     ];
 
     /// The unit a YAML word names.

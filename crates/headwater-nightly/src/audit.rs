@@ -82,7 +82,10 @@ pub(crate) fn standing_checks(tables: &BTreeMap<String, StagedTable>) -> Vec<Che
     let has = |name: &str| tables.contains_key(name);
     if has("mrr_movements") {
         checks.push(movements_add_up());
-        if tables.get("account_metrics").is_some_and(|table| table.contract.columns.iter().any(|column| column.name == "mrr")) {
+        if tables
+            .get("account_metrics")
+            .is_some_and(|table| table.contract.columns.iter().any(|column| column.name == "mrr"))
+        {
             checks.push(mrr_is_the_sum_of_movements());
         }
     }
@@ -182,9 +185,13 @@ pub(crate) fn failures(results: &[AuditResult]) -> Diagnostics {
         .filter(|result| !result.passed && !result.only_warns)
         .map(|result| {
             let code = if result.expected.is_empty() { Code::AuditBroken } else { Code::AuditFailed };
-            Diagnostic::of(code, format!("audit {} of {}", result.id, result.table), format!("audit `{}` failed", result.id))
-                .label(format!("found {}", result.observed))
-                .help(format!("it demands: {}; the staged tables are kept for a look", result.expected))
+            Diagnostic::of(
+                code,
+                format!("audit {} of {}", result.id, result.table),
+                format!("audit `{}` failed", result.id),
+            )
+            .label(format!("found {}", result.observed))
+            .help(format!("it demands: {}; the staged tables are kept for a look", result.expected))
         })
         .collect()
 }

@@ -112,7 +112,11 @@ pub fn mrr_movements() -> TableContract {
         &["account_id", "period_end"],
         vec![
             ColumnContract::required("account_id", Unit::Text, "the account"),
-            ColumnContract::required("period_end", Unit::Date, "last day of the period; the as-of day, and the same day of earlier months"),
+            ColumnContract::required(
+                "period_end",
+                Unit::Date,
+                "last day of the period; the as-of day, and the same day of earlier months",
+            ),
             ColumnContract::required("movement", Unit::Text, "new, reactivation, expansion, contraction or churn"),
             ColumnContract::required("opening_mrr", Unit::Money, "recurring revenue at the end of the period before"),
             ColumnContract::required("closing_mrr", Unit::Money, "recurring revenue at the end of the period"),
@@ -151,7 +155,11 @@ pub fn run_manifest() -> TableContract {
         "What the night was computed from and by: inputs, rows left out and why, rule files, parameters, program.",
         &["section", "name", "item"],
         vec![
-            ColumnContract::required("section", Unit::Text, "program, project, input, object, quarantine, unknown_value, rule_file, unavailable_metric, skipped_rule or output"),
+            ColumnContract::required(
+                "section",
+                Unit::Text,
+                "program, project, input, object, quarantine, unknown_value, rule_file, unavailable_metric, skipped_rule or output",
+            ),
             ColumnContract::required("name", Unit::Text, "the table, file or setting"),
             ColumnContract::required("item", Unit::Text, "what is said of it"),
             ColumnContract::optional("count", Unit::Count, "a number of rows or bytes"),

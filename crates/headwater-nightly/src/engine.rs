@@ -60,7 +60,8 @@ impl Engine {
     pub fn new(limits: &EngineLimits) -> Result<Self, EngineError> {
         let started = || -> Result<SessionContext, DataFusionError> {
             let spill = DiskManagerMode::Directories(vec![limits.spill_dir.clone()]);
-            let mut runtime = RuntimeEnvBuilder::new().with_disk_manager_builder(DiskManagerBuilder::default().with_mode(spill));
+            let mut runtime =
+                RuntimeEnvBuilder::new().with_disk_manager_builder(DiskManagerBuilder::default().with_mode(spill));
             if let (Some(bytes), Some(named)) = (limits.memory_bytes, NonZeroUsize::new(CONSUMERS_NAMED)) {
                 runtime = runtime.with_memory_pool(Arc::new(TrackConsumersPool::new(FairSpillPool::new(bytes), named)));
             }

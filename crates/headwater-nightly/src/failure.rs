@@ -53,12 +53,18 @@ impl RunError {
         let (kind, diagnostic) = match error {
             PublishError::LeaseHeld(record) => (
                 FailureKind::Lease,
-                Diagnostic::of(Code::LeaseHeld, place, format!("run `{}` on `{}` is at work", record.run_id, record.host))
-                    .help(format!("try again when it has ended; its lease ends by itself at {}", record.expires_at)),
+                Diagnostic::of(
+                    Code::LeaseHeld,
+                    place,
+                    format!("run `{}` on `{}` is at work", record.run_id, record.host),
+                )
+                .help(format!("try again when it has ended; its lease ends by itself at {}", record.expires_at)),
             ),
-            PublishError::LeaseLost => {
-                (FailureKind::Lease, Diagnostic::of(Code::LeaseLost, place, "another run took over before this one published").help("run again"))
-            }
+            PublishError::LeaseLost => (
+                FailureKind::Lease,
+                Diagnostic::of(Code::LeaseLost, place, "another run took over before this one published")
+                    .help("run again"),
+            ),
             PublishError::UnsafeStore => (
                 FailureKind::Failed,
                 Diagnostic::of(Code::UnsafeStore, place, "the store let a second create of the same object pass")

@@ -189,7 +189,12 @@ fn check(audit: &headwater_rules::Audit) -> Check {
 const CARRIED: &[&str] = &["segment_scores", "milestone_states", "flagged_accounts"];
 
 impl Case<'_> {
-    async fn stage(&mut self, query: &Query, contract: &TableContract, staged: &mut BTreeMap<String, StagedTable>) -> Result<(), EngineError> {
+    async fn stage(
+        &mut self,
+        query: &Query,
+        contract: &TableContract,
+        staged: &mut BTreeMap<String, StagedTable>,
+    ) -> Result<(), EngineError> {
         self.steps.begin(&contract.name);
         let table = self.staging.stage(self.engine, query, contract).await?;
         self.steps.end(table.rows());
@@ -211,7 +216,9 @@ impl Case<'_> {
         let before = self.before.and_then(|latest| latest.nights.range(..self.request.as_of).next_back());
         let manifest = match before {
             None => None,
-            Some((_, number)) => Some(self.publication.manifest(*number).await.map_err(|error| self.publishing(&error))?),
+            Some((_, number)) => {
+                Some(self.publication.manifest(*number).await.map_err(|error| self.publishing(&error))?)
+            }
         };
         for table in CARRIED.iter().filter_map(|name| OutputTable::named(name)) {
             let contract = published(table);
@@ -231,7 +238,11 @@ impl Case<'_> {
         RunError::publishing(&self.request.project.outputs.location.to_string(), error)
     }
 
-    async fn account_metrics(&mut self, compiled: &CompiledRules, staged: &mut BTreeMap<String, StagedTable>) -> Result<(), EngineError> {
+    async fn account_metrics(
+        &mut self,
+        compiled: &CompiledRules,
+        staged: &mut BTreeMap<String, StagedTable>,
+    ) -> Result<(), EngineError> {
         let contract = contract::account_metrics(&account_columns(self.measured, compiled));
         let query = compiled.account_metrics();
         let as_of = format!("DATE '{}'", self.request.as_of);

@@ -46,16 +46,23 @@ pub(crate) async fn measure(
 }
 
 /// Runs a query and keeps its rows in the work area as a table of its name.
-pub(crate) async fn keep(engine: &Engine, work: &WorkArea, query: &Query, steps: &mut Steps) -> Result<(), EngineError> {
+pub(crate) async fn keep(
+    engine: &Engine,
+    work: &WorkArea,
+    query: &Query,
+    steps: &mut Steps,
+) -> Result<(), EngineError> {
     steps.begin(&query.name);
     let frame = engine.plan(query).await?;
-    let rows = work.materialise(engine.context(), &query.name, frame).await.map_err(|error| failed(&query.name, error))?;
+    let rows =
+        work.materialise(engine.context(), &query.name, frame).await.map_err(|error| failed(&query.name, error))?;
     steps.end(rows);
     Ok(())
 }
 
 fn features(batch: &RecordBatch) -> Vec<FeatureSeen> {
-    let names = batch.columns().first().and_then(|column| arrow::compute::cast(column, &arrow::datatypes::DataType::Utf8).ok());
+    let names =
+        batch.columns().first().and_then(|column| arrow::compute::cast(column, &arrow::datatypes::DataType::Utf8).ok());
     let days = batch.columns().get(1).and_then(|column| column.as_primitive_opt::<Date32Type>().cloned());
     let (Some(names), Some(days)) = (names, days) else { return Vec::new() };
     names
@@ -63,14 +70,18 @@ fn features(batch: &RecordBatch) -> Vec<FeatureSeen> {
         .iter()
         .zip(days.iter())
         .filter_map(|(name, day)| {
-            let first_seen = chrono::NaiveDate::default().checked_add_signed(chrono::TimeDelta::days(i64::from(day?)))?;
+            let first_seen =
+                chrono::NaiveDate::default().checked_add_signed(chrono::TimeDelta::days(i64::from(day?)))?;
             Some(FeatureSeen { name: name?.to_owned(), first_seen })
         })
         .collect()
 }
 
 /// Rows of streamed usage that belong to no known account, by reason. They were read once, with the metrics.
-pub(crate) async fn streamed_quarantine(engine: &Engine, plan: &MeasurePlan) -> Result<BTreeMap<String, u64>, EngineError> {
+pub(crate) async fn streamed_quarantine(
+    engine: &Engine,
+    plan: &MeasurePlan,
+) -> Result<BTreeMap<String, u64>, EngineError> {
     if !plan.queries.iter().any(|query| query.name == "usage_profile") {
         return Ok(BTreeMap::new());
     }
@@ -84,7 +95,10 @@ pub(crate) async fn streamed_quarantine(engine: &Engine, plan: &MeasurePlan) -> 
     );
     let mut reasons = BTreeMap::new();
     for batch in engine.rows(&query).await? {
-        let names = batch.columns().first().and_then(|column| arrow::compute::cast(column, &arrow::datatypes::DataType::Utf8).ok());
+        let names = batch
+            .columns()
+            .first()
+            .and_then(|column| arrow::compute::cast(column, &arrow::datatypes::DataType::Utf8).ok());
         let counts = batch.columns().get(1).and_then(|column| column.as_primitive_opt::<Int64Type>());
         let (Some(names), Some(counts)) = (names, counts) else { continue };
         for (reason, rows) in names.as_string::<i32>().iter().zip(counts.iter()) {

@@ -113,16 +113,31 @@ struct Rows(Vec<String>);
 
 impl Rows {
     fn text(&mut self, section: &str, name: &str, item: &str, value: &str) {
-        self.0.push(format!("({}, {}, {}, CAST(NULL AS BIGINT), {})", literal(section), literal(name), literal(item), literal(value)));
+        self.0.push(format!(
+            "({}, {}, {}, CAST(NULL AS BIGINT), {})",
+            literal(section),
+            literal(name),
+            literal(item),
+            literal(value)
+        ));
     }
 
     fn count(&mut self, section: &str, name: &str, item: &str, count: u64) {
-        self.0.push(format!("({}, {}, {}, CAST({count} AS BIGINT), CAST(NULL AS VARCHAR))", literal(section), literal(name), literal(item)));
+        self.0.push(format!(
+            "({}, {}, {}, CAST({count} AS BIGINT), CAST(NULL AS VARCHAR))",
+            literal(section),
+            literal(name),
+            literal(item)
+        ));
     }
 
     fn counts_of(&mut self, input: &InputRecord) {
         let name = &input.table;
-        for (item, rows) in [("rows_read", input.rows_read), ("rows_kept", input.rows_kept), ("rows_after_as_of", Some(input.after_as_of))] {
+        for (item, rows) in [
+            ("rows_read", input.rows_read),
+            ("rows_kept", input.rows_kept),
+            ("rows_after_as_of", Some(input.after_as_of)),
+        ] {
             if let Some(rows) = rows {
                 self.count("input", name, item, rows);
             }

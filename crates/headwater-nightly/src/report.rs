@@ -110,7 +110,8 @@ impl Summary {
             FROM segment_scores JOIN account_metrics ON segment_scores.account_id = account_metrics.account_id
             GROUP BY scheme, segment ORDER BY scheme, accounts DESC, segment"
         );
-        let flags = "SELECT rule_id, state, severity, count(*) AS accounts, CAST(sum(value_at_stake) AS VARCHAR) AS value
+        let flags =
+            "SELECT rule_id, state, severity, count(*) AS accounts, CAST(sum(value_at_stake) AS VARCHAR) AS value
             FROM flagged_accounts GROUP BY rule_id, state, severity ORDER BY rule_id, state";
         let verdicts = "SELECT guardrail_id, scope, group_name, verdict, metric, value, coalesce(reason, waiting_for) AS reason
             FROM guardrail_verdicts ORDER BY guardrail_id, CASE WHEN scope = 'total' THEN 0 ELSE 1 END, scope, group_name";
@@ -177,5 +178,8 @@ impl Row<'_> {
 
 async fn read<T>(engine: &Engine, name: &str, sql: &str, line: impl Fn(&Row<'_>) -> T) -> Result<Vec<T>, EngineError> {
     let batches = engine.rows(&Query::new(name, sql)).await?;
-    Ok(batches.iter().flat_map(|batch| (0..batch.num_rows()).map(|at| line(&Row { batch, at })).collect::<Vec<_>>()).collect())
+    Ok(batches
+        .iter()
+        .flat_map(|batch| (0..batch.num_rows()).map(|at| line(&Row { batch, at })).collect::<Vec<_>>())
+        .collect())
 }

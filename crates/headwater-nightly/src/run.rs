@@ -49,7 +49,11 @@ pub struct RunRequest {
 
 impl std::fmt::Debug for RunRequest {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("RunRequest").field("run_id", &self.run_id).field("as_of", &self.as_of).finish_non_exhaustive()
+        formatter
+            .debug_struct("RunRequest")
+            .field("run_id", &self.run_id)
+            .field("as_of", &self.as_of)
+            .finish_non_exhaustive()
     }
 }
 
@@ -79,7 +83,8 @@ pub async fn run(request: &RunRequest) -> Result<Published, RunError> {
     let place = project.outputs.location.to_string();
     let publishing = |error: PublishError| RunError::publishing(&place, &error);
     publication.probe(&request.run_id).await.map_err(publishing)?;
-    let lease = publication.lease(&request.run_id, &request.host, Arc::clone(&request.clock)).await.map_err(publishing)?;
+    let lease =
+        publication.lease(&request.run_id, &request.host, Arc::clone(&request.clock)).await.map_err(publishing)?;
     let published = tokio::select! {
         published = night(request, &stores, &publication, &lease) => published,
         error = keep_alive(&lease) => Err(publishing(error)),
@@ -119,7 +124,12 @@ async fn keep_alive(lease: &Lease) -> PublishError {
 }
 
 /// The night itself, while the lease is held.
-async fn night(request: &RunRequest, stores: &Stores, publication: &Publication, lease: &Lease) -> Result<Published, RunError> {
+async fn night(
+    request: &RunRequest,
+    stores: &Stores,
+    publication: &Publication,
+    lease: &Lease,
+) -> Result<Published, RunError> {
     let project = &request.project;
     let work = Workshop::new(&project.engine.spill_dir, &request.run_id)?;
     let engine = Engine::new(&EngineLimits {
@@ -133,7 +143,8 @@ async fn night(request: &RunRequest, stores: &Stores, publication: &Publication,
 
     steps.begin("open");
     let as_of = AsOf::new(request.as_of, project.time_zone);
-    let opened = headwater_ingest::open(engine.context(), stores, &project.sources, &project.inputs, &as_of, &work.area).await?;
+    let opened =
+        headwater_ingest::open(engine.context(), stores, &project.sources, &project.inputs, &as_of, &work.area).await?;
     steps.end(opened.inputs.iter().map(|input| input.rows.read).sum());
 
     let (rules, _) = sound(check_rules_over(project, &request.sources, &request.rule_files, &opened))?;
@@ -228,7 +239,11 @@ async fn audit_night(
 }
 
 /// Whether the night is published already with the same objects.
-async fn is_unchanged(publication: &Publication, before: Option<&Manifest>, manifest: &Manifest) -> Result<bool, PublishError> {
+async fn is_unchanged(
+    publication: &Publication,
+    before: Option<&Manifest>,
+    manifest: &Manifest,
+) -> Result<bool, PublishError> {
     let Some(number) = before.and_then(|before| before.nights.get(&manifest.as_of)) else { return Ok(false) };
     Ok(publication.manifest(*number).await?.tables == manifest.tables)
 }

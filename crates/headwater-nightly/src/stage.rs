@@ -92,14 +92,23 @@ impl StagingArea {
     ///
     /// # Errors
     /// When the query fails, a required value is missing or cannot be cast, or the store fails.
-    pub(crate) async fn stage(&self, engine: &Engine, query: &Query, contract: &TableContract) -> Result<StagedTable, EngineError> {
+    pub(crate) async fn stage(
+        &self,
+        engine: &Engine,
+        query: &Query,
+        contract: &TableContract,
+    ) -> Result<StagedTable, EngineError> {
         let sorted = Query::new(&query.name, format!("SELECT * FROM ({}) ORDER BY {}", query.sql, contract.order()));
         let dataframe = engine.plan(&sorted).await?;
         let written = self.write(dataframe, contract).await;
         Ok(StagedTable { contract: contract.clone(), files: written.map_err(|error| failed(&contract.name, error))? })
     }
 
-    async fn write(&self, dataframe: datafusion::prelude::DataFrame, contract: &TableContract) -> Result<Vec<StagedFile>, DataFusionError> {
+    async fn write(
+        &self,
+        dataframe: datafusion::prelude::DataFrame,
+        contract: &TableContract,
+    ) -> Result<Vec<StagedFile>, DataFusionError> {
         let schema = contract.schema();
         let mut stream = dataframe.execute_stream().await?;
         let mut batches = BatchCoalescer::new(Arc::clone(&schema), BATCH_ROWS);
@@ -128,7 +137,8 @@ impl StagingArea {
     fn open(&self, contract: &TableContract, part: usize) -> Result<OpenFile, DataFusionError> {
         let path = self.folder.clone().join(contract.name.as_str()).join(format!("part-{part:05}.parquet"));
         let shared = Shared::default();
-        let options = ArrowWriterOptions::new().with_properties(self.properties(contract)?).with_skip_arrow_metadata(true);
+        let options =
+            ArrowWriterOptions::new().with_properties(self.properties(contract)?).with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(shared.clone(), contract.schema(), options)?;
         let target = BufWriter::new(Arc::clone(&self.store), path.clone());
         Ok(OpenFile { path, writer, shared, target, digest: Sha256::new(), rows: 0, bytes: 0 })
@@ -226,9 +236,9 @@ fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, Arrow
         .fields()
         .iter()
         .map(|field| {
-            let column = batch.column_by_name(field.name()).ok_or_else(|| {
-                ArrowError::SchemaError(format!("the plan yields no column `{}`", field.name()))
-            })?;
+            let column = batch
+                .column_by_name(field.name())
+                .ok_or_else(|| ArrowError::SchemaError(format!("the plan yields no column `{}`", field.name())))?;
             cast_with_options(column, field.data_type(), &exact)
         })
         .collect::<Result<Vec<_>, _>>()?;

@@ -31,7 +31,8 @@ pub(crate) async fn register(
             .map(|path| ListingTableUrl::parse(format!("{}{path}", store.as_str())))
             .collect::<Result<Vec<_>, _>>()?;
         let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension(".parquet");
-        let config = ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options).with_schema(contract.schema());
+        let config =
+            ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options).with_schema(contract.schema());
         Ok(Arc::new(ListingTable::try_new(config)?))
     };
     let table = table().map_err(|error| failed(name, error))?;

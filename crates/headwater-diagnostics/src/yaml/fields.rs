@@ -53,7 +53,8 @@ impl<'a> Fields<'a> {
         let found = self.take(name);
         if found.is_none() {
             let message = format!("{} needs `{name}`", self.what);
-            problems.push(Diagnostic::at(Code::MissingKey, first_line(self.span), message).help(format!("add `{name}:`")));
+            problems
+                .push(Diagnostic::at(Code::MissingKey, first_line(self.span), message).help(format!("add `{name}:`")));
         }
         found
     }
@@ -137,7 +138,8 @@ impl<'a> Fields<'a> {
         let found = allowed.iter().position(|candidate| *candidate == word);
         if found.is_none() {
             let message = format!("`{word}` is no value of `{name}`");
-            let problem = Diagnostic::at(Code::InvalidValue, node.span, message).label(format!("one of {}", allowed.join(", ")));
+            let problem =
+                Diagnostic::at(Code::InvalidValue, node.span, message).label(format!("one of {}", allowed.join(", ")));
             problems.push(problem.suggest(&word, allowed.iter().copied()));
         }
         found

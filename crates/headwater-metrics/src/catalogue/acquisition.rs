@@ -5,11 +5,17 @@
 use super::{Definition, Formula, InputTable, Unit, Windows};
 
 const SPEND: &[(InputTable, &[&str])] = &[(InputTable::Spend, &[]), (InputTable::Subscriptions, &[])];
-const SPEND_AND_SIGN_UP: &[(InputTable, &[&str])] = &[(InputTable::Spend, &[]), (InputTable::Accounts, &["signed_up_on"])];
+const SPEND_AND_SIGN_UP: &[(InputTable, &[&str])] =
+    &[(InputTable::Spend, &[]), (InputTable::Accounts, &["signed_up_on"])];
 const TRIALS: &[(InputTable, &[&str])] = &[(InputTable::Subscriptions, &["is_trial"])];
 const NO_SPEND: &str = "no spend is known for this group";
 
-const fn fact(name: &'static str, windows: Windows, reads: &'static [(InputTable, &'static [&'static str])], formula: Formula) -> Definition {
+const fn fact(
+    name: &'static str,
+    windows: Windows,
+    reads: &'static [(InputTable, &'static [&'static str])],
+    formula: Formula,
+) -> Definition {
     Definition { name, windows, unit: Unit::Number, reads, formula, meaning: "", null_rule: "", source: "" }
 }
 
@@ -109,7 +115,9 @@ pub(super) const METRICS: &[Definition] = &[
         "trials_due_{w}",
         Windows::Days,
         TRIALS,
-        Formula::AccountFact("count(*) FILTER (WHERE days_between([trial_started_on], {as_of}) BETWEEN {n} AND {n} + 90)"),
+        Formula::AccountFact(
+            "count(*) FILTER (WHERE days_between([trial_started_on], {as_of}) BETWEEN {n} AND {n} + 90)",
+        ),
     ),
     fact(
         "trials_won_{w}",

@@ -5,7 +5,13 @@ use super::{Definition, Formula, InputTable, RowTable, Unit, Windows};
 const FEEDBACK: &[(InputTable, &[&str])] = &[(InputTable::Feedback, &[])];
 const SCORES: &[(InputTable, &[&str])] = &[(InputTable::Feedback, &["score"])];
 
-const fn said(name: &'static str, unit: Unit, sql: &'static str, empty: Option<&'static str>, meaning: &'static str) -> Definition {
+const fn said(
+    name: &'static str,
+    unit: Unit,
+    sql: &'static str,
+    empty: Option<&'static str>,
+    meaning: &'static str,
+) -> Definition {
     Definition {
         name,
         windows: Windows::Days,
@@ -24,7 +30,13 @@ const fn said(name: &'static str, unit: Unit, sql: &'static str, empty: Option<&
 
 pub(super) const METRICS: &[Definition] = &[
     said("feedback_{w}", Unit::Count, "count(*) FILTER (WHERE {in})", Some("0"), "Pieces of feedback given."),
-    said("feature_requests_{w}", Unit::Count, "count(*) FILTER (WHERE kind = 'request' AND {in})", Some("0"), "Requests for features."),
+    said(
+        "feature_requests_{w}",
+        Unit::Count,
+        "count(*) FILTER (WHERE kind = 'request' AND {in})",
+        Some("0"),
+        "Requests for features.",
+    ),
     Definition {
         windows: Windows::None,
         reads: SCORES,

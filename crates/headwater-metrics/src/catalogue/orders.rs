@@ -33,7 +33,13 @@ const fn once(name: &'static str, unit: Unit, sql: &'static str, meaning: &'stat
     }
 }
 
-const fn derived(name: &'static str, windows: Windows, unit: Unit, sql: &'static str, meaning: &'static str) -> Definition {
+const fn derived(
+    name: &'static str,
+    windows: Windows,
+    unit: Unit,
+    sql: &'static str,
+    meaning: &'static str,
+) -> Definition {
     Definition {
         name,
         windows,
@@ -57,7 +63,12 @@ pub(super) const METRICS: &[Definition] = &[
     ),
     Definition {
         reads: &[(InputTable::Orders, &["discount_amount"])],
-        ..windowed("order_discounts_{w}", Unit::Money, "sum(discount_amount) FILTER (WHERE {in})", "Discounts given on orders.")
+        ..windowed(
+            "order_discounts_{w}",
+            Unit::Money,
+            "sum(discount_amount) FILTER (WHERE {in})",
+            "Discounts given on orders.",
+        )
     },
     once("first_order_on", Unit::Date, "min(ordered_on)", "Day of the first order."),
     once("last_order_on", Unit::Date, "max(ordered_on)", "Day of the last order."),

@@ -40,7 +40,14 @@ const fn group(
 
 /// A sum of account amounts, published as it is.
 const fn total(name: &'static str, windows: Windows, sql: &'static str, meaning: &'static str) -> Definition {
-    group(name, windows, Unit::Money, Formula::Group { sql, accounts: "[accounts_counted]", reason: "no accounts" }, meaning, "Headwater")
+    group(
+        name,
+        windows,
+        Unit::Money,
+        Formula::Group { sql, accounts: "[accounts_counted]", reason: "no accounts" },
+        meaning,
+        "Headwater",
+    )
 }
 
 const NO_OPENING: &str = "no account paid at the start of the window";
@@ -71,12 +78,42 @@ pub(super) const METRICS: &[Definition] = &[
         "Headwater",
     ),
     total("total_mrr", Windows::None, "[mrr_added_up]", "Monthly recurring revenue of the group."),
-    total("total_opening_mrr_{w}", Windows::Months, "[opening_mrr_{w}]", "Monthly recurring revenue at the start of the window."),
-    total("total_new_mrr_{w}", Windows::Months, "[new_added_up_{w}]", "Recurring revenue of first payments in the window."),
-    total("total_reactivation_mrr_{w}", Windows::Months, "[reactivation_added_up_{w}]", "Recurring revenue that came back in the window."),
-    total("total_expansion_mrr_{w}", Windows::Months, "[expansion_added_up_{w}]", "Recurring revenue added by payers in the window."),
-    total("total_contraction_mrr_{w}", Windows::Months, "[contraction_added_up_{w}]", "Recurring revenue lost from payers that stayed, as a positive amount."),
-    total("total_churned_mrr_{w}", Windows::Months, "[churned_added_up_{w}]", "Recurring revenue lost from payers that left, as a positive amount."),
+    total(
+        "total_opening_mrr_{w}",
+        Windows::Months,
+        "[opening_mrr_{w}]",
+        "Monthly recurring revenue at the start of the window.",
+    ),
+    total(
+        "total_new_mrr_{w}",
+        Windows::Months,
+        "[new_added_up_{w}]",
+        "Recurring revenue of first payments in the window.",
+    ),
+    total(
+        "total_reactivation_mrr_{w}",
+        Windows::Months,
+        "[reactivation_added_up_{w}]",
+        "Recurring revenue that came back in the window.",
+    ),
+    total(
+        "total_expansion_mrr_{w}",
+        Windows::Months,
+        "[expansion_added_up_{w}]",
+        "Recurring revenue added by payers in the window.",
+    ),
+    total(
+        "total_contraction_mrr_{w}",
+        Windows::Months,
+        "[contraction_added_up_{w}]",
+        "Recurring revenue lost from payers that stayed, as a positive amount.",
+    ),
+    total(
+        "total_churned_mrr_{w}",
+        Windows::Months,
+        "[churned_added_up_{w}]",
+        "Recurring revenue lost from payers that left, as a positive amount.",
+    ),
     group(
         "arpa",
         Windows::None,

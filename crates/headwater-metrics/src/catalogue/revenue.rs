@@ -43,7 +43,11 @@ pub(super) const METRICS: &[Definition] = &[
             "Monthly recurring revenue as it was so many months before.",
         )
     },
-    movement("new_mrr_{w}", "sum(amount) FILTER (WHERE movement = 'new' AND {in})", "Recurring revenue of a first payment ever."),
+    movement(
+        "new_mrr_{w}",
+        "sum(amount) FILTER (WHERE movement = 'new' AND {in})",
+        "Recurring revenue of a first payment ever.",
+    ),
     movement(
         "reactivation_mrr_{w}",
         "sum(amount) FILTER (WHERE movement = 'reactivation' AND {in})",
@@ -89,7 +93,11 @@ pub(super) const METRICS: &[Definition] = &[
         windows: Windows::None,
         unit: Unit::Date,
         reads: SUBSCRIPTIONS,
-        formula: Formula::Rows { table: RowTable::Subscriptions, sql: "min(started_on) FILTER (WHERE paid)", empty: None },
+        formula: Formula::Rows {
+            table: RowTable::Subscriptions,
+            sql: "min(started_on) FILTER (WHERE paid)",
+            empty: None,
+        },
         meaning: "First day of the first paid subscription.",
         null_rule: "Unknown for an account that never paid.",
         source: "ChartMogul, subscription start",

@@ -4,7 +4,13 @@ use super::{Definition, Formula, InputTable, RowTable, Unit, Windows};
 
 const TICKETS: &[(InputTable, &[&str])] = &[(InputTable::SupportTickets, &[])];
 
-const fn ticket(name: &'static str, unit: Unit, sql: &'static str, empty: Option<&'static str>, meaning: &'static str) -> Definition {
+const fn ticket(
+    name: &'static str,
+    unit: Unit,
+    sql: &'static str,
+    empty: Option<&'static str>,
+    meaning: &'static str,
+) -> Definition {
     Definition {
         name,
         windows: Windows::Days,
@@ -25,11 +31,23 @@ pub(super) const METRICS: &[Definition] = &[
     ticket("tickets_opened_{w}", Unit::Count, "count(*) FILTER (WHERE {in})", Some("0"), "Tickets opened."),
     Definition {
         windows: Windows::None,
-        ..ticket("tickets_open", Unit::Count, "count(*) FILTER (WHERE closed_at IS NULL)", Some("0"), "Tickets not solved at the end of the as-of day.")
+        ..ticket(
+            "tickets_open",
+            Unit::Count,
+            "count(*) FILTER (WHERE closed_at IS NULL)",
+            Some("0"),
+            "Tickets not solved at the end of the as-of day.",
+        )
     },
     Definition {
         reads: &[(InputTable::SupportTickets, &["escalated"])],
-        ..ticket("escalations_{w}", Unit::Count, "count(*) FILTER (WHERE escalated AND {in})", Some("0"), "Tickets that were escalated.")
+        ..ticket(
+            "escalations_{w}",
+            Unit::Count,
+            "count(*) FILTER (WHERE escalated AND {in})",
+            Some("0"),
+            "Tickets that were escalated.",
+        )
     },
     Definition {
         reads: &[(InputTable::SupportTickets, &["satisfaction_score"])],

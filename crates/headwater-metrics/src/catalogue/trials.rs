@@ -4,7 +4,13 @@ use super::{Definition, Formula, InputTable, RowTable, Unit, Windows};
 
 const TRIALS: &[(InputTable, &[&str])] = &[(InputTable::Subscriptions, &["is_trial"])];
 
-const fn trial(name: &'static str, unit: Unit, formula: Formula, meaning: &'static str, null_rule: &'static str) -> Definition {
+const fn trial(
+    name: &'static str,
+    unit: Unit,
+    formula: Formula,
+    meaning: &'static str,
+    null_rule: &'static str,
+) -> Definition {
     Definition {
         name,
         windows: Windows::None,
@@ -39,7 +45,9 @@ pub(super) const METRICS: &[Definition] = &[
     trial(
         "trial_to_paid_days",
         Unit::Days,
-        Formula::Account("CASE WHEN [first_paid_on] >= [trial_started_on] THEN days_between([trial_started_on], [first_paid_on]) END"),
+        Formula::Account(
+            "CASE WHEN [first_paid_on] >= [trial_started_on] THEN days_between([trial_started_on], [first_paid_on]) END",
+        ),
         "Days from the start of the first trial to the first paid day.",
         "Unknown without a trial, or while it has not been followed by payment (censored, not zero).",
     ),

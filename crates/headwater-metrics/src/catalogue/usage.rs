@@ -7,11 +7,8 @@ const FEATURES: &[(InputTable, &[&str])] = &[(InputTable::UsageEvents, &["featur
 const VALUE: &[(InputTable, &[&str])] = &[(InputTable::UsageEvents, &["is_value_event"])];
 const SECONDS: &[(InputTable, &[&str])] = &[(InputTable::UsageEvents, &["duration_seconds"])];
 const USERS: &[(InputTable, &[&str])] = &[(InputTable::UsageEvents, &["user_id"])];
-const LIMITS: &[(InputTable, &[&str])] = &[
-    (InputTable::Accounts, &["plan"]),
-    (InputTable::UsageEvents, &[]),
-    (InputTable::Plans, &["monthly_usage_limit"]),
-];
+const LIMITS: &[(InputTable, &[&str])] =
+    &[(InputTable::Accounts, &["plan"]), (InputTable::UsageEvents, &[]), (InputTable::Plans, &["monthly_usage_limit"])];
 const ZERO: &str = "Zero for an account without events in the window.";
 const NEVER: &str = "Unknown for an account without such an event.";
 
@@ -75,19 +72,37 @@ pub(super) const METRICS: &[Definition] = &[
     },
     Definition {
         formula: Formula::Users("sum({days})"),
-        ..slot("user_days_{w}", USERS, UsageSlot::Events, Unit::Count, "People active on a day, added up over the days.")
+        ..slot(
+            "user_days_{w}",
+            USERS,
+            UsageSlot::Events,
+            Unit::Count,
+            "People active on a day, added up over the days.",
+        )
     },
     Definition {
         formula: Formula::Account("CAST([user_days_{w}] AS DOUBLE) / nullif({n} * [active_users_{w}], 0)"),
         unit: Unit::Ratio,
         null_rule: "Unknown for an account without active people in the window.",
         source: "SOMA, DAU/MAU: mean daily active people over the people active in the window",
-        ..slot("stickiness_{w}", USERS, UsageSlot::Events, Unit::Ratio, "Share of its people active on a mean day, 0 to 1.")
+        ..slot(
+            "stickiness_{w}",
+            USERS,
+            UsageSlot::Events,
+            Unit::Ratio,
+            "Share of its people active on a mean day, 0 to 1.",
+        )
     },
     Definition {
         formula: Formula::Account("CAST([features_used_{w}] AS DOUBLE) / nullif({features}, 0)"),
         null_rule: "Zero for an account without events in the window; unknown where no feature is known.",
-        ..slot("feature_adoption_{w}", FEATURES, UsageSlot::Events, Unit::Ratio, "Share of the product's features used, 0 to 1.")
+        ..slot(
+            "feature_adoption_{w}",
+            FEATURES,
+            UsageSlot::Events,
+            Unit::Ratio,
+            "Share of the product's features used, 0 to 1.",
+        )
     },
     Definition {
         formula: Formula::Account("CAST([new_features_used_{w}] AS DOUBLE) / nullif({new_features}, 0)"),
@@ -111,28 +126,52 @@ pub(super) const METRICS: &[Definition] = &[
         formula: Formula::Account("days_between(signed_up_on, [first_value_event_on])"),
         null_rule: "Unknown for an account still without value (censored, not zero).",
         reads: &[(InputTable::Accounts, &["signed_up_on"]), (InputTable::UsageEvents, &["is_value_event"])],
-        ..slot("time_to_value_days", VALUE, UsageSlot::FirstValueDay, Unit::Days, "Days from sign-up to the first use that delivered value.")
+        ..slot(
+            "time_to_value_days",
+            VALUE,
+            UsageSlot::FirstValueDay,
+            Unit::Days,
+            "Days from sign-up to the first use that delivered value.",
+        )
     },
     Definition {
         windows: Windows::None,
         formula: Formula::Account("CAST(100.0 * [usage_events_30d] AS DOUBLE) / nullif(plan_usage_limit, 0)"),
         unit: Unit::Percent,
         null_rule: "Unknown for an account without a plan or on a plan without limit.",
-        ..slot("usage_limit_pct", LIMITS, UsageSlot::Events, Unit::Percent, "Uses of the last 30 days against the plan's monthly limit.")
+        ..slot(
+            "usage_limit_pct",
+            LIMITS,
+            UsageSlot::Events,
+            Unit::Percent,
+            "Uses of the last 30 days against the plan's monthly limit.",
+        )
     },
     Definition {
         windows: Windows::None,
-        formula: Formula::Account("CAST(100.0 * [active_users_28d] AS DOUBLE) / nullif(seats, 0)"),
+        formula: Formula::Account("CASE WHEN seats > 1 THEN CAST(100.0 * [active_users_28d] AS DOUBLE) / seats END"),
         unit: Unit::Percent,
-        null_rule: "Unknown for an account without seats.",
+        null_rule: "Unknown for an account without seats, or with a single one, which is always full.",
         reads: &[(InputTable::Accounts, &["seats"]), (InputTable::UsageEvents, &["user_id"])],
-        ..slot("seat_usage_pct", USERS, UsageSlot::Events, Unit::Percent, "People active in the last 28 days against the seats.")
+        ..slot(
+            "seat_usage_pct",
+            USERS,
+            UsageSlot::Events,
+            Unit::Percent,
+            "People active in the last 28 days against the seats.",
+        )
     },
     Definition {
         windows: Windows::None,
         formula: Formula::Account("greatest([usage_limit_pct], [seat_usage_pct])"),
         unit: Unit::Percent,
         null_rule: "Unknown where neither limit is known; the larger of the known ones otherwise.",
-        ..slot("limit_usage_max_pct", LIMITS, UsageSlot::Events, Unit::Percent, "How close the account is to the nearest limit of its plan.")
+        ..slot(
+            "limit_usage_max_pct",
+            LIMITS,
+            UsageSlot::Events,
+            Unit::Percent,
+            "How close the account is to the nearest limit of its plan.",
+        )
     },
 ];

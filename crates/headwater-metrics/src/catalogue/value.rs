@@ -4,7 +4,14 @@ use super::{Definition, Formula, InputTable, Unit, Windows};
 
 const SUBSCRIPTIONS: &[(InputTable, &[&str])] = &[(InputTable::Subscriptions, &[])];
 
-const fn lifetime(name: &'static str, unit: Unit, formula: Formula, meaning: &'static str, null_rule: &'static str, source: &'static str) -> Definition {
+const fn lifetime(
+    name: &'static str,
+    unit: Unit,
+    formula: Formula,
+    meaning: &'static str,
+    null_rule: &'static str,
+    source: &'static str,
+) -> Definition {
     Definition { name, windows: Windows::None, unit, reads: SUBSCRIPTIONS, formula, meaning, null_rule, source }
 }
 

@@ -22,7 +22,13 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
             Volatility::Immutable,
             Arc::new(day_bits),
         ),
-        create_udf("bits_set", vec![integer.clone(), integer.clone()], integer, Volatility::Immutable, Arc::new(bits_set)),
+        create_udf(
+            "bits_set",
+            vec![integer.clone(), integer.clone()],
+            integer,
+            Volatility::Immutable,
+            Arc::new(bits_set),
+        ),
         create_udf(
             "feature_index",
             vec![DataType::Utf8View, DataType::Utf8],

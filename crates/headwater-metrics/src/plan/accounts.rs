@@ -40,7 +40,8 @@ impl MeasurePlan {
         queries.extend(usage::queries(&base, night));
         let kept: BTreeSet<String> = queries.iter().map(|query| query.name.clone()).collect();
         queries.push(measured(&published, &base, &kept, night));
-        let unavailable = published.iter().filter(|metric| !is_available(metric, night)).map(|metric| metric.id.clone());
+        let unavailable =
+            published.iter().filter(|metric| !is_available(metric, night)).map(|metric| metric.id.clone());
         let asks_features = base.iter().filter(|metric| is_available(metric, night)).any(usage::asks_features);
         Self { queries, columns: columns(&published, night), unavailable: unavailable.collect(), asks_features }
     }
@@ -77,7 +78,8 @@ fn columns(published: &[Resolved], night: &Night) -> Vec<(String, Unit, String)>
     let metrics = published
         .iter()
         .map(|metric| (metric.id.clone(), metric.definition.unit, metric.definition.meaning.to_owned()));
-    let coverage = coverage(night).into_iter().map(|(name, _, meaning)| (name.to_owned(), Unit::Flag, meaning.to_owned()));
+    let coverage =
+        coverage(night).into_iter().map(|(name, _, meaning)| (name.to_owned(), Unit::Flag, meaning.to_owned()));
     attributes(night).into_iter().chain(coverage).chain(metrics).collect()
 }
 
@@ -107,7 +109,10 @@ fn measured(published: &[Resolved], base: &[Resolved], kept: &BTreeSet<String>, 
         known.extend(family.columns);
     }
     known.extend(missing(base, &known));
-    if base.iter().any(|metric| metric.id == "usage_events_30d") && night.has(InputTable::Plans, &["monthly_usage_limit"]) && night.has(InputTable::Accounts, &["plan"]) {
+    if base.iter().any(|metric| metric.id == "usage_events_30d")
+        && night.has(InputTable::Plans, &["monthly_usage_limit"])
+        && night.has(InputTable::Accounts, &["plan"])
+    {
         joins.push_str(" LEFT JOIN (SELECT plan AS plan_name, monthly_usage_limit AS plan_usage_limit FROM plans) AS price_list ON accounts.plan = price_list.plan_name");
         known.push("plan_usage_limit".to_owned());
     }
@@ -124,11 +129,7 @@ fn measured(published: &[Resolved], base: &[Resolved], kept: &BTreeSet<String>, 
         .chain(coverage(night).iter().map(|(name, ..)| coverage_sql(name, kept)))
         .chain(published.iter().map(|metric| column_sql(metric, night)))
         .collect();
-    let sql = format!(
-        "SELECT {} FROM (SELECT {} FROM accounts{joins})",
-        outer.join(", "),
-        inner.join(", ")
-    );
+    let sql = format!("SELECT {} FROM (SELECT {} FROM accounts{joins})", outer.join(", "), inner.join(", "));
     Query::new("measured", sql)
 }
 

@@ -106,7 +106,8 @@ fn facts_query(metrics: &BTreeMap<(GroupScope, String), Resolved>, night: &Night
     let scopes: BTreeSet<&GroupScope> = metrics.keys().map(|(scope, _)| scope).collect();
     let mut selects: Vec<String> = scopes.into_iter().map(|scope| facts_of_scope(scope, &facts, night)).collect();
     if selects.is_empty() {
-        selects.push("SELECT CAST(NULL AS VARCHAR) AS scope, CAST(NULL AS VARCHAR) AS group_name WHERE false".to_owned());
+        selects
+            .push("SELECT CAST(NULL AS VARCHAR) AS scope, CAST(NULL AS VARCHAR) AS group_name WHERE false".to_owned());
     }
     Query::new("group_facts", selects.join(" UNION ALL "))
 }
@@ -157,7 +158,8 @@ fn spend_rows(night: &Night) -> &'static str {
 }
 
 fn metrics_query(metrics: &BTreeMap<(GroupScope, String), Resolved>, night: &Night) -> Query {
-    let mut selects: Vec<String> = metrics.iter().map(|((scope, _), metric)| metric_rows(scope, metric, night)).collect();
+    let mut selects: Vec<String> =
+        metrics.iter().map(|((scope, _), metric)| metric_rows(scope, metric, night)).collect();
     if selects.is_empty() {
         selects.push(
             "SELECT CAST(NULL AS DATE) AS as_of, CAST(NULL AS VARCHAR) AS scope, CAST(NULL AS VARCHAR) AS group_name,

@@ -9,7 +9,8 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use headwater_metrics::{
-    AsOf, Economics, FeatureSeen, GroupPlan, GroupScope, InputTable, MeasurePlan, Night, Query, Unit, register_functions,
+    AsOf, Economics, FeatureSeen, GroupPlan, GroupScope, InputTable, MeasurePlan, Night, Query, Unit,
+    register_functions,
 };
 
 pub(crate) struct Bench {
@@ -57,11 +58,13 @@ impl Bench {
     async fn keep(&self, query: &Query) {
         let ran = async { self.context.sql(&query.sql).await?.create_physical_plan().await };
         let plan = ran.await.unwrap_or_else(|error| panic!("{}: {error}\n{}", query.name, query.sql));
-        let fields: Vec<_> = plan.schema().fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
+        let fields: Vec<_> =
+            plan.schema().fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
         let schema = Arc::new(Schema::new(fields));
         let batches = datafusion::physical_plan::collect(plan, self.context.task_ctx()).await;
         let batches = batches.unwrap_or_else(|error| panic!("{}: {error}\n{}", query.name, query.sql));
-        let batches = batches.iter().map(|batch| RecordBatch::try_new(schema.clone(), batch.columns().to_vec()).unwrap());
+        let batches =
+            batches.iter().map(|batch| RecordBatch::try_new(schema.clone(), batch.columns().to_vec()).unwrap());
         let table = MemTable::try_new(schema.clone(), vec![batches.collect()]).unwrap();
         self.context.deregister_table(&query.name).unwrap();
         self.context.register_table(&query.name, Arc::new(table)).unwrap();
@@ -93,7 +96,8 @@ impl Bench {
         let plan = GroupPlan::new(&asked, &self.night);
         self.keep(&plan.facts).await;
         self.keep(&plan.metrics).await;
-        self.lines("SELECT scope, group_name, metric, value, accounts, reason FROM group_metrics ORDER BY 1, 2, 3").await
+        self.lines("SELECT scope, group_name, metric, value, accounts, reason FROM group_metrics ORDER BY 1, 2, 3")
+            .await
     }
 
     pub(crate) async fn lines(&self, sql: &str) -> Vec<String> {

@@ -6,13 +6,18 @@ use crate::bench::Bench;
 
 async fn company() -> Bench {
     let accounts = "('A', '2023-01-01', 'ads'), ('B', '2023-01-01', 'ads'), ('C', '2023-01-01', 'referral'), ('D', '2024-03-01', 'ads'), ('E', '2024-03-01', NULL)";
-    let subscriptions = "('A', '2023-01-10', NULL, 60), ('B', '2023-01-10', '2024-02-01', 20), ('C', '2023-01-10', '2024-01-01', 20),
+    let subscriptions =
+        "('A', '2023-01-10', NULL, 60), ('B', '2023-01-10', '2024-02-01', 20), ('C', '2023-01-10', '2024-01-01', 20),
         ('C', '2024-01-01', NULL, 10), ('D', '2024-04-01', NULL, 40), ('A', '2024-02-05', NULL, 15)";
     let spend = "('2024-03-01', 'ads', 100, NULL), ('2024-03-01', 'tv', 50, 'acquisition'), ('2024-03-01', 'ads', 900, 'retention')";
     Bench::new("2024-04-30")
         .input(InputTable::Accounts, "account_id VARCHAR, signed_up_on DATE, acquisition_channel VARCHAR", accounts)
         .await
-        .input(InputTable::Subscriptions, "account_id VARCHAR, started_on DATE, ended_on DATE, mrr DECIMAL(18,2)", subscriptions)
+        .input(
+            InputTable::Subscriptions,
+            "account_id VARCHAR, started_on DATE, ended_on DATE, mrr DECIMAL(18,2)",
+            subscriptions,
+        )
         .await
         .input(InputTable::Spend, "spent_on DATE, channel VARCHAR, amount DECIMAL(18,2), purpose VARCHAR", spend)
         .await
@@ -20,7 +25,17 @@ async fn company() -> Bench {
 
 #[tokio::test]
 async fn retention_of_a_small_company() {
-    let metrics = ["nrr_12m", "grr_12m", "logo_churn_12m", "revenue_churn_12m", "quick_ratio_12m", "arpa", "paying_accounts", "total_mrr", "total_churned_mrr_12m"];
+    let metrics = [
+        "nrr_12m",
+        "grr_12m",
+        "logo_churn_12m",
+        "revenue_churn_12m",
+        "quick_ratio_12m",
+        "arpa",
+        "paying_accounts",
+        "total_mrr",
+        "total_churned_mrr_12m",
+    ];
     let asked: Vec<_> = metrics.iter().map(|metric| ("total", *metric)).collect();
     assert_eq!(
         company().await.groups(&asked).await,
@@ -40,7 +55,12 @@ async fn retention_of_a_small_company() {
 
 #[tokio::test]
 async fn costs_belong_to_channels_and_unknown_ones_say_why() {
-    let asked = [("acquisition_channel", "cac_12m"), ("acquisition_channel", "signup_cost_12m"), ("total", "cac_12m"), ("total", "cac_payback_months")];
+    let asked = [
+        ("acquisition_channel", "cac_12m"),
+        ("acquisition_channel", "signup_cost_12m"),
+        ("total", "cac_12m"),
+        ("total", "cac_payback_months"),
+    ];
     assert_eq!(
         company().await.groups(&asked).await,
         [
@@ -60,7 +80,12 @@ async fn costs_belong_to_channels_and_unknown_ones_say_why() {
 
 #[tokio::test]
 async fn lifetime_value_is_bounded_and_never_infinite() {
-    let asked = [("total", "clv_simple"), ("total", "clv_discounted"), ("acquisition_channel", "clv_simple"), ("acquisition_channel", "clv_cac_ratio")];
+    let asked = [
+        ("total", "clv_simple"),
+        ("total", "clv_discounted"),
+        ("acquisition_channel", "clv_simple"),
+        ("acquisition_channel", "clv_cac_ratio"),
+    ];
     let lines = company().await.groups(&asked).await;
     // Exposure: A 12, B 10 with one churn, C 12, D 0: the rate is 1/34.
     let annuity = (1.0 - (33.0_f64 / 34.0).powi(60)) * 34.0;

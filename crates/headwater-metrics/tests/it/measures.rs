@@ -19,7 +19,15 @@ async fn an_annual_customer_grows_shrinks_leaves_and_returns() {
         ('A', '2025-04-02', NULL, 90, false), ('B', '2024-01-01', '2024-01-15', 0, true), ('B', '2024-01-15', NULL, 10, false),
         ('C', '2024-05-01', '2024-05-20', 30, false)";
     let bench = accounts("2025-04-30", "ABCD").await.input(InputTable::Subscriptions, SUBSCRIPTIONS, rows).await;
-    let metrics = ["mrr", "mrr_12m_ago", "new_mrr_1m", "reactivation_mrr_1m", "expansion_movements_total", "paying_months_12m", "churn_movements_12m"];
+    let metrics = [
+        "mrr",
+        "mrr_12m_ago",
+        "new_mrr_1m",
+        "reactivation_mrr_1m",
+        "expansion_movements_total",
+        "paying_months_12m",
+        "churn_movements_12m",
+    ];
     assert_eq!(
         bench.accounts(&metrics).await,
         [
@@ -41,7 +49,9 @@ async fn an_annual_customer_grows_shrinks_leaves_and_returns() {
         ]
     );
     assert_eq!(
-        bench.accounts(&["first_paid_on", "revenue_lag_days", "on_trial", "trial_started_on", "trial_to_paid_days"]).await,
+        bench
+            .accounts(&["first_paid_on", "revenue_lag_days", "on_trial", "trial_started_on", "trial_to_paid_days"])
+            .await,
         [
             "A 2024-01-15 5 false - -",
             "B 2024-01-15 5 false 2024-01-01 14",
@@ -64,7 +74,17 @@ async fn orders_of_one_day_are_one_visit() {
     let rows = "('A', '2024-01-15', 10, NULL), ('A', '2024-01-15', 5, NULL), ('A', '2024-02-01', 20, 20),
         ('A', '2024-02-11', 31, NULL), ('B', '2024-02-01', 7, NULL)";
     let bench = accounts("2024-02-20", "ABC").await.input(InputTable::Orders, columns, rows).await;
-    let metrics = ["orders_total", "order_days_30d", "net_revenue_total", "repeat_order_days", "order_span_days", "order_age_days", "days_since_last_order", "repeat_order_value_mean", "aov_total"];
+    let metrics = [
+        "orders_total",
+        "order_days_30d",
+        "net_revenue_total",
+        "repeat_order_days",
+        "order_span_days",
+        "order_age_days",
+        "days_since_last_order",
+        "repeat_order_value_mean",
+        "aov_total",
+    ];
     assert_eq!(
         bench.accounts(&metrics).await,
         ["A 4 2 46.00 2 27 36 9 25.5 11.5", "B 1 1 7.00 0 0 19 19 - 7.0", "C 0 0 0.00 - - - - - -"]
@@ -86,20 +106,44 @@ async fn usage_is_counted_by_window_person_and_feature() {
         .feature("board", "2023-01-01")
         .feature("report", "2024-05-20");
     assert_eq!(
-        bench.accounts(&["usage_events_28d", "usage_events_prev_28d", "active_days_28d", "active_users_28d", "features_used_total", "first_active_on"]).await,
+        bench
+            .accounts(&[
+                "usage_events_28d",
+                "usage_events_prev_28d",
+                "active_days_28d",
+                "active_users_28d",
+                "features_used_total",
+                "first_active_on"
+            ])
+            .await,
         ["A 4 3 3 2 2 2023-12-31", "B 2 0 1 1 1 2024-05-31", "C 0 0 0 0 0 -"]
     );
     assert_eq!(
-        bench.accounts(&["value_events_total", "value_event_months", "first_value_event_on", "days_since_last_activity", "feature_adoption_28d", "new_feature_uptake_90d", "limit_usage_max_pct"]).await,
+        bench
+            .accounts(&[
+                "value_events_total",
+                "value_event_months",
+                "first_value_event_on",
+                "days_since_last_activity",
+                "feature_adoption_28d",
+                "new_feature_uptake_90d",
+                "limit_usage_max_pct"
+            ])
+            .await,
         ["A 5 2 2023-12-31 0 1.0 1.0 70.0", "B 0 0 - 0 0.5 0.0 25.0", "C 0 0 - - 0.0 0.0 0.0"]
     );
-    assert_eq!(bench.accounts(&["stickiness_28d", "active_users_90d"]).await, ["A 0.05357142857142857 3", "B 0.03571428571428571 1", "C - 0"]);
+    assert_eq!(
+        bench.accounts(&["stickiness_28d", "active_users_90d"]).await,
+        ["A 0.05357142857142857 3", "B 0.03571428571428571 1", "C - 0"]
+    );
 }
 
 #[tokio::test]
 async fn tickets_and_feedback_are_counted_and_averaged() {
-    let tickets = "account_id VARCHAR, opened_at TIMESTAMP, closed_at TIMESTAMP, satisfaction_score DOUBLE, escalated BOOLEAN";
-    let rows = "('A', '2024-05-31T23:00:00', NULL, NULL, true), ('A', '2024-05-01T00:00:00', '2024-05-01T06:00:00', 4, false)";
+    let tickets =
+        "account_id VARCHAR, opened_at TIMESTAMP, closed_at TIMESTAMP, satisfaction_score DOUBLE, escalated BOOLEAN";
+    let rows =
+        "('A', '2024-05-31T23:00:00', NULL, NULL, true), ('A', '2024-05-01T00:00:00', '2024-05-01T06:00:00', 4, false)";
     let feedback = "account_id VARCHAR, submitted_on DATE, kind VARCHAR, score DOUBLE";
     let said = "('A', '2024-04-01', 'nps', 9), ('A', '2024-05-01', 'nps', 6), ('A', '2024-05-02', 'csat', 3), ('B', '2024-05-01', 'request', NULL)";
     let bench = accounts("2024-05-31", "AB")
@@ -109,7 +153,18 @@ async fn tickets_and_feedback_are_counted_and_averaged() {
         .input(InputTable::Feedback, feedback, said)
         .await;
     assert_eq!(
-        bench.accounts(&["tickets_opened_30d", "tickets_open", "escalations_90d", "satisfaction_mean_90d", "resolution_hours_mean_90d", "nps_score_latest", "csat_mean_90d", "feature_requests_90d"]).await,
+        bench
+            .accounts(&[
+                "tickets_opened_30d",
+                "tickets_open",
+                "escalations_90d",
+                "satisfaction_mean_90d",
+                "resolution_hours_mean_90d",
+                "nps_score_latest",
+                "csat_mean_90d",
+                "feature_requests_90d"
+            ])
+            .await,
         ["A 1 1 1 4.0 6.0 6.0 3.0 0", "B 0 0 0 - - - - 1"]
     );
 }
@@ -120,5 +175,8 @@ async fn a_metric_whose_column_is_not_mapped_is_unknown() {
         .await
         .input(InputTable::UsageEvents, "account_id VARCHAR, occurred_on DATE", "('A', '2024-05-30')")
         .await;
-    assert_eq!(bench.accounts(&["usage_events_7d", "active_users_7d", "features_used_7d", "stickiness_7d"]).await, ["A 1 - - -"]);
+    assert_eq!(
+        bench.accounts(&["usage_events_7d", "active_users_7d", "features_used_7d", "stickiness_7d"]).await,
+        ["A 1 - - -"]
+    );
 }

@@ -52,7 +52,11 @@ pub struct Lease {
 
 impl std::fmt::Debug for Lease {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Lease").field("number", &self.number).field("record", &self.record).finish_non_exhaustive()
+        formatter
+            .debug_struct("Lease")
+            .field("number", &self.number)
+            .field("record", &self.record)
+            .finish_non_exhaustive()
     }
 }
 

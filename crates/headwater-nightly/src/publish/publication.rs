@@ -8,10 +8,10 @@ use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
+use super::Clock;
 use super::lease::{self, Lease, LeaseRecord};
 use super::manifest::{Manifest, VERSION};
 use super::numbered::{Create, Numbered};
-use super::Clock;
 
 /// Why a night was not published.
 ///

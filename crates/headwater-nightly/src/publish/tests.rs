@@ -80,7 +80,11 @@ async fn a_night_published_again_replaces_the_objects_that_changed_and_keeps_the
         let publication = Publication::new(store, Path::from("out"));
         let (clock, _) = clock();
         let lease = publication.lease("a", "here", clock).await.unwrap();
-        let paths = ["t/as_of_date=2026-05-30/x.parquet", "t/as_of_date=2026-05-31/x.parquet", "t/as_of_date=2026-05-31/y.parquet"];
+        let paths = [
+            "t/as_of_date=2026-05-30/x.parquet",
+            "t/as_of_date=2026-05-31/x.parquet",
+            "t/as_of_date=2026-05-31/y.parquet",
+        ];
         let mut before = None;
         for (path, day) in paths.iter().zip(["2026-05-30", "2026-05-31", "2026-05-31"]) {
             let staged = vec![((*path).to_owned(), stage(&publication, "file").await)];

@@ -162,11 +162,11 @@ async fn population_scores_share_ties() {
     // Events 0 2 6 8 10 have the inner edges 1.6, 4.4, 6.8, 8.4; quiet days 1 2 5 30 90 have 1.8, 3.8, 15, 42.
     same(
         &night.query(sql, "account_id rf_recency_score rf_frequency_score tier_top_pct").await,
-        "A1 | 4 | 5 | 0.0
-         A2 | 2 | 2 | 75.0
-         A3 | 5 | 4 | 25.0
+        "A1 | 4 | 5 | 25.0
+         A2 | 2 | 2 | 100.0
+         A3 | 5 | 4 | 75.0
          A4 | 1 | 1 | -
-         A5 | 3 | 3 | 25.0",
+         A5 | 3 | 3 | 75.0",
     );
 }
 
@@ -181,7 +181,7 @@ async fn equal_values_have_equal_scores() {
     );
     same(
         &night.query(&sql, "rf_recency_score rf_frequency_score tier_top_pct segment.tier").await,
-        "1 | 1 | 0.0 | top",
+        "1 | 1 | 100.0 | rest",
     );
 }
 
@@ -192,19 +192,19 @@ async fn segments_say_why() {
         &night.rows("segment_scores", "account_id scheme segment score rank previous_segment entered_on unknown why").await,
         "A1 | lifecycle | at_risk | 94.0 | 1 | - | 2026-05-31 | false | trend = -0.5 (<= -0.5)
          A1 | rf | champions | 9.0 | 1 | - | 2026-05-31 | false | rf_recency_score = 4 (>= 4), rf_frequency_score = 5 (>= 4)
-         A1 | tier | top | 100.0 | 1 | - | 2026-05-31 | false | tier_top_pct = 0.0 (< 25)
+         A1 | tier | top | 100.0 | 1 | - | 2026-05-31 | false | tier_top_pct = 25.0 (<= 25)
          A2 | lifecycle | at_risk | 14.0 | 4 | - | 2026-05-31 | false | trend = -0.75 (<= -0.5), quiet_days = 30 (> 21)
          A2 | rf | hibernating | 4.0 | 4 | - | 2026-05-31 | false | rf_recency_score = 2 (<= 2), rf_frequency_score = 2 (<= 2)
-         A2 | tier | rest | 20.0 | 4 | - | 2026-05-31 | false | tier_top_pct = 75.0 (< 100)
+         A2 | tier | rest | 20.0 | 4 | - | 2026-05-31 | false | tier_top_pct = 100.0 (<= 100)
          A3 | lifecycle | champion | 62.0 | 2 | - | 2026-05-31 | false | engagement = 62.0 (>= 60), plan = team (= team)
          A3 | rf | champions | 9.0 | 1 | - | 2026-05-31 | false | rf_recency_score = 5 (>= 4), rf_frequency_score = 4 (>= 4)
-         A3 | tier | middle | 50.1 | 2 | - | 2026-05-31 | false | tier_top_pct = 25.0 (< 75)
+         A3 | tier | middle | 50.1 | 2 | - | 2026-05-31 | false | tier_top_pct = 75.0 (<= 75)
          A4 | lifecycle | at_risk | 0.0 | 5 | - | 2026-05-31 | false | quiet_days = 90 (> 21)
          A4 | rf | hibernating | 2.0 | 5 | - | 2026-05-31 | false | rf_recency_score = 1 (<= 2), rf_frequency_score = 1 (<= 2)
          A4 | tier | unscored | - | - | - | 2026-05-31 | true | otherwise
          A5 | lifecycle | stable | 54.0 | 3 | - | 2026-05-31 | true | otherwise
          A5 | rf | needs_attention | 6.0 | 3 | - | 2026-05-31 | false | rf_recency_score = 3 (> 2), rf_recency_score = 3 (< 4), rf_frequency_score = 3 (> 2), rf_frequency_score = 3 (< 4)
-         A5 | tier | middle | 50.1 | 2 | - | 2026-05-31 | false | tier_top_pct = 25.0 (< 75)",
+         A5 | tier | middle | 50.1 | 2 | - | 2026-05-31 | false | tier_top_pct = 75.0 (<= 75)",
     );
 }
 

@@ -64,7 +64,9 @@ fn write(spec: &CompanySpec, dir: &Path, output: &Output) -> Result<(), String> 
         "events": spec.target_events, "last_day": spec.last_day.to_string(),
     });
     match fs::read_to_string(dir.join(SPEC_FILE)) {
-        Ok(text) if serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|there| there == wanted) => return Ok(()),
+        Ok(text) if serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|there| there == wanted) => {
+            return Ok(());
+        }
         Ok(_) => return Err(format!("{} holds another company; choose another --dir", dir.display())),
         Err(_) if dir.join("lake").exists() || dir.join("headwater.yaml").exists() => {
             return Err(format!("{} holds a project already; choose another --dir", dir.display()));
@@ -86,7 +88,11 @@ fn write(spec: &CompanySpec, dir: &Path, output: &Output) -> Result<(), String> 
     fs::write(dir.join("headwater.yaml"), PROJECT).map_err(|error| said("headwater.yaml", &error))?;
     fs::rename(&partial, dir.join("lake")).map_err(|error| said("the lake", &error))?;
     if !output.is_data() {
-        output.say(&format!("{} usage events, {} subscriptions\n", thousands(made.rows("usage_events")), thousands(made.rows("subscriptions"))));
+        output.say(&format!(
+            "{} usage events, {} subscriptions\n",
+            thousands(made.rows("usage_events")),
+            thousands(made.rows("subscriptions"))
+        ));
     }
     Ok(())
 }

@@ -19,7 +19,9 @@ pub(crate) fn run(init: &Init, output: &Output) -> Exit {
             return Exit::Usage;
         }
     }
-    let written = fs::create_dir_all(&dir).and_then(|()| fs::write(&project, PROJECT)).and_then(|()| pack::write_rules(&dir.join("rules")));
+    let written = fs::create_dir_all(&dir)
+        .and_then(|()| fs::write(&project, PROJECT))
+        .and_then(|()| pack::write_rules(&dir.join("rules")));
     match written {
         Ok(()) => {
             output.say(&format!(

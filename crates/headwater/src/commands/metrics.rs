@@ -19,7 +19,14 @@ pub(crate) fn run(metrics: &Metrics, output: &Output) -> Exit {
         output.data(&rows);
     } else {
         for metric in &found {
-            output.result(&format!("{} ({}, {})\n    {} {}", metric.id, grain(metric), metric.unit.word(), metric.meaning, metric.null_rule));
+            output.result(&format!(
+                "{} ({}, {})\n    {} {}",
+                metric.id,
+                grain(metric),
+                metric.unit.word(),
+                metric.meaning,
+                metric.null_rule
+            ));
         }
     }
     if found.is_empty() { Exit::NotFound } else { Exit::Done }

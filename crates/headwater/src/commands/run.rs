@@ -15,8 +15,9 @@ pub(crate) async fn run(global: &Global, night: &Night, output: &Output) -> Exit
     let as_of = match NaiveDate::parse_from_str(&night.as_of, "%Y-%m-%d") {
         Ok(day) if (1900..2200).contains(&chrono::Datelike::year(&day)) && night.as_of.len() == 10 => day,
         _ => {
-            let problem = Diagnostic::of(Code::InvalidAsOf, "--as-of", format!("`{}` is not a calendar day", night.as_of))
-                .help("write it as YYYY-MM-DD, for example 2026-05-31");
+            let problem =
+                Diagnostic::of(Code::InvalidAsOf, "--as-of", format!("`{}` is not a calendar day", night.as_of))
+                    .help("write it as YYYY-MM-DD, for example 2026-05-31");
             output.diagnostics(&problem.into(), &Sources::default());
             return Exit::Usage;
         }

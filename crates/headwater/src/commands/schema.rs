@@ -38,7 +38,12 @@ pub(crate) fn run(global: &Global, schema: &Schema, output: &Output) -> Exit {
             .iter()
             .map(|column| {
                 let null = if column.required { "not null" } else { "" };
-                vec![column.name.clone(), column.unit.sql_type().to_owned(), null.to_owned(), column.description.clone()]
+                vec![
+                    column.name.clone(),
+                    column.unit.sql_type().to_owned(),
+                    null.to_owned(),
+                    column.description.clone(),
+                ]
             })
             .collect();
         output.result(&format!("{}: {}", contract.name, contract.description));

@@ -35,7 +35,9 @@ pub(crate) async fn run(global: &Global, output: &Output) -> Exit {
 fn text(status: &Status) -> String {
     let mut lines = vec![format!("Publication {}", status.location)];
     match &status.at_work {
-        Some(record) => lines.push(format!("Run {} on {} is at work since {}", record.run_id, record.host, record.taken_at)),
+        Some(record) => {
+            lines.push(format!("Run {} on {} is at work since {}", record.run_id, record.host, record.taken_at))
+        }
         None => lines.push("No run is at work".to_owned()),
     }
     match &status.latest {

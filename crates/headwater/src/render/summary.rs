@@ -20,7 +20,13 @@ pub(crate) fn summary(report: &RunReport, currency: &str) -> String {
     verdicts(&mut text, report);
     left_out(&mut text, report);
     if !report.unavailable_metrics.is_empty() {
-        line(&mut text, &format!("\nUnknown for everyone, a column they need is not mapped: {}", report.unavailable_metrics.join(", ")));
+        line(
+            &mut text,
+            &format!(
+                "\nUnknown for everyone, a column they need is not mapped: {}",
+                report.unavailable_metrics.join(", ")
+            ),
+        );
     }
     if !report.skipped_rules.is_empty() {
         line(&mut text, "\nRules left out, as they asked");
@@ -103,7 +109,8 @@ fn verdicts(text: &mut String, report: &RunReport) {
 }
 
 fn verdict_row(at: usize, verdict: &VerdictLine) -> Vec<String> {
-    let group = if verdict.scope == "total" { "everyone".to_owned() } else { format!("{} {}", verdict.scope, verdict.group) };
+    let group =
+        if verdict.scope == "total" { "everyone".to_owned() } else { format!("{} {}", verdict.scope, verdict.group) };
     let value = match (verdict.value, &verdict.reason) {
         (Some(value), None) => format!("{value:.2}"),
         (Some(value), Some(reason)) => format!("{value:.2} ({reason})"),

@@ -10,9 +10,8 @@ pub(crate) fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
             cells.chain([name.chars().count()]).max().unwrap_or(0)
         })
         .collect();
-    let numeric: Vec<bool> = (0..heading.len())
-        .map(|at| rows.iter().filter_map(|row| row.get(at)).all(|cell| is_number(cell)))
-        .collect();
+    let numeric: Vec<bool> =
+        (0..heading.len()).map(|at| rows.iter().filter_map(|row| row.get(at)).all(|cell| is_number(cell))).collect();
     let heading: Vec<String> = heading.iter().map(|name| (*name).to_owned()).collect();
     std::iter::once(&heading)
         .chain(rows)
@@ -60,7 +59,9 @@ mod tests {
 
     #[test]
     fn amounts_are_set_in_thousands() {
-        for (decimal, shown) in [("1234567.50", "1,234,567.50"), ("-1234.00", "-1,234.00"), ("7", "7"), ("0.00", "0.00")] {
+        for (decimal, shown) in
+            [("1234567.50", "1,234,567.50"), ("-1234.00", "-1,234.00"), ("7", "7"), ("0.00", "0.00")]
+        {
             assert_eq!(amount(decimal), shown);
         }
     }

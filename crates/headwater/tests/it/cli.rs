@@ -60,9 +60,8 @@ impl Place {
     /// Whether anything is published or staged.
     pub(crate) fn is_untouched(&self) -> bool {
         let tables = |folder: &Path| {
-            std::fs::read_dir(folder).map_or(0, |entries| {
-                entries.filter(|entry| entry.as_ref().unwrap().file_name() != "_leases").count()
-            })
+            std::fs::read_dir(folder)
+                .map_or(0, |entries| entries.filter(|entry| entry.as_ref().unwrap().file_name() != "_leases").count())
         };
         tables(&self.path("published")) == 0
     }
@@ -74,7 +73,12 @@ impl Outcome {
     pub(crate) fn says(&self, code: i32, parts: &[&str]) {
         assert_eq!(self.code, code, "{}\n{}", self.stdout, self.stderr);
         for part in parts {
-            assert!(self.stderr.contains(part) || self.stdout.contains(part), "`{part}` is missing in\n{}\n{}", self.stdout, self.stderr);
+            assert!(
+                self.stderr.contains(part) || self.stdout.contains(part),
+                "`{part}` is missing in\n{}\n{}",
+                self.stdout,
+                self.stderr
+            );
         }
     }
 }

@@ -60,8 +60,14 @@ fn inputs_that_break_their_contract_are_all_named() {
     fs::create_dir(place.path("lake/orders")).unwrap();
     fs::write(place.path("lake/spend/part-0.parquet"), b"not parquet").unwrap();
     place.edit("headwater.yaml", "path: \"feedback/*.parquet\"", "path: \"no_such_folder/*.parquet\"");
-    place.edit("headwater.yaml", "subscriptions:   {path: \"subscriptions/*.parquet\"}", "subscriptions: {path: \"subscriptions/*.parquet\", columns: {mrr: is_trial}}");
-    place.run().says(5, &["E0501", "E0503", "E0504", "no_such_folder", "lake/orders", "spend/part-0.parquet", "= help"]);
+    place.edit(
+        "headwater.yaml",
+        "subscriptions:   {path: \"subscriptions/*.parquet\"}",
+        "subscriptions: {path: \"subscriptions/*.parquet\", columns: {mrr: is_trial}}",
+    );
+    place
+        .run()
+        .says(5, &["E0501", "E0503", "E0504", "no_such_folder", "lake/orders", "spend/part-0.parquet", "= help"]);
     assert!(place.is_untouched());
 }
 
@@ -93,7 +99,11 @@ fn a_folder_without_a_project() {
 #[test]
 fn an_input_that_is_not_fresh_enough_is_waited_for() {
     let place = Place::demo();
-    place.edit("headwater.yaml", "support_tickets: {path: \"support_tickets/*.parquet\"}", "support_tickets: {path: \"support_tickets/*.parquet\", freshness: {max_age_days: 1}}");
+    place.edit(
+        "headwater.yaml",
+        "support_tickets: {path: \"support_tickets/*.parquet\"}",
+        "support_tickets: {path: \"support_tickets/*.parquet\", freshness: {max_age_days: 1}}",
+    );
     place.headwater(&["run", "--as-of", "2026-06-20"]).says(8, &["E0506", "support_tickets"]);
     assert!(place.is_untouched());
 }
@@ -122,7 +132,11 @@ fn while_another_run_is_at_work_nothing_is_written() {
 #[test]
 fn secrets_in_the_project_file_are_refused() {
     let place = Place::demo();
-    place.edit("headwater.yaml", "outputs: {location: published}", "outputs: {location: published}\nstores: {\"s3://bucket\": {secret_access_key: hunter2}}");
+    place.edit(
+        "headwater.yaml",
+        "outputs: {location: published}",
+        "outputs: {location: published}\nstores: {\"s3://bucket\": {secret_access_key: hunter2}}",
+    );
     let checked = place.headwater(&["check"]);
     checked.says(3, &["looks like a credential"]);
 }

@@ -13,7 +13,9 @@ fn the_demo_publishes_and_publishes_the_same_again() {
     twice.says(0, &[]);
     assert_eq!(twice.stdout, "");
     place.headwater(&["demo", "--accounts", "7"]).says(2, &["holds another company"]);
-    place.headwater(&["-C", "demo", "status"]).says(0, &["Last published: night of 2026-05-31 as manifest 3", "No run is at work"]);
+    place
+        .headwater(&["-C", "demo", "status"])
+        .says(0, &["Last published: night of 2026-05-31 as manifest 3", "No run is at work"]);
     let schema = place.headwater(&["-C", "demo", "schema", "segment_scores", "--format", "json"]);
     schema.says(0, &["entered_on", "\"unit\": \"date\""]);
     place.headwater(&["-C", "demo", "schema", "segment_score"]).says(9, &["did you mean segment_scores?"]);

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Int64Builder, ListArray, ListBuilder, PrimitiveArray, UInt64Array,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Int64Builder, ListArray, ListBuilder, PrimitiveArray,
+    UInt64Array,
 };
 use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Date32Type, Field, Int32Type, Int64Type, UInt64Type};
@@ -20,6 +21,9 @@ pub(super) struct ProfileAccumulator {
     layout: Layout,
     merges: Vec<Merge>,
     words: Vec<u64>,
+    /// Words at the front that were emitted already. They are dropped when they are most of the vector, so that
+    /// emitting batch by batch does not move the rest each time.
+    emitted: usize,
 }
 
 /// One row as the accumulator sees it.
@@ -35,21 +39,34 @@ struct Event {
 impl ProfileAccumulator {
     pub(super) fn new(spec: &Spec) -> Self {
         let layout = Layout::new(spec);
-        Self { merges: layout.merges(), layout, words: Vec::new() }
+        Self { merges: layout.merges(), layout, words: Vec::new(), emitted: 0 }
     }
 
     fn grow(&mut self, groups: usize) {
-        self.words.resize(groups * self.layout.stride, 0);
+        self.words.resize(self.emitted + groups * self.layout.stride, 0);
+    }
+
+    /// The words of all accounts that were not emitted yet.
+    fn rows_mut(&mut self) -> &mut [u64] {
+        self.words.get_mut(self.emitted..).unwrap_or_default()
     }
 
     fn take(&mut self, emit_to: EmitTo) -> Vec<u64> {
-        match emit_to {
-            EmitTo::All => std::mem::take(&mut self.words),
-            EmitTo::First(groups) => {
-                let rest = self.words.split_off((groups * self.layout.stride).min(self.words.len()));
-                std::mem::replace(&mut self.words, rest)
-            }
+        let end = match emit_to {
+            EmitTo::All => self.words.len(),
+            EmitTo::First(groups) => (self.emitted + groups * self.layout.stride).min(self.words.len()),
+        };
+        if self.emitted == 0 && end == self.words.len() {
+            return std::mem::take(&mut self.words);
         }
+        let taken = self.words.get(self.emitted..end).unwrap_or_default().to_vec();
+        self.emitted = end;
+        if self.emitted > self.words.len() / 2 {
+            self.words.drain(..self.emitted);
+            self.words.shrink_to_fit();
+            self.emitted = 0;
+        }
+        taken
     }
 }
 
@@ -111,7 +128,10 @@ fn note_value(layout: &Layout, row: &mut [u64], event: Event, seen: u64) {
 }
 
 fn column<T: ArrowPrimitiveType>(values: &[ArrayRef], at: usize) -> Result<&PrimitiveArray<T>> {
-    values.get(at).and_then(|array| array.as_primitive_opt::<T>()).ok_or_else(|| exec_datafusion_err!("argument {at} of activity_profile has another type"))
+    values
+        .get(at)
+        .and_then(|array| array.as_primitive_opt::<T>())
+        .ok_or_else(|| exec_datafusion_err!("argument {at} of activity_profile has another type"))
 }
 
 fn positive(array: &PrimitiveArray<Int64Type>, row: usize, otherwise: i64) -> u64 {
@@ -135,19 +155,20 @@ impl GroupsAccumulator for ProfileAccumulator {
         };
         let seconds = column::<Int64Type>(values, 3)?;
         let features = column::<Int32Type>(values, 4)?;
-        let stride = self.layout.stride;
+        let (stride, layout) = (self.layout.stride, &self.layout);
+        let rows = self.words.get_mut(self.emitted..).unwrap_or_default();
         for (at, &group) in group_indices.iter().enumerate() {
             if filter.is_some_and(|filter| filter.is_null(at) || !filter.value(at)) {
                 continue;
             }
-            let Some(row) = row_mut(&mut self.words, stride, group) else { continue };
+            let Some(row) = row_mut(rows, stride, group) else { continue };
             add(row, ROWS, 1);
             if days.is_null(at) {
                 add(row, UNDATED, 1);
                 continue;
             }
             // Days after the as-of day are cut before they come here.
-            let Ok(age) = u32::try_from(i64::from(self.layout.as_of) - i64::from(days.value(at))) else { continue };
+            let Ok(age) = u32::try_from(i64::from(layout.as_of) - i64::from(days.value(at))) else { continue };
             let event = Event {
                 age,
                 quantity: positive(quantities, at, 1),
@@ -155,7 +176,7 @@ impl GroupsAccumulator for ProfileAccumulator {
                 seconds: positive(seconds, at, 0),
                 feature: if features.is_null(at) { None } else { u32::try_from(features.value(at)).ok() },
             };
-            note(&self.layout, row, event);
+            note(layout, row, event);
         }
         Ok(())
     }
@@ -166,11 +187,14 @@ impl GroupsAccumulator for ProfileAccumulator {
             return exec_err!("a state of activity_profile has another type");
         };
         let stride = self.layout.stride;
-        for (at, &group) in group_indices.iter().enumerate() {
-            let state = states.value(at);
-            let state = state.as_primitive::<UInt64Type>();
-            let Some(row) = row_mut(&mut self.words, stride, group) else { continue };
-            for ((word, other), merge) in row.iter_mut().zip(state.values()).zip(&self.merges) {
+        let all = states.values().as_primitive::<UInt64Type>().values();
+        let merges = self.merges.clone();
+        let rows = self.rows_mut();
+        for ((at, &group), first) in group_indices.iter().enumerate().zip(states.offsets().iter()) {
+            let first = usize::try_from(*first).unwrap_or(0);
+            let state = if states.is_null(at) { &[] } else { all.get(first..first + stride).unwrap_or_default() };
+            let Some(row) = row_mut(rows, stride, group) else { continue };
+            for ((word, other), merge) in row.iter_mut().zip(state).zip(&merges) {
                 *word = match merge {
                     Merge::Add => word.saturating_add(*other),
                     Merge::Union => *word | *other,
@@ -209,7 +233,8 @@ impl GroupsAccumulator for ProfileAccumulator {
     fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
         let rows = values.first().map_or(0, |array| array.len());
         let groups: Vec<usize> = (0..rows).collect();
-        let mut single = Self { layout: self.layout.clone(), merges: self.merges.clone(), words: Vec::new() };
+        let mut single =
+            Self { layout: self.layout.clone(), merges: self.merges.clone(), words: Vec::new(), emitted: 0 };
         single.update_batch(values, &groups, filter, rows)?;
         single.state(EmitTo::All)
     }
@@ -223,7 +248,8 @@ impl GroupsAccumulator for ProfileAccumulator {
 fn value_of(layout: &Layout, row: &[u64], slot: &Slot) -> Option<i64> {
     let word = |at: usize| row.get(at).copied().unwrap_or(0);
     let sum = |buckets: &super::layout::Buckets| buckets.covered(slot).flatten().map(word).fold(0, u64::saturating_add);
-    let day = |seen: u64| i64::try_from(seen).ok().filter(|seen| *seen > 0).map(|seen| i64::from(layout.as_of) - (seen - 1));
+    let day =
+        |seen: u64| i64::try_from(seen).ok().filter(|seen| *seen > 0).map(|seen| i64::from(layout.as_of) - (seen - 1));
     match slot.kind {
         SlotKind::Rows => i64::try_from(word(ROWS)).ok(),
         SlotKind::Undated => i64::try_from(word(UNDATED)).ok(),
@@ -235,9 +261,7 @@ fn value_of(layout: &Layout, row: &[u64], slot: &Slot) -> Option<i64> {
         SlotKind::FirstDay => day(word(OLDEST_SEEN)),
         SlotKind::LastDay => day(word(YOUNGEST)),
         SlotKind::FirstValueDay => day(word(OLDEST_VALUE)),
-        SlotKind::ValueMonths => {
-            Some(layout.value_periods.clone().map(|at| i64::from(word(at).count_ones())).sum())
-        }
+        SlotKind::ValueMonths => Some(layout.value_periods.clone().map(|at| i64::from(word(at).count_ones())).sum()),
     }
 }
 

@@ -123,7 +123,8 @@ impl Layout {
         let width = (spec.features as usize).div_ceil(64);
         let features = Buckets::new(&of(SlotKind::Features), seconds.offset + seconds.words(), width);
         let days_from = features.offset + features.words();
-        let longest = of(SlotKind::ActiveDays).iter().map(|slot| slot.to.unwrap_or(OLDEST) as usize + 1).max().unwrap_or(0);
+        let longest =
+            of(SlotKind::ActiveDays).iter().map(|slot| slot.to.unwrap_or(OLDEST) as usize + 1).max().unwrap_or(0);
         let days = days_from..days_from + longest.div_ceil(64);
         let asks_periods = !of(SlotKind::ValueMonths).is_empty();
         let value_periods = days.end..days.end + if asks_periods { 2 } else { 0 };

@@ -50,7 +50,8 @@ fn spec() -> Spec {
     let mut slots: Vec<Slot> =
         kinds.iter().flat_map(|kind| windows.iter().map(|(from, to)| slot(*kind, *from, *to))).collect();
     slots.push(Slot { only: Some(vec![1, 66, 69]), ..slot(SlotKind::Features, 0, Some(27)) });
-    for kind in [SlotKind::Rows, SlotKind::FirstDay, SlotKind::LastDay, SlotKind::FirstValueDay, SlotKind::ValueMonths] {
+    for kind in [SlotKind::Rows, SlotKind::FirstDay, SlotKind::LastDay, SlotKind::FirstValueDay, SlotKind::ValueMonths]
+    {
         slots.push(slot(kind, 0, None));
     }
     Spec { as_of: AS_OF, features: 70, slots }
@@ -69,8 +70,7 @@ fn arrays(rows: &[Row]) -> Vec<ArrayRef> {
 
 fn slow(rows: &[Row], account: usize, slot: &Slot) -> Option<i64> {
     let mine = || rows.iter().filter(|row| row.account == account);
-    let inside =
-        || mine().filter(|row| row.age >= slot.from as i32 && slot.to.is_none_or(|to| row.age <= to as i32));
+    let inside = || mine().filter(|row| row.age >= slot.from as i32 && slot.to.is_none_or(|to| row.age <= to as i32));
     let distinct = |values: BTreeSet<i32>| Some(values.len() as i64);
     match slot.kind {
         SlotKind::Rows => Some(mine().count() as i64),

@@ -59,7 +59,7 @@ fn check_scheme(raw: &RawScheme, checking: &mut Checking<'_>) -> Option<SegmentS
             scheme.score = input.clone().map(Expression::number_column);
             scheme.population.extend(input.map(|input| PopulationColumn {
                 name: presets::top_column(id),
-                description: format!("Percentage of accounts with a greater `{}`", input.name),
+                description: format!("Percentage of accounts with at least as much `{}`", input.name),
                 input,
                 form: Population::TopPct,
             }));

@@ -64,13 +64,13 @@ fn score(input: &str, alias: &str, bins: i64, fewer_is_better: bool) -> String {
     format!("CASE WHEN {input} IS NULL THEN NULL ELSE 1 + {steps} END")
 }
 
-/// For every account with a value, the percentage of those with a greater one.
+/// For every account with a value, the percentage of those with at least as much.
 fn places(input: &str) -> String {
     format!(
-        "SELECT account_id, CAST(above AS DOUBLE) * 100 / CAST(n AS DOUBLE) AS place \
-         FROM (SELECT account_id, CAST(rank() OVER (ORDER BY {input} DESC) AS BIGINT) - 1 AS above \
+        "SELECT account_id, CAST(n - below AS DOUBLE) * 100 / CAST(n AS DOUBLE) AS place \
+         FROM (SELECT account_id, CAST(rank() OVER (ORDER BY {input}) AS BIGINT) - 1 AS below \
          FROM base WHERE {input} IS NOT NULL) AS ranked \
-         CROSS JOIN (SELECT count({input}) AS n FROM base) AS counted"
+         CROSS JOIN (SELECT CAST(count({input}) AS BIGINT) AS n FROM base) AS counted"
     )
 }
 

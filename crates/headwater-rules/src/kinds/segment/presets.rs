@@ -52,7 +52,7 @@ pub(crate) enum Population {
         /// Small values are the good ones.
         fewer_is_better: bool,
     },
-    /// The percentage of accounts with a greater value; equal values share it.
+    /// The percentage of accounts with at least that value; equal values share it, so no tier outgrows its share.
     TopPct,
 }
 
@@ -95,7 +95,7 @@ pub(crate) fn rfm(scheme: &str, bins: i64) -> Vec<Segment> {
 pub(crate) fn tiers(scheme: &str, tiers: &[(String, f64)]) -> Vec<Segment> {
     let tier = |(id, top_pct): &(String, f64)| {
         let place = Expression::number_column(population_column(&top_column(scheme)));
-        let below = Expression::compared(Operator::Less, place, Literal::Real(top_pct.to_string()));
+        let below = Expression::compared(Operator::LessOrEqual, place, Literal::Real(top_pct.to_string()));
         Segment { id: id.clone(), predicate: Some(all(vec![below])) }
     };
     tiers.iter().map(tier).chain([rest()]).collect()
