@@ -9,4 +9,8 @@ mod night_stores;
 #[cfg(test)]
 mod readers;
 #[cfg(test)]
+mod shipped;
+#[cfg(test)]
+mod small_company;
+#[cfg(test)]
 mod tidy;

@@ -17,6 +17,7 @@ pub(crate) fn repository() -> PathBuf {
 }
 
 /// Whether the data sets that nobody here wrote are at hand; says so where they are not.
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 pub(crate) fn has_shared_data() -> bool {
     let there = repository().join("../shared/data").is_dir();
     if !there {

@@ -19,6 +19,7 @@ struct S3 {
 
 impl S3 {
     /// Starts the server that the test environment installed; says so where there is none.
+    #[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
     fn start() -> Option<Self> {
         let program = ["target/test-venv/bin/moto_server", "target/venv/bin/moto_server"]
             .iter()

@@ -1,14 +1,13 @@
 //! The published tables as a program sees them that shares no code with ours.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use headwater_fixtures::{CompanySpec, write_lake};
 use headwater_nightly::{check_rules, published_tables};
 
-use crate::night::{Company, repository};
+use crate::night::repository;
+use crate::small_company::small_company;
 
 /// Prints a line for each table below a folder: name, rows, then column and type of every column.
 const DESCRIBE: &str = r#"
@@ -26,7 +25,7 @@ for table in sorted(os.listdir(sys.argv[1])):
 async fn duckdb_reads_the_types_and_rows_that_the_contract_promises() {
     let Some(python) = python() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let company = company_in(folder.path());
+    let company = small_company(folder.path());
     let report = company.publish().await.report;
 
     let output = Command::new(python).args(["-c", DESCRIBE]).arg(company.published.path()).output().unwrap();
@@ -46,19 +45,8 @@ async fn duckdb_reads_the_types_and_rows_that_the_contract_promises() {
     assert_eq!(read, promised.collect::<String>());
 }
 
-/// This repository's project over a small generated company.
-fn company_in(folder: &Path) -> Company {
-    let spec = CompanySpec { accounts: 80, days: 60, ..CompanySpec::demo() };
-    write_lake(&spec, &folder.join("demo/lake")).unwrap();
-    fs::create_dir(folder.join("rules")).unwrap();
-    let shipped = fs::read_dir(repository().join("rules")).unwrap().map(|entry| entry.unwrap().path());
-    for path in shipped.chain([repository().join("headwater.yaml")]) {
-        fs::copy(&path, folder.join(path.strip_prefix(repository()).unwrap())).unwrap();
-    }
-    Company::in_folder(folder, "2026-05-31")
-}
-
 /// The Python that continuous integration installed; says so where there is none.
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 fn python() -> Option<PathBuf> {
     let installed = std::env::var_os("HEADWATER_TEST_PYTHON").map(PathBuf::from);
     let python = installed.unwrap_or_else(|| repository().join("target/test-venv/bin/python"));

@@ -11,6 +11,7 @@ import duckdb
 
 def main(ours, theirs):
     connection = duckdb.connect()
+    connection.execute("SET enable_progress_bar = false")
     columns = connection.execute("SELECT column_name, column_type FROM (DESCRIBE FROM read_parquet(?))", [theirs]).fetchall()
     differences = []
     for name, kind in columns:

@@ -21,6 +21,7 @@ def main(sql_file, parquet_file):
         sql = file.read()
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")
     wall, cpu = time.monotonic(), cpu_seconds()
     connection.execute(f"CREATE TEMP TABLE result AS {sql}")
     cost = {

@@ -1,11 +1,12 @@
 //! Development tasks: `cargo xtask generate` and `cargo xtask bench night`.
 
-#![expect(clippy::print_stdout, reason = "development tasks report on standard output")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "development tasks report to a person")]
 
 mod bench;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::{env, fs};
 
 use clap::Parser;
@@ -23,10 +24,17 @@ enum Task {
     Bench(bench::Bench),
 }
 
-fn main() -> Outcome {
-    match Task::parse() {
+fn main() -> ExitCode {
+    let done = match Task::parse() {
         Task::Generate => generate(),
         Task::Bench(bench) => bench.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -197,14 +197,14 @@ pub(crate) fn failures(results: &[AuditResult]) -> Diagnostics {
 }
 
 /// Registers the staged tables, as they are in the store, under their names.
-pub(crate) async fn read_back(
+pub(crate) fn read_back(
     engine: &Engine,
     store: &datafusion::datasource::object_store::ObjectStoreUrl,
     tables: &BTreeMap<String, StagedTable>,
 ) -> Result<(), EngineError> {
     for (name, table) in tables {
         let paths: Vec<_> = table.files.iter().map(|file| file.path.clone()).collect();
-        crate::tables::register(engine, store, name, &paths, &table.contract).await?;
+        crate::tables::register(engine, store, name, &paths, &table.contract)?;
     }
     Ok(())
 }

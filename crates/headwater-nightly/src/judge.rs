@@ -107,7 +107,7 @@ pub(crate) async fn judge(mut case: Case<'_>) -> Result<Judged, RunError> {
     case.groups(&mut staged).await?;
     for (table, query) in compiled.tables() {
         case.stage(query, &published(table), &mut staged).await?;
-        case.read_back(&staged, table.name).await?;
+        case.read_back(&staged, table.name)?;
     }
     if case.night.inputs.contains_key(&InputTable::Subscriptions) {
         case.movements(&mut staged).await?;
@@ -203,10 +203,10 @@ impl Case<'_> {
     }
 
     /// Registers a staged table as it lies in the store.
-    async fn read_back(&self, staged: &BTreeMap<String, StagedTable>, name: &str) -> Result<(), EngineError> {
+    fn read_back(&self, staged: &BTreeMap<String, StagedTable>, name: &str) -> Result<(), EngineError> {
         let Some(table) = staged.get(name) else { return Ok(()) };
         let paths: Vec<_> = table.files.iter().map(|file| file.path.clone()).collect();
-        tables::register(self.engine, self.outputs, name, &paths, &table.contract).await
+        tables::register(self.engine, self.outputs, name, &paths, &table.contract)
     }
 
     /// Registers what was published for the last night before this one, or tables without rows.
@@ -227,7 +227,7 @@ impl Case<'_> {
                 None => tables::register_empty(self.engine, &name, &contract)?,
                 Some(there) => {
                     let paths: Vec<_> = there.files.iter().map(|file| self.publication.path(&file.path)).collect();
-                    tables::register(self.engine, self.outputs, &name, &paths, &contract).await?;
+                    tables::register(self.engine, self.outputs, &name, &paths, &contract)?;
                 }
             }
         }
@@ -248,7 +248,7 @@ impl Case<'_> {
         let as_of = format!("DATE '{}'", self.request.as_of);
         let query = Query::new(&query.name, format!("SELECT {as_of} AS as_of, * FROM ({})", query.sql));
         self.stage(&query, &contract, staged).await?;
-        self.read_back(staged, "account_metrics").await
+        self.read_back(staged, "account_metrics")
     }
 
     async fn groups(&mut self, staged: &mut BTreeMap<String, StagedTable>) -> Result<(), EngineError> {
@@ -256,7 +256,7 @@ impl Case<'_> {
         let plan = GroupPlan::new(&asked, self.night);
         keep(self.engine, self.work, &plan.facts, self.steps).await?;
         self.stage(&plan.metrics, &contract::group_metrics(), staged).await?;
-        self.read_back(staged, "group_metrics").await
+        self.read_back(staged, "group_metrics")
     }
 
     async fn movements(&mut self, staged: &mut BTreeMap<String, StagedTable>) -> Result<(), EngineError> {

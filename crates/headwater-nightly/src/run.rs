@@ -230,7 +230,7 @@ async fn audit_night(
     judged: &Judged,
     outputs: &datafusion::datasource::object_store::ObjectStoreUrl,
 ) -> Result<Vec<audit::AuditResult>, RunError> {
-    audit::read_back(engine, outputs, &judged.tables).await?;
+    audit::read_back(engine, outputs, &judged.tables)?;
     let mut checks = audit::standing_checks(&judged.tables);
     checks.extend(judged.audits.iter().cloned());
     let results = audit::run(engine, &checks).await;

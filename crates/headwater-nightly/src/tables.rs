@@ -18,7 +18,7 @@ use crate::engine::{Engine, EngineError, failed};
 ///
 /// # Errors
 /// When an object's path is no URL.
-pub(crate) async fn register(
+pub(crate) fn register(
     engine: &Engine,
     store: &ObjectStoreUrl,
     name: &str,

@@ -48,7 +48,7 @@ pub(super) fn build() -> Outcome<PathBuf> {
     }
     let messages = String::from_utf8(output.stdout)?;
     let built = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let binary = built.filter_map(|message| message.get("executable")?.as_str().map(PathBuf::from)).last();
+    let binary = built.filter_map(|message| message.get("executable")?.as_str().map(PathBuf::from)).next_back();
     Ok(binary.ok_or("cargo names no binary")?)
 }
 

@@ -1,5 +1,8 @@
 //! Plans of the catalogue, run over small tables.
 
+#[cfg(test)]
 mod bench;
+#[cfg(test)]
 mod groups;
+#[cfg(test)]
 mod measures;

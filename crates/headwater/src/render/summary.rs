@@ -1,7 +1,5 @@
 //! The closing summary of a night: what a person wants to know before going on.
 
-use std::fmt::Write;
-
 use headwater_nightly::{RunReport, VerdictLine};
 
 use super::table::{amount, table, thousands};
@@ -67,7 +65,7 @@ fn segments(text: &mut String, report: &RunReport, currency: &str) {
         ]);
     }
     let heading = format!("MRR {currency}");
-    let _ = write!(text, "\nSegments\n{}\n", table(&["scheme", "segment", "accounts", &heading], &rows));
+    text.push_str(&format!("\nSegments\n{}\n", table(&["scheme", "segment", "accounts", &heading], &rows)));
 }
 
 fn flags(text: &mut String, report: &RunReport, currency: &str) {
@@ -88,7 +86,7 @@ fn flags(text: &mut String, report: &RunReport, currency: &str) {
         })
         .collect();
     let heading = format!("at stake {currency}");
-    let _ = write!(text, "\nFlags\n{}\n", table(&["rule", "state", "severity", "accounts", &heading], &rows));
+    text.push_str(&format!("\nFlags\n{}\n", table(&["rule", "state", "severity", "accounts", &heading], &rows)));
 }
 
 fn verdicts(text: &mut String, report: &RunReport) {
@@ -104,7 +102,7 @@ fn verdicts(text: &mut String, report: &RunReport) {
         }
     }
     if !rows.is_empty() {
-        let _ = write!(text, "\nGuardrails\n{}\n", table(&["guardrail", "group", "verdict", "value"], &rows));
+        text.push_str(&format!("\nGuardrails\n{}\n", table(&["guardrail", "group", "verdict", "value"], &rows)));
     }
 }
 
@@ -131,6 +129,6 @@ fn left_out(text: &mut String, report: &RunReport) {
         }
     }
     if !rows.is_empty() {
-        let _ = write!(text, "\nRows left out and values unknown\n{}\n", table(&["input", "reason", "rows"], &rows));
+        text.push_str(&format!("\nRows left out and values unknown\n{}\n", table(&["input", "reason", "rows"], &rows)));
     }
 }

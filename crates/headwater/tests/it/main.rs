@@ -1,5 +1,8 @@
 //! The program as people and schedulers meet it: what it prints, where, and its exit code.
 
+#[cfg(test)]
 mod cli;
+#[cfg(test)]
 mod failures;
+#[cfg(test)]
 mod projects;

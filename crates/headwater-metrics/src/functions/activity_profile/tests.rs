@@ -1,4 +1,5 @@
 //! The profile against a slow count over the same rows.
+#![expect(clippy::cast_possible_truncation, reason = "the rows are made with small numbers")]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
