@@ -12,7 +12,18 @@ fn a_diagnostic_shows_code_place_caret_and_help() {
     let diagnostic = Diagnostic::at(Code::UnknownName, span, "unknown metric `usage_trnd_28d`")
         .label("not a metric, column or parameter")
         .suggest("usage_trnd_28d", ["usage_trend_28d", "mrr"]);
-    insta::assert_snapshot!(render(&diagnostic.into(), &sources, Rendering::Human { colour: false }), @"");
+    let shown = render(&diagnostic.into(), &sources, Rendering::Human { colour: false });
+    let expected = [
+        "error[E0302]: unknown metric `usage_trnd_28d`",
+        " --> rules/segments.yaml:2:8",
+        "  |",
+        "2 | when: \"usage_trnd_28d <= -0.5\"",
+        "  |        ^^^^^^^^^^^^^^ not a metric, column or parameter",
+        "  |",
+        "  = help: did you mean `usage_trend_28d`?",
+        "  = note: headwater explain E0302",
+    ];
+    assert_eq!(shown.trim_end().lines().collect::<Vec<_>>(), expected);
 }
 
 #[test]
