@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use headwater_diagnostics::{Diagnostics, FileId, Sources};
-use headwater_ingest::{StoreOptions, Stores, WorkArea};
+use headwater_diagnostics::{Code, Diagnostic, Diagnostics, FileId, Sources};
+use headwater_ingest::{OpenedInputs, StoreOptions, Stores, WorkArea};
 use headwater_metrics::{AsOf, MeasurePlan, Night};
 use headwater_rules::CheckedRules;
 
@@ -184,6 +184,7 @@ async fn night(
         && measured.columns.iter().any(|(name, ..)| name == "mrr");
     let summary = Summary::read(&engine, has_mrr).await?;
 
+    unchanged_inputs(&opened, stores).await?;
     steps.begin("publish");
     let (manifest, staged) = records::manifest(request, &judged, inputs, &summary, &steps);
     let unchanged = is_unchanged(publication, before.as_ref(), &manifest).await.map_err(publishing)?;
@@ -236,6 +237,19 @@ async fn audit_night(
     let results = audit::run(engine, &checks).await;
     let failures = audit::failures(&results);
     if failures.is_empty() { Ok(results) } else { Err(RunError::new(FailureKind::Held, failures)) }
+}
+
+/// Refuses a night whose streamed inputs were written again while they were read.
+async fn unchanged_inputs(opened: &OpenedInputs, stores: &Stores) -> Result<(), RunError> {
+    let mut problems = Diagnostics::new();
+    for input in &opened.inputs {
+        let Some(stream) = &input.stream else { continue };
+        problems.extend(stream.changed(stores).await?.into_iter().map(|path| {
+            Diagnostic::of(Code::StoreFailed, path, "the object was written again or removed while the night read it")
+                .help("run again when the export has ended")
+        }));
+    }
+    if problems.is_empty() { Ok(()) } else { Err(RunError::new(FailureKind::Failed, problems)) }
 }
 
 /// Whether the night is published already with the same objects.

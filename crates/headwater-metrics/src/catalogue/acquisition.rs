@@ -101,6 +101,18 @@ pub(super) const METRICS: &[Definition] = &[
         "Change of the cost of winning a paying account against the window of the same length before.",
     ),
     cost(
+        "cac_payback_change_pct_{w}",
+        Windows::Months,
+        Unit::Percent,
+        Formula::Group {
+            sql: "100.0 * (([cac_{w}] / nullif([arpa], 0)) / nullif((CAST([earlier_spend_added_up_{w}] AS DOUBLE) / nullif([earlier_new_payers_{w}], 0)) / nullif(CAST([opening_mrr_{w}] AS DOUBLE) / nullif([opening_accounts_{w}], 0), 0), 0) - 1)",
+            accounts: "[new_payers_{w}]",
+            reason: "cost or revenue per account of one of the two windows is unknown",
+        },
+        "Change of the months that pay back a won account against the window of the same length before, at an equal margin: \
+         positive where costs of winning grow faster than revenue per account.",
+    ),
+    cost(
         "cac_payback_months",
         Windows::None,
         Unit::Months,
