@@ -99,7 +99,11 @@ impl WorkArea {
 fn register(context: &SessionContext, name: &str, folder: &Path, schema: SchemaRef) -> Result<()> {
     let format = ParquetFormat::new().with_options(crate::objects::parquet_options(&context.state()));
     let options = ListingOptions::new(Arc::new(format)).with_file_extension(".parquet");
-    let url = ListingTableUrl::parse(format!("{}/", folder.display()))?;
+    // A folder's name may hold characters that are patterns elsewhere.
+    let Ok(folder) = url::Url::from_directory_path(folder) else {
+        return datafusion::common::exec_err!("{} is not an absolute path", folder.display());
+    };
+    let url = ListingTableUrl::try_new(folder, None)?;
     let table = ListingTable::try_new(ListingTableConfig::new(url).with_listing_options(options).with_schema(schema))?;
     context.deregister_table(name)?;
     context.register_table(name, Arc::new(table))?;

@@ -75,6 +75,15 @@ impl RunError {
                 Diagnostic::of(Code::BadManifest, place, format!("manifest {number} cannot be read"))
                     .help("restore the object from a backup, or publish into a new location"),
             ),
+            PublishError::MissingObject(path) => (
+                FailureKind::Failed,
+                Diagnostic::of(
+                    Code::BadManifest,
+                    format!("{place}/{path}"),
+                    "an object of an earlier night is gone or was changed",
+                )
+                .help("restore it from a backup, or publish that night again: this night carries its state on"),
+            ),
             PublishError::Store(error) => (FailureKind::Failed, store_diagnostic(place, error)),
         };
         Self::new(kind, diagnostic)

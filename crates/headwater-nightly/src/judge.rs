@@ -226,6 +226,7 @@ impl Case<'_> {
             match manifest.as_ref().and_then(|manifest| manifest.table(table.name)) {
                 None => tables::register_empty(self.engine, &name, &contract)?,
                 Some(there) => {
+                    self.publication.confirm_table(there).await.map_err(|error| self.publishing(&error))?;
                     let paths: Vec<_> = there.files.iter().map(|file| self.publication.path(&file.path)).collect();
                     tables::register(self.engine, self.outputs, &name, &paths, &contract)?;
                 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics, FileId, Sources};
 use headwater_ingest::{OpenedInputs, StoreOptions, Stores, WorkArea};
-use headwater_metrics::{AsOf, MeasurePlan, Night};
+use headwater_metrics::{AsOf, InputTable, MeasurePlan, Night};
 use headwater_rules::CheckedRules;
 
 use crate::audit;
@@ -147,6 +147,7 @@ async fn night(
         headwater_ingest::open(engine.context(), stores, &project.sources, &project.inputs, &as_of, &work.area).await?;
     steps.end(opened.inputs.iter().map(|input| input.rows.read).sum());
 
+    some_accounts(&opened)?;
     let (rules, _) = sound(check_rules_over(project, &request.sources, &request.rule_files, &opened))?;
     let mut night = measure::night(&opened, as_of, project.economics);
     let measured = measure_night(&engine, &work.area, project, &rules, &mut night, &mut steps).await?;
@@ -180,7 +181,7 @@ async fn night(
     let audits = audit_night(&engine, &judged, &outputs_url).await?;
     steps.end(judged.tables.values().map(crate::stage::StagedTable::rows).sum());
 
-    let has_mrr = night.inputs.contains_key(&headwater_metrics::InputTable::Subscriptions)
+    let has_mrr = night.inputs.contains_key(&InputTable::Subscriptions)
         && measured.columns.iter().any(|(name, ..)| name == "mrr");
     let summary = Summary::read(&engine, has_mrr).await?;
 
@@ -237,6 +238,21 @@ async fn audit_night(
     let results = audit::run(engine, &checks).await;
     let failures = audit::failures(&results);
     if failures.is_empty() { Ok(results) } else { Err(RunError::new(FailureKind::Held, failures)) }
+}
+
+/// Refuses a night for which not one account is left although the input has rows.
+fn some_accounts(opened: &OpenedInputs) -> Result<(), RunError> {
+    let Some(accounts) = opened.get(InputTable::Accounts) else { return Ok(()) };
+    if accounts.rows.read == 0 || accounts.rows.kept != Some(0) {
+        return Ok(());
+    }
+    let reasons: Vec<String> =
+        accounts.rows.quarantined.iter().map(|(reason, rows)| format!("{reason} {rows}")).collect();
+    let after = accounts.rows.after_as_of;
+    let problem = Diagnostic::of(Code::QuarantineLimit, "input accounts", "not one account is left for this night")
+        .label(format!("{} rows read; left out: {} after the as-of day {after}", accounts.rows.read, reasons.join(" ")))
+        .help("choose a night after the first sign-up, or mend the export or its mapping");
+    Err(RunError::new(FailureKind::BrokenContract, problem))
 }
 
 /// Refuses a night whose streamed inputs were written again while they were read.

@@ -26,10 +26,7 @@ pub(crate) fn register(
     contract: &TableContract,
 ) -> Result<(), EngineError> {
     let table = || -> Result<Arc<ListingTable>, DataFusionError> {
-        let urls = paths
-            .iter()
-            .map(|path| ListingTableUrl::parse(format!("{}{path}", store.as_str())))
-            .collect::<Result<Vec<_>, _>>()?;
+        let urls = paths.iter().map(|path| object_url(store, path)).collect::<Result<Vec<_>, _>>()?;
         let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension(".parquet");
         let config =
             ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options).with_schema(contract.schema());
@@ -37,6 +34,18 @@ pub(crate) fn register(
     };
     let table = table().map_err(|error| failed(name, error))?;
     engine.replace(name, table)
+}
+
+/// The URL of one object: every character of its path stands for itself, whatever it means in URLs or patterns.
+fn object_url(store: &ObjectStoreUrl, path: &Path) -> Result<ListingTableUrl, DataFusionError> {
+    let mut url = AsRef::<url::Url>::as_ref(store).clone();
+    let below = url.path_segments_mut().map(|mut segments| {
+        segments.clear().extend(path.as_ref().split('/'));
+    });
+    match below {
+        Ok(()) => ListingTableUrl::try_new(url, None),
+        Err(()) => datafusion::common::exec_err!("{store} is no place for objects"),
+    }
 }
 
 /// Registers a table without rows.

@@ -6,7 +6,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Customer lifetime value, judged and audited every night.
 #[derive(Debug, Parser)]
-#[command(name = "headwater", version, about, max_term_width = 100)]
+#[command(
+    name = "headwater",
+    version,
+    about = "Customer lifetime value, judged and audited every night",
+    max_term_width = 100
+)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) global: Global,

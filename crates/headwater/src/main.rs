@@ -13,11 +13,22 @@ use crate::args::{Arguments, Command};
 use crate::exit::Exit;
 use crate::render::Output;
 
+/// Stack of every thread. Plans are trees that are walked by recursion, and a long condition is a deep tree.
+const STACK_BYTES: usize = 256 << 20;
+
 fn main() -> std::process::ExitCode {
+    let night = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(begin);
+    match night.map(std::thread::JoinHandle::join) {
+        Ok(Ok(code)) => code,
+        _ => Exit::Failed.into(),
+    }
+}
+
+fn begin() -> std::process::ExitCode {
     let arguments = Arguments::parse();
     let output = Output::new(&arguments.global);
     surroundings::start_logging(&arguments.global);
-    let exit = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let exit = match tokio::runtime::Builder::new_multi_thread().thread_stack_size(STACK_BYTES).enable_all().build() {
         Ok(runtime) => runtime.block_on(run(arguments, &output)),
         Err(error) => {
             output.error(&format!("the runtime cannot start: {error}"));

@@ -1,5 +1,7 @@
 //! Results on standard output, everything else on standard error.
 
+use std::io::Write;
+
 use headwater_diagnostics::{Diagnostics, Rendering, Severity, Sources, render};
 
 use crate::args::{Deny, Format, Global};
@@ -35,13 +37,13 @@ impl Output {
     /// A result for people; silent where only failures are to be told.
     pub(crate) fn say(&self, text: &str) {
         if !self.quiet {
-            anstream::println!("{text}");
+            print(text);
         }
     }
 
     /// A result, whatever else is said.
     pub(crate) fn result(&self, text: &str) {
-        anstream::println!("{text}");
+        print(text);
     }
 
     /// A result for programs, in the format asked for.
@@ -51,14 +53,14 @@ impl Output {
             Format::Human | Format::Json => serde_json::to_string_pretty(value).map_err(|error| error.to_string()),
         };
         match written {
-            Ok(text) => anstream::println!("{}", text.trim_end()),
+            Ok(text) => print(text.trim_end()),
             Err(error) => self.error(&format!("the result cannot be written: {error}")),
         }
     }
 
     /// Something that went wrong and has no code.
     pub(crate) fn error(&self, text: &str) {
-        anstream::eprintln!("error: {text}");
+        tell(&format!("error: {text}\n"));
     }
 
     /// All diagnostics and, for people, how many there are. The answer is whether they stop the command.
@@ -68,13 +70,29 @@ impl Output {
             return stops;
         }
         let rendering = if self.is_data() { Rendering::Json } else { Rendering::Human { colour: true } };
-        anstream::eprint!("{}", render(diagnostics, sources, rendering));
+        tell(&render(diagnostics, sources, rendering));
         if !self.is_data() {
             let errors = counted(diagnostics.count(Severity::Error), "error");
             let warnings = counted(diagnostics.count(Severity::Warning), "warning");
-            anstream::eprintln!("{errors}, {warnings}");
+            tell(&format!("{errors}, {warnings}\n"));
         }
         stops
+    }
+}
+
+/// Writes a line to standard output. Whoever closed it does not want it, and the work is done all the same.
+fn print(text: &str) {
+    let written = writeln!(anstream::stdout(), "{text}");
+    if let Err(error) = written {
+        tracing::debug!(%error, "standard output takes no more");
+    }
+}
+
+/// Writes text to standard error, on the same terms.
+fn tell(text: &str) {
+    let written = anstream::stderr().write_all(text.as_bytes());
+    if let Err(error) = written {
+        tracing::debug!(%error, "standard error takes no more");
     }
 }
 

@@ -49,7 +49,11 @@ pub(crate) fn start_logging(global: &Global) {
         (false, _) => "warn,headwater=debug,headwater_nightly=debug,headwater_ingest=debug",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_watched());
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false)
+        .with_ansi(is_watched());
     match global.log_format {
         LogFormat::Human => logs.init(),
         LogFormat::Json => logs.json().init(),

@@ -10,8 +10,13 @@ use super::tree::root;
 
 #[test]
 fn generated_pages_are_up_to_date() {
-    let found: Vec<String> = xtask::pages::all(&root())
-        .unwrap()
+    let pages = xtask::pages::all(&root()).unwrap();
+    if std::env::var_os("HEADWATER_WRITE_PAGES").is_some() {
+        for page in &pages {
+            fs::write(root().join(page.path), &page.text).unwrap();
+        }
+    }
+    let found: Vec<String> = pages
         .into_iter()
         .filter(|page| fs::read_to_string(root().join(page.path)).ok().as_ref() != Some(&page.text))
         .map(|page| page.path.to_owned())

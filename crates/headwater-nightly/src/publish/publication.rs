@@ -10,7 +10,7 @@ use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutP
 
 use super::Clock;
 use super::lease::{self, Lease, LeaseRecord};
-use super::manifest::{Manifest, VERSION};
+use super::manifest::{Manifest, PublishedTable, VERSION};
 use super::numbered::{Create, Numbered};
 
 /// Why a night was not published.
@@ -30,6 +30,9 @@ pub enum PublishError {
     /// A manifest that is no manifest of a known version.
     #[error("manifest {0} cannot be read")]
     BadManifest(u64),
+    /// An object that a manifest lists is gone or has another size.
+    #[error("published object {0} is not what its manifest says")]
+    MissingObject(String),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] Error),
@@ -121,8 +124,26 @@ impl Publication {
     /// # Errors
     /// [`PublishError::BadManifest`] when it cannot be read.
     pub async fn manifest(&self, number: u64) -> Result<Manifest, PublishError> {
-        let manifest: Option<Manifest> = self.manifests().read(number).await?;
+        let manifest: Option<Manifest> = match self.manifests().read(number).await {
+            Err(Error::NotFound { .. }) => None,
+            read => read?,
+        };
         manifest.filter(|manifest| manifest.version == VERSION).ok_or(PublishError::BadManifest(number))
+    }
+
+    /// Makes sure that the objects of a published table are there.
+    ///
+    /// # Errors
+    /// [`PublishError::MissingObject`] where one is not, or has another size.
+    pub async fn confirm_table(&self, table: &PublishedTable) -> Result<(), PublishError> {
+        for file in &table.files {
+            match self.store.head(&self.path(&file.path)).await {
+                Ok(found) if found.size == file.bytes => {}
+                Ok(_) | Err(Error::NotFound { .. }) => return Err(PublishError::MissingObject(file.path.clone())),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     /// Makes staged objects visible as a night: copies them to their places, then creates the next manifest.

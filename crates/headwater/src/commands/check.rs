@@ -19,7 +19,8 @@ pub(crate) fn run(global: &Global, output: &Output) -> Exit {
     if output.is_data() {
         output.data(&serde_json::json!({ "project": project.name, "rule_files": loaded.rules.len(), "valid": true }));
     } else {
-        output.say(&format!("{}: {} rule files, no error", project.name, loaded.rules.len()));
+        let rules = loaded.rules.len();
+        output.say(&format!("{}: project file and rule files ({rules}) have no error; no data was read", project.name));
     }
     Exit::Done
 }

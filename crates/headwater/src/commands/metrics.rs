@@ -29,6 +29,9 @@ pub(crate) fn run(metrics: &Metrics, output: &Output) -> Exit {
             ));
         }
     }
+    if found.is_empty() {
+        output.error(&format!("no metric matches `{wanted}`"));
+    }
     if found.is_empty() { Exit::NotFound } else { Exit::Done }
 }
 

@@ -34,7 +34,7 @@ fn a_second_night_knows_the_first() {
 fn a_new_project_is_valid_before_it_has_data() {
     let place = Place::empty();
     place.headwater(&["init", "shop"]).says(0, &["headwater -C shop check"]);
-    place.headwater(&["-C", "shop", "check"]).says(0, &["6 rule files, no error"]);
+    place.headwater(&["-C", "shop", "check"]).says(0, &["rule files (6) have no error"]);
     place.headwater(&["init", "shop"]).says(2, &["is there already"]);
 }
 
