@@ -6,6 +6,7 @@ use std::error::Error;
 use std::path::Path;
 
 mod diagnostics;
+mod inputs;
 mod metrics;
 mod tables;
 
@@ -31,6 +32,7 @@ pub struct Page {
 pub fn all(root: &Path) -> Result<Vec<Page>, Failure> {
     Ok(vec![
         Page { path: "docs/diagnostics.md", text: diagnostics::text() },
+        Page { path: "docs/inputs.md", text: inputs::text() },
         Page { path: "docs/metrics.md", text: metrics::text() },
         Page { path: "docs/tables.md", text: tables::text(root)? },
     ])

@@ -140,3 +140,18 @@ fn secrets_in_the_project_file_are_refused() {
     let checked = place.headwater(&["check"]);
     checked.says(3, &["looks like a credential"]);
 }
+
+#[test]
+fn a_published_object_that_is_gone_stops_the_next_night() {
+    let place = Place::demo();
+    place.headwater(&["run", "--as-of", "2026-05-30"]).says(0, &[]);
+    fs::remove_dir_all(place.path("published/segment_scores")).unwrap();
+    place.run().says(1, &["E0703", "segment_scores"]);
+}
+
+#[test]
+fn a_night_before_the_first_account_is_refused() {
+    let place = Place::demo();
+    place.headwater(&["run", "--as-of", "1990-01-01"]).says(5, &["E0509", "not one account"]);
+    assert!(place.is_untouched());
+}

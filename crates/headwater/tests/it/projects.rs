@@ -39,6 +39,16 @@ fn a_new_project_is_valid_before_it_has_data() {
 }
 
 #[test]
+fn folders_may_have_any_name() {
+    let place = Place::empty();
+    let odd = "p[1]r %41#x*";
+    place.headwater(&["demo", "--dir", odd, "--accounts", "60", "--days", "60"]).says(0, &["60 accounts"]);
+    place
+        .headwater(&["-C", odd, "run", "--as-of", "2026-05-31"])
+        .says(0, &["60 accounts", "as it was published before"]);
+}
+
+#[test]
 fn codes_and_metrics_are_explained() {
     let place = Place::empty();
     place.headwater(&["explain", "e0302"]).says(0, &["E0302: unknown metric"]);
