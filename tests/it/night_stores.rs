@@ -4,7 +4,6 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use datafusion::prelude::SessionContext;
 use headwater_ingest::{Location, StoreOptions, StoreOverride, Stores};
 use headwater_nightly::FailureKind;
 use headwater_nightly::publish::Publication;
@@ -113,7 +112,6 @@ async fn ravenstack_on_s3_gives_the_bytes_it_gives_on_disk() {
     assert_eq!(remote, disk);
     let publication = Publication::new(store, Location::parse("s3://lake/published", &base).unwrap().path());
     assert_eq!(publication.latest().await.unwrap().unwrap().number, 1);
-    drop(SessionContext::new());
 }
 
 async fn object_store_put(store: &dyn object_store::ObjectStore, path: &object_store::path::Path, bytes: Vec<u8>) {

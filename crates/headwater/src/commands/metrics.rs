@@ -31,8 +31,9 @@ pub(crate) fn run(metrics: &Metrics, output: &Output) -> Exit {
     }
     if found.is_empty() {
         output.error(&format!("no metric matches `{wanted}`"));
+        return Exit::NotFound;
     }
-    if found.is_empty() { Exit::NotFound } else { Exit::Done }
+    Exit::Done
 }
 
 fn grain(metric: &Metric) -> &'static str {
