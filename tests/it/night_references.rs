@@ -131,6 +131,13 @@ async fn ravenstack_movements_and_health() {
     assert_equal(&ours, &theirs, 1e-9);
     let usage = report.inputs.iter().find(|input| input.table == "usage_events").unwrap();
     assert_eq!(usage.quarantined.get("duplicate_event_id"), Some(&21));
+    // What the export says against itself is counted, and changes no number.
+    assert_eq!(usage.unexpected.get("within_subscription"), Some(&19_432));
+    let accounts = report.inputs.iter().find(|input| input.table == "accounts").unwrap();
+    assert_eq!(accounts.unexpected.get("churned_has_no_open_subscription"), Some(&110));
+    let written =
+        company.rows("SELECT name, item, \"count\" FROM run_manifest WHERE section = 'unexpected' ORDER BY 1").await;
+    assert_eq!(written.len(), 2);
 }
 
 /// Accounts with a usage id that stands on two rows, read from the raw data.

@@ -248,6 +248,9 @@ codes! {
     SmallSample "W0501" "an input with very few rows",
         "Metrics over this input rest on little.",
         "Check that the pattern matches the whole export.";
+    UnreadWord "W0502" "a word that no metric reads",
+        "Metrics read some columns by their words, such as the purpose of spend; rows with another word count for none of them.",
+        "Map the word to one that metrics read, or leave the rows out with `filter`.";
 }
 
 impl Code {

@@ -1,7 +1,7 @@
 //! The plan that makes a raw table clean: typed, cut at the night, with the reason beside each row that breaks
 //! its contract.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Column, JoinType, ScalarValue};
 use datafusion::error::Result;
@@ -9,8 +9,9 @@ use datafusion::logical_expr::{Expr, cast, is_null, lit, when};
 use datafusion::prelude::DataFrame;
 use headwater_metrics::{AsOf, ColumnType, InputTable};
 
-use crate::contract;
+use crate::contract::{self, Conversion};
 use crate::mapping::{FilledColumn, Mapping};
+use crate::prepare::{Expected, Prepared};
 use crate::sieve::Sieve;
 
 /// The reason of rows that happened after the night: they are cut, not wrong.
@@ -21,19 +22,21 @@ pub(crate) const ORPHAN: &str = "orphan";
 /// A checked input, not yet run.
 #[derive(Debug)]
 pub(crate) struct Checked {
-    /// The clean columns, then the number of the reason, then one flag for each of `unknown`.
+    /// The clean columns, then the number of the reason, then one flag for each of `unknown` and of `unexpected`.
     pub frame: DataFrame,
     /// The names of the reasons, by number.
     pub reasons: Vec<String>,
     /// The names of the counts of values that became unknown.
     pub unknown: Vec<String>,
+    /// The names of expectations that only count.
+    pub unexpected: Vec<String>,
     /// How many columns are the clean row.
     pub width: usize,
 }
 
 impl Checked {
     pub(crate) fn sieve(&self) -> Sieve {
-        Sieve::new(self.width, self.reasons.len(), self.unknown.len())
+        Sieve::new(self.width, self.reasons.len(), self.unknown.len() + self.unexpected.len())
     }
 }
 
@@ -83,20 +86,17 @@ fn instant(at: DateTime<Utc>) -> Expr {
 }
 
 /// Plans the checks of one input. `accounts` are the clean accounts, for inputs whose rows belong to one.
-pub(crate) fn checked(
-    table: InputTable,
-    source: DataFrame,
-    mapping: &Mapping,
-    as_of: &AsOf,
-    accounts: Option<DataFrame>,
-) -> Result<Checked> {
+pub(crate) fn checked(input: &Prepared<'_>, as_of: &AsOf, accounts: Option<DataFrame>) -> Result<Checked> {
+    let (table, mapping) = (input.spec.table, &input.mapping);
     let zone = as_of.zone().name();
     let sources = mapping.columns.iter().map(|filled| filled.source.clone().alias(raw(&filled.name)));
-    let mut frame = source.select(sources.collect::<Vec<_>>())?;
+    let expected = input.expectations.iter().map(|expected| expected.broken.clone().alias(flag(expected)));
+    let mut frame = input.source.clone().select(sources.chain(expected).collect::<Vec<_>>())?;
     let mut steps = Steps::default();
     for filled in &mapping.columns {
         steps.add(filled, zone);
     }
+    steps.columns.extend(input.expectations.iter().map(|expected| column(&flag(expected))));
     frame = frame.select(steps.columns.clone())?;
     let mut reasons = Reasons::default();
     if let Some(happened) = table.happened().and_then(|name| mapping.column(name)) {
@@ -106,6 +106,10 @@ pub(crate) fn checked(
         reasons.add(&name, flag);
     }
     contradictions(table, mapping, &mut reasons);
+    let (leave_out, count): (Vec<_>, Vec<_>) = input.expectations.iter().partition(|expected| expected.leaves_out);
+    for expected in leave_out {
+        reasons.add(&format!("unexpected_{}", expected.name), column(&flag(expected)));
+    }
     if let Some(accounts) = accounts {
         frame = frame.join(accounts, JoinType::Left, &["account_id"], &[KNOWN_ACCOUNT], None)?;
         reasons.add(ORPHAN, is_null(column(KNOWN_ACCOUNT)));
@@ -114,8 +118,14 @@ pub(crate) fn checked(
     let mut last: Vec<Expr> = mapping.columns.iter().map(|filled| as_known(table, filled, as_of)).collect();
     last.push(reasons.number()?.alias("reason"));
     last.extend(steps.unknown.iter().map(|name| column(name)));
-    let unknown = steps.unknown;
-    Ok(Checked { frame: frame.select(last)?, reasons: reasons.names, unknown, width })
+    last.extend(count.iter().map(|expected| column(&flag(expected))));
+    let unexpected = count.into_iter().map(|expected| expected.name.clone()).collect();
+    Ok(Checked { frame: frame.select(last)?, reasons: reasons.names, unknown: steps.unknown, unexpected, width })
+}
+
+/// The column that says whether a row breaks an expectation.
+pub(crate) fn flag(expected: &Expected) -> String {
+    format!("expect:{}", expected.name)
 }
 
 /// The account of a row, as the clean accounts know it.
@@ -133,7 +143,9 @@ impl Steps {
     fn add(&mut self, filled: &FilledColumn, zone: &str) {
         let name = &filled.name;
         let value = column(&raw(name));
-        let Some(conversion) = filled.typed(value.clone(), zone) else { return };
+        let Some(conversion) = filled.typed(value.clone(), zone).map(|read| within_calendar(read, filled.kind)) else {
+            return;
+        };
         let lost = value.is_not_null().and(is_null(conversion.typed.clone()));
         self.columns.push(conversion.typed.alias(name));
         if filled.required {
@@ -182,17 +194,41 @@ impl Reasons {
     }
 }
 
+/// The first and the last day that data can be of: what lies outside is a slip of an export, and arithmetic with it
+/// leaves the range of dates.
+pub(crate) fn calendar() -> Option<(NaiveDate, NaiveDate)> {
+    Some((NaiveDate::from_ymd_opt(1900, 1, 1)?, NaiveDate::from_ymd_opt(2199, 12, 31)?))
+}
+
+/// Days and instants outside the calendar cannot be read.
+fn within_calendar(read: Conversion, kind: ColumnType) -> Conversion {
+    let Some((first, last)) = calendar() else { return read };
+    let (from, to) = match kind {
+        ColumnType::Date => (day(first), day(last)),
+        ColumnType::Timestamp => {
+            (instant(first.and_time(NaiveTime::MIN).and_utc()), instant(last.and_time(NaiveTime::MIN).and_utc()))
+        }
+        _ => return read,
+    };
+    let known = when(read.typed.clone().between(from, to), read.typed.clone()).otherwise(lit(ScalarValue::Null));
+    known.map_or(read, |typed| Conversion { typed, fallible: true })
+}
+
+/// Columns that count or measure something, where less than nothing is a slip.
+const NEVER_NEGATIVE: &[(InputTable, &str)] = &[
+    (InputTable::Subscriptions, "mrr"),
+    (InputTable::UsageEvents, "quantity"),
+    (InputTable::UsageEvents, "duration_seconds"),
+];
+
 /// Rows that contradict themselves.
 fn contradictions(table: InputTable, mapping: &Mapping, reasons: &mut Reasons) {
-    if table != InputTable::Subscriptions {
-        return;
-    }
-    if mapping.column("ended_on").is_some() {
+    if table == InputTable::Subscriptions && mapping.column("ended_on").is_some() {
         reasons.add("reversed_period", column("ended_on").lt(column("started_on")));
     }
-    let nothing =
-        lit(ScalarValue::Decimal128(Some(0), headwater_metrics::MONEY_PRECISION, headwater_metrics::MONEY_SCALE));
-    reasons.add("negative_mrr", column("mrr").lt(nothing));
+    for (_, name) in NEVER_NEGATIVE.iter().filter(|(of, name)| *of == table && mapping.column(name).is_some()) {
+        reasons.add(&format!("negative_{name}"), column(name).lt(lit(0_i64)));
+    }
 }
 
 /// A column as it was known on the night: an outcome that came later is not known yet.

@@ -108,6 +108,9 @@ fn first_day(
     let (Expr::Column(source), Some(objects), None) = (&filled.source, &input.objects, &input.filter) else {
         return Ok(None);
     };
+    if input.expectations.iter().any(|expected| expected.leaves_out) {
+        return Ok(None);
+    }
     let least: Option<Vec<ScalarValue>> = objects
         .objects()
         .iter()

@@ -2,11 +2,12 @@
 
 use datafusion::arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
+use datafusion::logical_expr::Expr;
 use datafusion::prelude::{DataFrame, SessionContext};
 use futures::StreamExt;
 use headwater_diagnostics::{Code, Diagnostic};
 
-use crate::prepare::Prepared;
+use crate::objects::ObjectsTable;
 use crate::survey::store_cause;
 use crate::{InputSource, InputSpec, OpenError, StoreError, stream};
 
@@ -42,7 +43,7 @@ pub(crate) fn failure(spec: &InputSpec, error: DataFusionError) -> Failure {
     Failure::Problem(Box::new(Diagnostic::at(code, spec.span, message).note(cause(&error))))
 }
 
-fn is_damage(error: &DataFusionError) -> bool {
+pub(crate) fn is_damage(error: &DataFusionError) -> bool {
     match error {
         DataFusionError::ParquetError(_) => true,
         DataFusionError::ArrowError(arrow, _) => matches!(arrow.as_ref(), ArrowError::ParquetError(_)),
@@ -55,12 +56,14 @@ fn cause(error: &DataFusionError) -> String {
 }
 
 /// The engine does not say which object is damaged, so each is read alone until one fails.
-pub(crate) async fn damaged_object(context: &SessionContext, input: &Prepared<'_>) -> Option<Diagnostic> {
-    let table = input.objects.as_ref()?;
+pub(crate) async fn damaged_object(
+    context: &SessionContext,
+    table: &ObjectsTable,
+    columns: Vec<Expr>,
+) -> Option<Diagnostic> {
     for object in table.objects() {
         let alone = stream::scan("object", table.restricted(|version| *version == object.version)).ok()?;
-        let sources = input.mapping.columns.iter().map(|filled| filled.source.clone().alias(&filled.name));
-        let read = DataFrame::new(context.state(), alone).select(sources.collect::<Vec<_>>()).ok()?;
+        let read = DataFrame::new(context.state(), alone).select(columns.clone()).ok()?;
         let mut rows = read.execute_stream().await.ok()?;
         while let Some(batch) = rows.next().await {
             if let Some(error) = batch.err().filter(|error| is_damage(error.find_root())) {

@@ -23,6 +23,7 @@ mod store_error;
 mod stores;
 mod stream;
 mod survey;
+mod words;
 mod work;
 
 pub use contract::data_type;
@@ -30,7 +31,8 @@ pub use listing::ObjectVersion;
 pub use location::{InvalidLocation, Location};
 pub use open::open;
 pub use opened::{OpenError, OpenedColumn, OpenedInput, OpenedInputs, RowCounts};
-pub use spec::{InputSource, InputSpec, MappedColumn, ObjectsSpec, SourceSpec, SqlText};
+pub use spec::{Expectation, InputSource, InputSpec, LakeSpec, MappedColumn, ObjectsSpec, SourceSpec, SqlText};
+pub use sql::{expression_syntax, query_syntax};
 pub use store_error::{StoreError, StoreFailure};
 pub use stores::{StoreOptions, StoreOverride, Stores};
 pub use stream::StreamedInput;

@@ -3,6 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::datatypes::Int64Type;
+use datafusion::functions_aggregate::expr_fn::sum;
+use datafusion::logical_expr::{Expr, lit, when};
 use datafusion::prelude::SessionContext;
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics};
 use headwater_metrics::{AsOf, InputTable};
@@ -13,7 +17,7 @@ use crate::failure::{Failure, damaged_object, failure};
 use crate::opened::{OpenError, OpenedColumn, OpenedInput, OpenedInputs, RowCounts};
 use crate::prepare::{Lake, Prepared};
 use crate::stream::{StreamedInput, is_plain_scan};
-use crate::{InputSource, InputSpec, Location, SourceSpec, Stores, WorkArea, duplicates};
+use crate::{InputSource, InputSpec, LakeSpec, Location, StoreError, Stores, WorkArea, duplicates, listing, words};
 
 /// Opens all inputs and registers a table of each one's name in the session: typed, cut at the night, clean.
 ///
@@ -25,12 +29,11 @@ use crate::{InputSource, InputSpec, Location, SourceSpec, Stores, WorkArea, dupl
 pub async fn open(
     context: &SessionContext,
     stores: &Stores,
-    sources: &[SourceSpec],
-    inputs: &[InputSpec],
+    lake: &LakeSpec<'_>,
     as_of: &AsOf,
     work: &WorkArea,
 ) -> Result<OpenedInputs, OpenError> {
-    let prepared = prepare(context, stores, sources, inputs).await?;
+    let prepared = prepare(context, stores, lake).await?;
     let mut opening = Opening { context, as_of, work, problems: Diagnostics::new(), late: Diagnostics::new() };
     let mut opened = Vec::new();
     let mut warnings = Diagnostics::new();
@@ -38,10 +41,19 @@ pub async fn open(
         match opening.open(input).await {
             Ok(open) => {
                 warnings.extend(no_rows(input.spec, &open));
+                warnings.extend(opening.unread_words(input).await?);
                 opened.push(open);
             }
             Err(Failure::Problem(problem)) if problem.code == Code::UnreadableParquet => {
-                opening.problems.push(damaged_object(context, input).await.unwrap_or(*problem));
+                let named = match &input.objects {
+                    Some(table) => {
+                        let columns = input.mapping.columns.iter();
+                        let columns = columns.map(|filled| filled.source.clone().alias(&filled.name));
+                        damaged_object(context, table, columns.collect()).await
+                    }
+                    None => None,
+                };
+                opening.problems.push(named.unwrap_or(*problem));
             }
             Err(Failure::Problem(problem)) => opening.problems.push(*problem),
             Err(Failure::Open(error)) => return Err(error),
@@ -63,18 +75,43 @@ pub async fn open(
 async fn prepare<'a>(
     context: &'a SessionContext,
     stores: &'a Stores,
-    sources: &'a [SourceSpec],
-    inputs: &'a [InputSpec],
+    spec: &LakeSpec<'a>,
 ) -> Result<Vec<Prepared<'a>>, OpenError> {
-    let mut lake = Lake::survey(context, stores, sources).await.map_err(OpenError::Store)?;
+    let mut lake = Lake::survey(context, stores, spec.sources).await.map_err(OpenError::Store)?;
     let mut prepared = Vec::new();
     for table in InputTable::ALL {
-        for spec in inputs.iter().filter(|spec| spec.table == *table) {
-            prepared.extend(lake.prepare(spec).await.map_err(OpenError::Store)?);
+        for input in spec.inputs.iter().filter(|input| input.table == *table) {
+            prepared.extend(lake.prepare(input).await.map_err(OpenError::Store)?);
         }
     }
-    if lake.problems.has_errors() { Err(OpenError::Contract(lake.problems)) } else { Ok(prepared) }
+    if !lake.problems.has_errors() {
+        return Ok(prepared);
+    }
+    let nowhere = nothing_in_lake(stores, spec, &lake.problems).await.map_err(OpenError::Store)?;
+    Err(OpenError::Contract(nowhere.map_or(lake.problems, Diagnostics::from)))
 }
+
+/// One problem for all inputs, where no object was found for several of them because the lake itself is empty.
+async fn nothing_in_lake(
+    stores: &Stores,
+    spec: &LakeSpec<'_>,
+    problems: &Diagnostics,
+) -> Result<Option<Diagnostic>, StoreError> {
+    let found = problems.sorted();
+    if found.len() < 2 || found.iter().any(|problem| problem.code != Code::NoObjects) {
+        return Ok(None);
+    }
+    let place = spec.location.to_string();
+    if !listing::list(stores.open(spec.location)?.as_ref(), spec.location).await?.objects.is_empty() {
+        return Ok(None);
+    }
+    let problem =
+        Diagnostic::of(Code::NoObjects, place, format!("nothing is there, so {} inputs have no object", found.len()));
+    Ok(Some(problem.help("correct `lake`, where relative paths of inputs start")))
+}
+
+/// Numbers of rows by name.
+type Counts = BTreeMap<String, u64>;
 
 struct Opening<'a> {
     context: &'a SessionContext,
@@ -85,10 +122,17 @@ struct Opening<'a> {
 }
 
 impl Opening<'_> {
+    async fn unread_words(&self, input: &Prepared<'_>) -> Result<Vec<Diagnostic>, OpenError> {
+        let input_name = input.spec.table.name();
+        words::unread(self.context, input)
+            .await
+            .map_err(|source| OpenError::Engine { input: input_name.to_owned(), source: Box::new(source) })
+    }
+
     async fn open(&mut self, input: &Prepared<'_>) -> Result<OpenedInput, Failure> {
         let spec = input.spec;
         let mut opened = if streams(input) {
-            self.stream(input).map_err(|error| failure(spec, error))?
+            self.stream(input).await.map_err(|error| failure(spec, error))?
         } else {
             self.keep(input).await.map_err(|error| failure(spec, error))?
         };
@@ -105,7 +149,7 @@ impl Opening<'_> {
     async fn keep(&self, input: &Prepared<'_>) -> datafusion::error::Result<OpenedInput> {
         let table = input.spec.table;
         let accounts = if table.belongs_to_account() { facts::known_accounts(self.context).await? } else { None };
-        let checked = checks::checked(table, input.source.clone(), &input.mapping, self.as_of, accounts)?;
+        let checked = checks::checked(input, self.as_of, accounts)?;
         let sieve = checked.sieve();
         let tally = self.work.keep(self.context, table.name(), checked.frame, sieve).await?;
         let mut quarantined = named(&checked.reasons, &tally.reasons);
@@ -118,19 +162,23 @@ impl Opening<'_> {
                 kept = left;
             }
         }
-        let unknown = named(&checked.unknown, &tally.unknown);
-        let rows = RowCounts { read: tally.seen(), kept: Some(kept), after_as_of, quarantined, unknown };
+        let (unknown, unexpected) = tally.unknown.split_at(checked.unknown.len().min(tally.unknown.len()));
+        let unknown = named(&checked.unknown, unknown);
+        let unexpected = named(&checked.unexpected, unexpected);
+        let rows = RowCounts { read: tally.seen(), kept: Some(kept), after_as_of, quarantined, unknown, unexpected };
         Ok(described(input, rows, None))
     }
 
     /// Registers the input as a plan over the lake.
-    fn stream(&self, input: &Prepared<'_>) -> datafusion::error::Result<OpenedInput> {
+    async fn stream(&self, input: &Prepared<'_>) -> datafusion::error::Result<OpenedInput> {
         let table = input.spec.table;
+        let left_out = input.expectations.iter().filter(|expected| expected.leaves_out);
+        let kept = left_out.map(|expected| expected.broken.clone().is_not_true());
         let stream = StreamedInput {
             name: table.name().to_owned(),
             objects: input.objects.clone().zip(location(input.spec)),
             source: input.unfiltered.clone(),
-            filter: input.filter.clone(),
+            filter: input.filter.iter().cloned().chain(kept).reduce(Expr::and),
             columns: checks::typed(&input.mapping, self.as_of.zone().name()),
             visible: checks::is_visible(table, &input.mapping, self.as_of),
         };
@@ -138,7 +186,37 @@ impl Opening<'_> {
         self.context.deregister_table(table.name())?;
         self.context.register_table(table.name(), view)?;
         let read = input.versions.iter().map(|object| object.rows).sum();
-        Ok(described(input, RowCounts { read, ..RowCounts::default() }, Some(stream)))
+        let (mut quarantined, unexpected) = self.broken(input).await?;
+        quarantined = quarantined.into_iter().map(|(name, rows)| (format!("unexpected_{name}"), rows)).collect();
+        Ok(described(input, RowCounts { read, quarantined, unexpected, ..RowCounts::default() }, Some(stream)))
+    }
+
+    /// Rows of a streamed input that break expectations, those left out and those kept, counted in one pass over the
+    /// columns that the expectations look at.
+    async fn broken(&self, input: &Prepared<'_>) -> datafusion::error::Result<(Counts, Counts)> {
+        if input.expectations.is_empty() {
+            return Ok((Counts::new(), Counts::new()));
+        }
+        let flags = input.expectations.iter().map(|expected| expected.broken.clone().alias(checks::flag(expected)));
+        let typed = checks::typed(&input.mapping, self.as_of.zone().name());
+        let mut frame = input.source.clone().select(typed.into_iter().chain(flags).collect::<Vec<_>>())?;
+        if let Some(visible) = checks::is_visible(input.spec.table, &input.mapping, self.as_of) {
+            frame = frame.filter(visible)?;
+        }
+        let sums = input.expectations.iter().map(|expected| {
+            let one = when(checks::column(&checks::flag(expected)), lit(1_i64)).otherwise(lit(0_i64))?;
+            Ok(sum(one).alias(&expected.name))
+        });
+        let answer = frame.aggregate(vec![], sums.collect::<datafusion::error::Result<Vec<_>>>()?)?.collect().await?;
+        let rows_of = |name: &str| {
+            let column = answer.first()?.column_by_name(name)?.as_primitive_opt::<Int64Type>()?;
+            u64::try_from(column.iter().next()??).ok().filter(|rows| *rows > 0)
+        };
+        let counted = |leaves_out: bool| {
+            let of_kind = input.expectations.iter().filter(|expected| expected.leaves_out == leaves_out);
+            of_kind.filter_map(|expected| Some((expected.name.clone(), rows_of(&expected.name)?))).collect()
+        };
+        Ok((counted(true), counted(false)))
     }
 }
 

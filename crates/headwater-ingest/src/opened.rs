@@ -95,10 +95,13 @@ pub struct RowCounts {
     pub kept: Option<u64>,
     /// Rows that happened after the night.
     pub after_as_of: u64,
-    /// Rows held back, by reason: `missing_…`, `invalid_…`, `duplicate_…`, `orphan`, `reversed_period`, `negative_mrr`.
+    /// Rows held back, by reason: `missing_…`, `invalid_…`, `duplicate_…`, `negative_…`, `orphan`, `reversed_period`,
+    /// and `unexpected_…` for the project's own expectations.
     pub quarantined: BTreeMap<String, u64>,
     /// Values set to unknown in rows that were kept, by `unknown_…`: the source's value cannot be read as its type.
     pub unknown: BTreeMap<String, u64>,
+    /// Rows that were kept although they do not meet an expectation of the project, by its name.
+    pub unexpected: BTreeMap<String, u64>,
 }
 
 impl RowCounts {

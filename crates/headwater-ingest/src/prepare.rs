@@ -10,7 +10,7 @@ use datafusion::catalog::{
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionStateBuilder;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, not};
 use datafusion::prelude::{DataFrame, SessionContext};
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics};
 
@@ -18,7 +18,7 @@ use crate::mapping::Mapping;
 use crate::objects::ObjectsTable;
 use crate::sql::{self, Raw};
 use crate::survey::{Surveyed, Unreadable, survey};
-use crate::{InputSource, InputSpec, ObjectVersion, SourceSpec, SqlText, StoreError, Stores, stream};
+use crate::{Expectation, InputSource, InputSpec, ObjectVersion, SourceSpec, SqlText, StoreError, Stores, stream};
 
 /// An input that can be read.
 #[derive(Debug)]
@@ -27,6 +27,7 @@ pub(crate) struct Prepared<'a> {
     /// The rows of the source that the mapping's filter lets pass.
     pub source: DataFrame,
     pub filter: Option<Expr>,
+    pub expectations: Vec<Expected>,
     /// The source before the filter.
     pub unfiltered: LogicalPlan,
     /// The source's objects, where it is not a query.
@@ -34,6 +35,15 @@ pub(crate) struct Prepared<'a> {
     /// Every object that is read for it.
     pub versions: Vec<ObjectVersion>,
     pub mapping: Mapping,
+}
+
+/// An expectation of the project, planned.
+#[derive(Debug, Clone)]
+pub(crate) struct Expected {
+    pub name: String,
+    /// Whether a row of the source does not meet it; unknown where the condition is, and then the row meets it.
+    pub broken: Expr,
+    pub leaves_out: bool,
 }
 
 /// Everything the project reads, surveyed.
@@ -126,13 +136,20 @@ impl<'a> Lake<'a> {
 
     fn map(&mut self, spec: &'a InputSpec, raw: Raw, objects: Option<ObjectsTable>) -> Option<Prepared<'a>> {
         let mut problems = Diagnostics::new();
-        let filter = spec.filter.as_ref().and_then(|sql| match condition(&raw, sql) {
-            Ok(filter) => Some(filter),
+        let mut planned = |sql: &SqlText, what: &str| match condition(&raw, sql, what) {
+            Ok(condition) => Some(condition),
             Err(problem) => {
                 problems.push(problem);
                 None
             }
+        };
+        let filter = spec.filter.as_ref().and_then(|sql| planned(sql, "a filter"));
+        let expectations = spec.expect.iter().filter_map(|expectation| {
+            let Expectation { name, condition, leaves_out } = expectation;
+            let broken = not(planned(condition, "an expectation")?);
+            Some(Expected { name: name.clone(), broken, leaves_out: *leaves_out })
         });
+        let expectations = expectations.collect();
         let mapping = Mapping::of(spec, &raw, &mut problems);
         let failed = problems.has_errors();
         self.problems.append(problems);
@@ -146,7 +163,7 @@ impl<'a> Lake<'a> {
             None => Ok(raw.frame),
         };
         match source {
-            Ok(source) => Some(Prepared { spec, source, filter, unfiltered, objects, versions, mapping }),
+            Ok(source) => Some(Prepared { spec, source, filter, expectations, unfiltered, objects, versions, mapping }),
             Err(error) => {
                 self.problems.push(unusable(&error, spec.span));
                 None
@@ -193,12 +210,12 @@ fn scanned(plan: &LogicalPlan, names: &mut Vec<String>) {
     debug_assert!(visited.is_ok(), "the visitor never fails");
 }
 
-fn condition(raw: &Raw, sql: &SqlText) -> Result<Expr, Diagnostic> {
+fn condition(raw: &Raw, sql: &SqlText, what: &str) -> Result<Expr, Diagnostic> {
     let filter = raw.expression(sql)?;
     match filter.get_type(raw.frame.schema()) {
         Ok(DataType::Boolean) => Ok(filter),
         Ok(other) => {
-            let message = format!("a filter must be true or false, this is {other}");
+            let message = format!("{what} must be true or false, this is {other}");
             Err(Diagnostic::at(Code::MappingInvalid, sql.span, message).help("add a comparison"))
         }
         Err(error) => Err(unusable(&error, sql.span)),

@@ -35,6 +35,17 @@ pub struct MappedColumn {
     pub kind: Option<ColumnType>,
 }
 
+/// A condition that the rows of an input are expected to meet.
+#[derive(Debug, Clone)]
+pub struct Expectation {
+    /// Its name in counts.
+    pub name: String,
+    /// The condition, over the source's columns. A row for which it is unknown meets it.
+    pub condition: SqlText,
+    /// Whether rows that do not meet it are left out, or only counted.
+    pub leaves_out: bool,
+}
+
 /// Parquet objects that make up one table.
 #[derive(Debug, Clone)]
 pub struct ObjectsSpec {
@@ -53,6 +64,17 @@ pub struct SourceSpec {
     pub name: String,
     /// Its objects.
     pub objects: ObjectsSpec,
+}
+
+/// What a project says about everything it reads.
+#[derive(Debug, Clone, Copy)]
+pub struct LakeSpec<'a> {
+    /// The folder that relative paths start from.
+    pub location: &'a Location,
+    /// Raw tables that SQL mappings can name.
+    pub sources: &'a [SourceSpec],
+    /// The logical inputs.
+    pub inputs: &'a [InputSpec],
 }
 
 /// Where the rows of an input come from.
@@ -77,6 +99,8 @@ pub struct InputSpec {
     pub attributes: Vec<MappedColumn>,
     /// A condition over the source's columns that rows must meet to be part of the input.
     pub filter: Option<SqlText>,
+    /// What is expected of the rows beside the contract.
+    pub expect: Vec<Expectation>,
     /// The newest row may be at most this many days older than the night.
     pub freshness_max_age_days: Option<u32>,
     /// Most rows, in percent of those read, that may break the contract; no limit where absent.

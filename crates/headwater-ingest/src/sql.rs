@@ -8,6 +8,10 @@ use datafusion::error::{DataFusionError, Result as PlanResult};
 use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::prelude::{DataFrame, SessionContext};
+use datafusion::sql::sqlparser::ast::Statement;
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::Token;
 use headwater_diagnostics::{Code, Diagnostic, closest};
 
 use crate::SqlText;
@@ -59,6 +63,37 @@ impl Raw {
             }
         }
     }
+}
+
+/// What is wrong with the words of an expression, before any table is known. The exact name of a column, which may
+/// hold blanks, is no SQL and right all the same.
+#[must_use]
+pub fn expression_syntax(sql: &SqlText) -> Option<Diagnostic> {
+    let is_part_of_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | ' ' | '-' | '.' | '/' | '#');
+    if sql.text.chars().all(is_part_of_name) {
+        return None;
+    }
+    let read = Parser::new(&GenericDialect {}).try_with_sql(&sql.text).and_then(|mut parser| {
+        parser.parse_expr()?;
+        parser.expect_token(&Token::EOF).map(|_| ())
+    });
+    refused(read, sql)
+}
+
+/// What is wrong with the words of a query, before any table is known.
+#[must_use]
+pub fn query_syntax(sql: &SqlText) -> Option<Diagnostic> {
+    let read = Parser::new(&GenericDialect {}).try_with_sql(&sql.text).and_then(|mut parser| parser.parse_statements());
+    match read {
+        Ok(statements) if matches!(statements.as_slice(), [Statement::Query(_)]) => None,
+        Ok(_) => Some(Diagnostic::at(Code::MappingInvalid, sql.span, "an input's `sql` is one SELECT")),
+        Err(error) => refused(Err(error), sql),
+    }
+}
+
+fn refused(read: Result<(), ParserError>, sql: &SqlText) -> Option<Diagnostic> {
+    let error = DataFusionError::SQL(Box::new(read.err()?), None);
+    Some(located(&error, sql))
 }
 
 fn check_columns(expr: &Expr, schema: &DFSchema, sql: &SqlText, raw: &Raw) -> Result<(), Diagnostic> {

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::datasource::{TableProvider, provider_as_source};
-use datafusion::error::Result as PlanResult;
+use datafusion::error::{DataFusionError, Result as PlanResult};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::{DataFrame, SessionContext};
+use headwater_diagnostics::Diagnostic;
 
+use crate::failure::{damaged_object, is_damage};
 use crate::objects::{DataObject, ObjectsTable};
 use crate::{Location, ObjectVersion, StoreError, Stores, listing};
 
@@ -66,6 +68,12 @@ impl StreamedInput {
             })
         };
         Ok(table.objects().iter().filter(|object| !is_same(object)).map(|object| object.version.path.clone()).collect())
+    }
+
+    /// The object behind an error that a plan over this input ended with, where the error tells of a damaged one.
+    pub async fn damaged_object(&self, context: &SessionContext, error: &DataFusionError) -> Option<Diagnostic> {
+        let (table, _) = self.objects.as_ref().filter(|_| is_damage(error.find_root()))?;
+        damaged_object(context, table, self.columns.clone()).await
     }
 
     fn over(&self, context: &SessionContext, source: LogicalPlan) -> PlanResult<DataFrame> {

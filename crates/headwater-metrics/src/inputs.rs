@@ -95,14 +95,30 @@ pub struct InputColumn {
     pub required: bool,
     /// What it says.
     pub meaning: &'static str,
-}
-
-const fn required(name: &'static str, kind: ColumnType, meaning: &'static str) -> InputColumn {
-    InputColumn { name, kind, required: true, meaning }
+    /// The words that metrics read in it; none where any text is as good as any other.
+    pub words: &'static [&'static str],
+    /// Whether rows with any other word count for nothing.
+    pub only_words: bool,
 }
 
 const fn optional(name: &'static str, kind: ColumnType, meaning: &'static str) -> InputColumn {
-    InputColumn { name, kind, required: false, meaning }
+    InputColumn { name, kind, required: false, meaning, words: &[], only_words: false }
+}
+
+const fn required(name: &'static str, kind: ColumnType, meaning: &'static str) -> InputColumn {
+    InputColumn { required: true, ..optional(name, kind, meaning) }
+}
+
+impl InputColumn {
+    /// The same column where no other words have a meaning.
+    const fn one_of(self, words: &'static [&'static str]) -> Self {
+        Self { words, only_words: true, ..self }
+    }
+
+    /// The same column where other words have a meaning too, that only the project knows.
+    const fn such_as(self, words: &'static [&'static str]) -> Self {
+        Self { words, only_words: false, ..self }
+    }
 }
 
 impl InputTable {
@@ -275,7 +291,8 @@ impl InputTable {
                         optional("feedback_id", Id, "identifies the row"),
                         ACCOUNT,
                         required("submitted_on", Date, "day it was given"),
-                        required("kind", Text, "`nps`, `csat`, `review`, `request` or another"),
+                        required("kind", Text, "`nps`, `csat`, `review`, `request`, `churn` or another")
+                            .such_as(&["nps", "csat", "review", "request", "churn"]),
                         optional("score", Number, "the score given, on the scale of its kind"),
                         optional("comment", Text, "words"),
                     ]
@@ -288,7 +305,8 @@ impl InputTable {
                         required("amount", Money, "amount"),
                         optional("channel", Text, "the channel it was spent on"),
                         optional("campaign", Text, "campaign"),
-                        optional("purpose", Text, "`acquisition` or `retention`; acquisition where not mapped"),
+                        optional("purpose", Text, "`acquisition` or `retention`; acquisition where not mapped")
+                            .one_of(&["acquisition", "retention"]),
                     ]
                 }
             }
@@ -309,8 +327,12 @@ impl InputTable {
                         ACCOUNT,
                         required("created_on", Date, "day it was opened"),
                         optional("closed_on", Date, "day it was decided"),
-                        optional("stage", Text, "`open`, `won` or `lost`"),
-                        optional("kind", Text, "`new`, `expansion` or `renewal`"),
+                        optional("stage", Text, "`open`, `won` or `lost`").one_of(&["open", "won", "lost"]),
+                        optional("kind", Text, "`new`, `expansion` or `renewal`").one_of(&[
+                            "new",
+                            "expansion",
+                            "renewal",
+                        ]),
                         optional("amount", Money, "amount at stake"),
                     ]
                 }

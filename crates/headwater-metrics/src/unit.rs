@@ -9,6 +9,8 @@ use serde::Serialize;
 pub enum Unit {
     /// An amount in the project's currency, exact.
     Money,
+    /// A mean or an estimate of money in the project's currency, with fractions of its smallest unit.
+    Amount,
     /// A number of things, whole.
     Count,
     /// One quantity over another; 1.0 is parity.
@@ -45,7 +47,9 @@ impl Unit {
         match self {
             Self::Money => DataType::Decimal128(MONEY_PRECISION, MONEY_SCALE),
             Self::Count | Self::Days => DataType::Int64,
-            Self::Ratio | Self::Percent | Self::Score | Self::Months | Self::Hours | Self::Number => DataType::Float64,
+            Self::Amount | Self::Ratio | Self::Percent | Self::Score | Self::Months | Self::Hours | Self::Number => {
+                DataType::Float64
+            }
             Self::Date => DataType::Date32,
             Self::Text => DataType::Utf8,
             Self::Flag => DataType::Boolean,
@@ -58,7 +62,9 @@ impl Unit {
         match self {
             Self::Money => "DECIMAL(18, 2)",
             Self::Count | Self::Days => "BIGINT",
-            Self::Ratio | Self::Percent | Self::Score | Self::Months | Self::Hours | Self::Number => "DOUBLE",
+            Self::Amount | Self::Ratio | Self::Percent | Self::Score | Self::Months | Self::Hours | Self::Number => {
+                "DOUBLE"
+            }
             Self::Date => "DATE",
             Self::Text => "VARCHAR",
             Self::Flag => "BOOLEAN",
@@ -76,6 +82,7 @@ impl Unit {
     pub fn word(self) -> &'static str {
         match self {
             Self::Money => "money",
+            Self::Amount => "amount",
             Self::Count => "count",
             Self::Ratio => "ratio",
             Self::Percent => "percent",
@@ -93,6 +100,7 @@ impl Unit {
     /// Every unit.
     pub const ALL: &'static [Self] = &[
         Self::Money,
+        Self::Amount,
         Self::Count,
         Self::Ratio,
         Self::Percent,

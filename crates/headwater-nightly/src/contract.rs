@@ -158,7 +158,7 @@ pub fn run_manifest() -> TableContract {
             ColumnContract::required(
                 "section",
                 Unit::Text,
-                "program, project, input, object, quarantine, unknown_value, rule_file, unavailable_metric, skipped_rule or output",
+                "program, project, input, object, quarantine, unknown_value, unexpected, rule_file, unavailable_metric, skipped_rule or output",
             ),
             ColumnContract::required("name", Unit::Text, "the table, file or setting"),
             ColumnContract::required("item", Unit::Text, "what is said of it"),

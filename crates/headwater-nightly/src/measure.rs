@@ -77,24 +77,14 @@ fn features(batch: &RecordBatch) -> Vec<FeatureSeen> {
         .collect()
 }
 
-/// Rows of streamed usage that belong to no known account, by reason. They were read once, with the metrics.
+/// Rows of streamed usage that count for no account, by reason. They were read once, with the metrics.
 pub(crate) async fn streamed_quarantine(
     engine: &Engine,
     plan: &MeasurePlan,
 ) -> Result<BTreeMap<String, u64>, EngineError> {
-    if !plan.queries.iter().any(|query| query.name == "usage_profile") {
-        return Ok(BTreeMap::new());
-    }
-    let query = Query::new(
-        "usage rows left out",
-        "SELECT CASE WHEN usage_profile.account_id IS NULL THEN 'missing_account_id'
-                WHEN accounts.account_id IS NULL THEN 'orphan' ELSE 'missing_occurred_on' END AS reason,
-            sum(CASE WHEN accounts.account_id IS NULL THEN rows_read ELSE rows_undated END) AS rows
-        FROM usage_profile LEFT JOIN accounts ON usage_profile.account_id = accounts.account_id
-        WHERE accounts.account_id IS NULL OR rows_undated > 0 GROUP BY 1 ORDER BY 1",
-    );
+    let Some(query) = &plan.usage_left_out else { return Ok(BTreeMap::new()) };
     let mut reasons = BTreeMap::new();
-    for batch in engine.rows(&query).await? {
+    for batch in engine.rows(query).await? {
         let names = batch
             .columns()
             .first()

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use chrono_tz::Tz;
 use headwater_diagnostics::yaml::{self, Fields, Node};
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics, FileId, Sources, Span};
-use headwater_ingest::{InputSpec, Location, SourceSpec, StoreOverride};
+use headwater_ingest::{InputSpec, LakeSpec, Location, SourceSpec, StoreOverride};
 use headwater_metrics::{Catalogue, ColumnType, Economics, InputTable, Unit};
 
 mod columns;
@@ -105,6 +105,12 @@ impl Project {
 }
 
 impl Project {
+    /// What is read.
+    #[must_use]
+    pub fn lake_spec(&self) -> LakeSpec<'_> {
+        LakeSpec { location: &self.lake, sources: &self.sources, inputs: &self.inputs }
+    }
+
     /// The further columns of accounts and what they measure.
     pub fn attributes(&self) -> impl Iterator<Item = (String, Unit)> {
         let accounts = self.inputs.iter().filter(|input| input.table == InputTable::Accounts);

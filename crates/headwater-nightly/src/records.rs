@@ -41,6 +41,7 @@ fn record(input: &OpenedInput, unseen: &BTreeMap<String, u64>, lake: &Location) 
         after_as_of: input.rows.after_as_of,
         quarantined,
         unknown_values: input.rows.unknown.clone(),
+        unexpected: input.rows.unexpected.clone(),
         newest: input.newest,
     }
 }
@@ -150,6 +151,9 @@ impl Rows {
         }
         for (reason, rows) in &input.unknown_values {
             self.count("unknown_value", name, reason, *rows);
+        }
+        for (expectation, rows) in &input.unexpected {
+            self.count("unexpected", name, expectation, *rows);
         }
         for (path, bytes, _) in &input.objects {
             self.count("object", name, path, *bytes);

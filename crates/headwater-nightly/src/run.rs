@@ -143,8 +143,7 @@ async fn night(
 
     steps.begin("open");
     let as_of = AsOf::new(request.as_of, project.time_zone);
-    let opened =
-        headwater_ingest::open(engine.context(), stores, &project.sources, &project.inputs, &as_of, &work.area).await?;
+    let opened = headwater_ingest::open(engine.context(), stores, &project.lake_spec(), &as_of, &work.area).await?;
     steps.end(opened.inputs.iter().map(|input| input.rows.read).sum());
 
     some_accounts(&opened)?;

@@ -11,8 +11,8 @@ use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use headwater_diagnostics::{Diagnostics, Sources, Span};
 use headwater_ingest::{
-    InputSource, InputSpec, Location, MappedColumn, ObjectsSpec, OpenError, OpenedInputs, SourceSpec, SqlText,
-    StoreOptions, Stores, WorkArea, open,
+    InputSource, InputSpec, LakeSpec, Location, MappedColumn, ObjectsSpec, OpenError, OpenedInputs, SourceSpec,
+    SqlText, StoreOptions, Stores, WorkArea, open,
 };
 use headwater_metrics::{AsOf, ColumnType, InputTable};
 use parquet::arrow::ArrowWriter;
@@ -113,8 +113,10 @@ impl Lake {
         let work = tempfile::tempdir().unwrap();
         let stores = Stores::new(StoreOptions::default());
         let as_of = AsOf::new(NIGHT.parse().unwrap(), self.zone.parse().unwrap());
+        let location = Location::local(self.folder.path()).unwrap();
+        let spec = LakeSpec { location: &location, sources: &self.sources, inputs };
         let area = WorkArea::new(work.path().to_owned());
-        let opened = open(&context, &stores, &self.sources, inputs, &as_of, &area).await?;
+        let opened = open(&context, &stores, &spec, &as_of, &area).await?;
         Ok(Night { context, opened, work })
     }
 
@@ -139,6 +141,7 @@ pub(crate) fn input(table: InputTable, from: InputSource) -> InputSpec {
         columns: Vec::new(),
         attributes: Vec::new(),
         filter: None,
+        expect: Vec::new(),
         freshness_max_age_days: None,
         max_quarantine_pct: None,
         span: anywhere(),

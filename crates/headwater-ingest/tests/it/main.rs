@@ -1,6 +1,7 @@
 //! Inputs opened from lakes that are written on the fly.
 #![cfg(test)]
 
+mod expectations;
 mod lake;
 mod objects;
 mod problems;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use datafusion::prelude::SessionContext;
 use headwater_ingest::{
-    InputSource, Location, ObjectsSpec, OpenError, StoreFailure, StoreOptions, StoreOverride, Stores, WorkArea, open,
+    InputSource, LakeSpec, Location, ObjectsSpec, OpenError, StoreFailure, StoreOptions, StoreOverride, Stores,
+    WorkArea, open,
 };
 use headwater_metrics::{AsOf, InputTable};
 use object_store::{ObjectStoreExt, PutPayload};
@@ -21,7 +22,8 @@ async fn open_accounts(stores: &Stores, text: &str) -> Result<headwater_ingest::
     let area = WorkArea::new(work.path().to_owned());
     let as_of = AsOf::new(NIGHT.parse().unwrap(), "UTC".parse().unwrap());
     let accounts = [input(InputTable::Accounts, InputSource::Objects(objects))];
-    open(&SessionContext::new(), stores, &[], &accounts, &as_of, &area).await
+    let spec = LakeSpec { location: &location("/"), sources: &[], inputs: &accounts };
+    open(&SessionContext::new(), stores, &spec, &as_of, &area).await
 }
 
 #[tokio::test]

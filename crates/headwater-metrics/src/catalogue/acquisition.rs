@@ -67,7 +67,7 @@ pub(super) const METRICS: &[Definition] = &[
     cost(
         "cac_{w}",
         Windows::Months,
-        Unit::Number,
+        Unit::Amount,
         Formula::Group {
             sql: "CAST([spend_added_up_{w}] AS DOUBLE) / nullif([new_payers_{w}], 0)",
             accounts: "[new_payers_{w}]",
@@ -80,7 +80,7 @@ pub(super) const METRICS: &[Definition] = &[
         ..cost(
             "signup_cost_{w}",
             Windows::Months,
-            Unit::Number,
+            Unit::Amount,
             Formula::Group {
                 sql: "CAST([spend_added_up_{w}] AS DOUBLE) / nullif([signed_up_{w}], 0)",
                 accounts: "[signed_up_{w}]",

@@ -102,14 +102,14 @@ pub(super) const METRICS: &[Definition] = &[
     ),
     once(
         "repeat_order_value_mean",
-        Unit::Number,
+        Unit::Amount,
         "CAST(sum(amount) FILTER (WHERE ordered_on > first_ordered_on) AS DOUBLE) / nullif(count(*) FILTER (WHERE ordered_on > first_ordered_on), 0)",
         "Mean amount of an order day after the first: monetary value of the customer-base models.",
     ),
     derived(
         "aov_{w}",
         Windows::Days,
-        Unit::Number,
+        Unit::Amount,
         "CAST([net_revenue_{w}] AS DOUBLE) / nullif([orders_{w}], 0)",
         "Average order value: net revenue over orders, a ratio of totals.",
     ),

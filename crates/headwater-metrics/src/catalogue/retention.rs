@@ -117,7 +117,7 @@ pub(super) const METRICS: &[Definition] = &[
     group(
         "arpa",
         Windows::None,
-        Unit::Number,
+        Unit::Amount,
         Formula::Group {
             sql: "CAST([mrr_added_up] AS DOUBLE) / nullif([paying_counted], 0)",
             accounts: "[paying_counted]",

@@ -18,7 +18,7 @@ const fn lifetime(
 pub(super) const METRICS: &[Definition] = &[
     lifetime(
         "clv_simple",
-        Unit::Number,
+        Unit::Amount,
         Formula::Group {
             sql: "[arpa] * {margin} / nullif([logo_churn_monthly_{lookback}m], 0)",
             accounts: "[opening_accounts_{lookback}m] + [new_payers_{lookback}m]",
@@ -30,7 +30,7 @@ pub(super) const METRICS: &[Definition] = &[
     ),
     lifetime(
         "clv_discounted",
-        Unit::Number,
+        Unit::Amount,
         Formula::Group {
             sql: "[arpa] * {margin} * annuity(1 - [logo_churn_monthly_{lookback}m], {discount}, {horizon})",
             accounts: "[opening_accounts_{lookback}m] + [new_payers_{lookback}m]",

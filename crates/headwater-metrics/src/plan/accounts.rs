@@ -21,6 +21,8 @@ pub struct MeasurePlan {
     pub columns: Vec<(String, Unit, String)>,
     /// Metrics that are unknown for all accounts because a column they need is not mapped.
     pub unavailable: Vec<String>,
+    /// The rows of usage that count for no account, by `reason`, once the queries have run; none where usage is not read.
+    pub usage_left_out: Option<Query>,
     /// Whether a metric rests on the list of the product's features, which is then read before the plans are made.
     pub asks_features: bool,
 }
@@ -43,7 +45,13 @@ impl MeasurePlan {
         let unavailable =
             published.iter().filter(|metric| !is_available(metric, night)).map(|metric| metric.id.clone());
         let asks_features = base.iter().filter(|metric| is_available(metric, night)).any(usage::asks_features);
-        Self { queries, columns: columns(&published, night), unavailable: unavailable.collect(), asks_features }
+        Self {
+            queries,
+            columns: columns(&published, night),
+            unavailable: unavailable.collect(),
+            usage_left_out: kept.contains(PROFILE).then(|| usage::left_out(night)),
+            asks_features,
+        }
     }
 }
 
@@ -221,7 +229,8 @@ fn usage_family(name: &'static str, covers: Option<&str>, base: &[Resolved], nig
             let column = identifier(&metric.id);
             match metric.definition.unit {
                 Unit::Date => format!("{name}.{column} AS {column}"),
-                _ => format!("coalesce({name}.{column}, 0) AS {column}"),
+                // An account without events used nothing; a sum that no whole number holds stays unknown.
+                _ => format!("CASE WHEN {name}.account_id IS NULL THEN 0 ELSE {name}.{column} END AS {column}"),
             }
         })
         .collect();

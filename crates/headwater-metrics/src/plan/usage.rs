@@ -23,11 +23,52 @@ pub fn features_query(night: &Night) -> Option<Query> {
             "features",
             format!(
                 "SELECT feature, min(occurred_on) AS first_seen FROM usage_events
-                WHERE feature IS NOT NULL AND occurred_on <= {} GROUP BY feature ORDER BY feature",
-                date(night.as_of.day())
+                WHERE feature IS NOT NULL AND occurred_on <= {}{} GROUP BY feature ORDER BY feature",
+                date(night.as_of.day()),
+                and_counted(night)
             ),
         )
     })
+}
+
+/// The mapped columns of an event that cannot be negative, with the counter of the rows where they are.
+fn never_negative(night: &Night) -> impl Iterator<Item = (&'static str, SlotKind)> {
+    [("quantity", SlotKind::NegativeQuantity), ("duration_seconds", SlotKind::NegativeSeconds)]
+        .into_iter()
+        .filter(|(column, _)| night.has(InputTable::UsageEvents, &[column]))
+}
+
+fn rows_negative(column: &str) -> String {
+    format!("rows_negative_{column}")
+}
+
+/// The condition that leaves out what the profile leaves out.
+fn and_counted(night: &Night) -> String {
+    never_negative(night).map(|(column, _)| format!(" AND ({column} IS NULL OR {column} >= 0)")).collect()
+}
+
+/// Rows of events that count for no account, by reason: `reason`, `rows`. Their table was read once, for the profile;
+/// where it holds clean rows only, nothing is found.
+pub(super) fn left_out(night: &Night) -> Query {
+    let counters = std::iter::once(("undated".to_owned(), "rows_undated".to_owned()))
+        .chain(never_negative(night).map(|(column, _)| (format!("negative_{column}"), rows_negative(column))));
+    let known = counters.map(|(reason, counter)| {
+        format!(
+            " UNION ALL SELECT {} AS reason, sum({counter}) AS rows FROM {PROFILE} JOIN accounts
+            ON {PROFILE}.account_id = accounts.account_id",
+            literal(&reason)
+        )
+    });
+    let sql = format!(
+        "SELECT reason, rows FROM (
+            SELECT CASE WHEN {PROFILE}.account_id IS NULL THEN 'missing_account_id' ELSE 'orphan' END AS reason,
+                sum(rows_read) AS rows
+            FROM {PROFILE} LEFT JOIN accounts ON {PROFILE}.account_id = accounts.account_id
+            WHERE accounts.account_id IS NULL GROUP BY 1{}) AS counted
+        WHERE rows > 0 ORDER BY reason",
+        known.collect::<String>()
+    );
+    Query::new("usage rows left out", sql)
 }
 
 /// Whether a metric counts features.
@@ -54,6 +95,9 @@ fn profile(asked: &[&Resolved], night: &Night) -> Option<Query> {
     let oldest = oldest_age(columns.values());
     columns.insert("rows_read".to_owned(), slot(SlotKind::Rows));
     columns.insert("rows_undated".to_owned(), slot(SlotKind::Undated));
+    for (column, kind) in never_negative(night) {
+        columns.insert(rows_negative(column), slot(kind));
+    }
     let spec = Spec {
         as_of: crate::functions::days_of(night.as_of.day()),
         features: u32::try_from(night.features.len()).unwrap_or(u32::MAX),
@@ -95,7 +139,8 @@ fn arguments(columns: &BTreeMap<String, Slot>, night: &Night) -> String {
     } else {
         "CAST(NULL AS BOOLEAN)"
     };
-    let seconds = if asks(&[SlotKind::Seconds]) { "duration_seconds" } else { "CAST(NULL AS BIGINT)" };
+    let seconds =
+        if asks(&[SlotKind::Seconds, SlotKind::NegativeSeconds]) { "duration_seconds" } else { "CAST(NULL AS BIGINT)" };
     let feature = if asks(&[SlotKind::Features]) {
         let names: Vec<&str> = night.features.iter().map(|feature| feature.name.as_str()).collect();
         format!("feature_index(feature, {})", literal(&names.join(&FEATURE_SEPARATOR.to_string())))
@@ -166,11 +211,12 @@ fn users(asked: &[&Resolved], night: &Night) -> Option<Query> {
     let sql = format!(
         "SELECT account_id, {columns} FROM (
             SELECT account_id, user_id, {bits} FROM usage_events
-            WHERE occurred_on >= {since} AND user_id IS NOT NULL GROUP BY account_id, user_id)
+            WHERE occurred_on >= {since} AND user_id IS NOT NULL{counted} GROUP BY account_id, user_id)
         GROUP BY account_id",
         columns = columns.join(", "),
         bits = bits.join(", "),
         since = date(night.as_of.days_before(oldest)),
+        counted = and_counted(night),
     );
     Some(Query::new(USERS, sql))
 }

@@ -2,7 +2,7 @@
 
 use headwater_diagnostics::yaml::{Fields, Key, Node, TextPositions, Value};
 use headwater_diagnostics::{Code, Diagnostic};
-use headwater_ingest::{InputSpec, MappedColumn, SqlText};
+use headwater_ingest::{Expectation, InputSpec, MappedColumn, SqlText};
 use headwater_metrics::{ColumnType, InputTable};
 
 use super::Reading;
@@ -63,6 +63,40 @@ impl Reading<'_> {
         attributes
     }
 
+    /// Conditions that rows are expected to meet: `name: condition`, or `name: {expr, otherwise}`.
+    pub(crate) fn expectations(&mut self, fields: &mut Fields<'_>) -> Vec<Expectation> {
+        let mut expectations = Vec::new();
+        for (key, node) in self.entries(fields, "expect") {
+            if !is_plain_name(&key.name) {
+                let message = format!("`{}` is no name for an expectation", key.name);
+                let problem = Diagnostic::at(Code::InvalidValue, key.span, message);
+                self.problems.push(problem.label("small letters, digits and `_`, a letter first"));
+            }
+            expectations.extend(self.expectation(key, node));
+        }
+        expectations
+    }
+
+    fn expectation(&mut self, key: &Key, node: &Node) -> Option<Expectation> {
+        let name = key.name.clone();
+        if !matches!(node.value, Value::Map(_)) {
+            let condition = self.expression(node, &name)?;
+            return Some(Expectation { name, condition, leaves_out: false });
+        }
+        let mut fields = Fields::of(node, "an expectation", &mut self.problems)?;
+        let condition = fields.require("expr", &mut self.problems).and_then(|node| self.expression(node, "expr"));
+        let otherwise = fields.choice("otherwise", &["count", "leave_out"], &mut self.problems);
+        fields.finish(&mut self.problems);
+        Some(Expectation { name, condition: condition?, leaves_out: otherwise == Some(1) })
+    }
+
+    /// A SQL expression that can be read.
+    pub(crate) fn expression(&mut self, node: &Node, name: &str) -> Option<SqlText> {
+        let sql = self.sql(node, name)?;
+        self.problems.extend(headwater_ingest::expression_syntax(&sql));
+        Some(sql)
+    }
+
     /// A SQL text with the place of each of its characters.
     pub(crate) fn sql(&mut self, node: &Node, name: &str) -> Option<SqlText> {
         match node.as_text() {
@@ -85,7 +119,7 @@ impl Reading<'_> {
     }
 
     fn mapped(&mut self, key: &Key, node: &Node) -> Option<MappedColumn> {
-        let expression = self.sql(node, &key.name)?;
+        let expression = self.expression(node, &key.name)?;
         Some(MappedColumn { name: key.name.clone(), expression, kind: None })
     }
 
@@ -96,7 +130,7 @@ impl Reading<'_> {
         }
         let words: Vec<&str> = ColumnType::ALL.iter().map(|kind| kind.name()).collect();
         let mut fields = Fields::of(node, "an attribute", &mut self.problems)?;
-        let expression = fields.require("expr", &mut self.problems).and_then(|node| self.sql(node, "expr"));
+        let expression = fields.require("expr", &mut self.problems).and_then(|node| self.expression(node, "expr"));
         let kind = fields.choice("type", &words, &mut self.problems).and_then(|at| ColumnType::ALL.get(at).copied());
         fields.finish(&mut self.problems);
         Some(MappedColumn { name: key.name.clone(), expression: expression?, kind })

@@ -61,7 +61,8 @@ impl Reading<'_> {
         let from = self.source_of(key, &mut fields, lake);
         let columns = self.columns(&mut fields, table);
         let attributes = if table == InputTable::Accounts { self.attributes(&mut fields) } else { Vec::new() };
-        let filter = fields.take("filter").and_then(|node| self.sql(node, "filter"));
+        let filter = fields.take("filter").and_then(|node| self.expression(node, "filter"));
+        let expect = self.expectations(&mut fields);
         let freshness_max_age_days = self.freshness(table, &mut fields);
         let max_quarantine_pct = self.percentage(&mut fields, "max_quarantine_pct");
         fields.finish(&mut self.problems);
@@ -72,6 +73,7 @@ impl Reading<'_> {
             columns,
             attributes,
             filter,
+            expect,
             freshness_max_age_days,
             max_quarantine_pct,
             span,
@@ -84,7 +86,11 @@ impl Reading<'_> {
         let partitions = if path.is_some() || sql.is_none() { self.partitions(fields) } else { Vec::new() };
         match (path, sql) {
             (Some(path), None) => self.objects(path, partitions, lake).map(InputSource::Objects),
-            (None, Some((_, sql))) => self.sql(sql, "sql").map(InputSource::Sql),
+            (None, Some((_, sql))) => {
+                let sql = self.sql(sql, "sql")?;
+                self.problems.extend(headwater_ingest::query_syntax(&sql));
+                Some(InputSource::Sql(sql))
+            }
             (Some(_), Some((sql, _))) => {
                 let problem =
                     Diagnostic::at(Code::ConflictingKeys, sql.span, "an input has a `path` or a `sql`, not both");

@@ -239,3 +239,19 @@ fn the_example_projects_read() {
         assert_eq!(loaded.project.unwrap().name, name);
     }
 }
+
+#[test]
+fn sql_is_read_before_any_table_is_known() {
+    let text = "version: 1\nname: shop\ncurrency: EUR\ninputs:\n  accounts:\n    path: a.parquet\n    columns: {signed_up_on: created at, plan: 'lower(plan', owner: 'coalesce(o, ''x'')'}\n    filter: \"tier <>\"\n    expect: {known: {expr: 'a = ', otherwise: leave_out}, Other: 'true'}\n  orders:\n    sql: SELECT a FROM t WHERE\n  spend:\n    sql: DROP TABLE lake\n";
+    assert_eq!(
+        problems(text, None),
+        [
+            "7:47 E0505 invalid SQL: Expected: ), found: EOF",
+            "8:13 E0505 invalid SQL: Expected: an expression, found: EOF",
+            "9:28 E0505 invalid SQL: Expected: an expression, found: EOF",
+            "9:59 E0105 `Other` is no name for an expectation",
+            "11:10 E0505 invalid SQL: Expected: an expression, found: EOF",
+            "13:10 E0505 an input's `sql` is one SELECT",
+        ]
+    );
+}

@@ -31,7 +31,9 @@ impl Kind {
         match unit {
             Unit::Money => Self::Money,
             Unit::Count | Unit::Days => Self::Whole,
-            Unit::Ratio | Unit::Percent | Unit::Score | Unit::Months | Unit::Hours | Unit::Number => Self::Number,
+            Unit::Amount | Unit::Ratio | Unit::Percent | Unit::Score | Unit::Months | Unit::Hours | Unit::Number => {
+                Self::Number
+            }
             Unit::Date => Self::Date,
             Unit::Text => Self::Text,
             Unit::Flag => Self::Flag,

@@ -134,10 +134,13 @@ fn column<T: ArrowPrimitiveType>(values: &[ArrayRef], at: usize) -> Result<&Prim
         .ok_or_else(|| exec_datafusion_err!("argument {at} of activity_profile has another type"))
 }
 
-fn positive(array: &PrimitiveArray<Int64Type>, row: usize, otherwise: i64) -> u64 {
-    let value = if array.is_null(row) { otherwise } else { array.value(row) };
-    u64::try_from(value).unwrap_or(0)
+/// The amount of a row; none where it is negative.
+fn amount(array: &PrimitiveArray<Int64Type>, row: usize, otherwise: u64) -> Option<u64> {
+    if array.is_null(row) { Some(otherwise) } else { u64::try_from(array.value(row)).ok() }
 }
+
+/// A day in the range of ages that days can have; an export's slip has none.
+const MOST_AGE: u32 = 366 * 200;
 
 impl GroupsAccumulator for ProfileAccumulator {
     fn update_batch(
@@ -169,11 +172,23 @@ impl GroupsAccumulator for ProfileAccumulator {
             }
             // Days after the as-of day are cut before they come here.
             let Ok(age) = u32::try_from(i64::from(layout.as_of) - i64::from(days.value(at))) else { continue };
+            if age > MOST_AGE {
+                add(row, UNDATED, 1);
+                continue;
+            }
+            let Some(quantity) = amount(quantities, at, 1) else {
+                layout.negative_quantity.into_iter().for_each(|word| add(row, word, 1));
+                continue;
+            };
+            let Some(seconds) = amount(seconds, at, 0) else {
+                layout.negative_seconds.into_iter().for_each(|word| add(row, word, 1));
+                continue;
+            };
             let event = Event {
                 age,
-                quantity: positive(quantities, at, 1),
+                quantity,
                 value: !valuable.is_null(at) && valuable.value(at),
-                seconds: positive(seconds, at, 0),
+                seconds,
                 feature: if features.is_null(at) { None } else { u32::try_from(features.value(at)).ok() },
             };
             note(layout, row, event);
@@ -253,6 +268,8 @@ fn value_of(layout: &Layout, row: &[u64], slot: &Slot) -> Option<i64> {
     match slot.kind {
         SlotKind::Rows => i64::try_from(word(ROWS)).ok(),
         SlotKind::Undated => i64::try_from(word(UNDATED)).ok(),
+        SlotKind::NegativeQuantity => layout.negative_quantity.and_then(|at| i64::try_from(word(at)).ok()),
+        SlotKind::NegativeSeconds => layout.negative_seconds.and_then(|at| i64::try_from(word(at)).ok()),
         SlotKind::Events => i64::try_from(sum(&layout.events)).ok(),
         SlotKind::ValueEvents => i64::try_from(sum(&layout.value_events)).ok(),
         SlotKind::Seconds => i64::try_from(sum(&layout.seconds)).ok(),

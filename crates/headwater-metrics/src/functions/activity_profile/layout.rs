@@ -93,6 +93,9 @@ fn covers(slot: &Slot, age: u32) -> bool {
 pub(super) struct Layout {
     pub(super) slots: Vec<Slot>,
     pub(super) as_of: i32,
+    /// The words that count rows left out for a negative quantity and for negative seconds, where they are asked for.
+    pub(super) negative_quantity: Option<usize>,
+    pub(super) negative_seconds: Option<usize>,
     pub(super) events: Buckets,
     pub(super) value_events: Buckets,
     pub(super) seconds: Buckets,
@@ -117,7 +120,11 @@ const FIXED: usize = 5;
 impl Layout {
     pub(super) fn new(spec: &Spec) -> Self {
         let of = |kind: SlotKind| spec.slots.iter().filter(|slot| slot.kind == kind).collect::<Vec<_>>();
-        let events = Buckets::new(&of(SlotKind::Events), FIXED, 1);
+        let mut fixed = FIXED..;
+        let mut counter = |kind: SlotKind| if of(kind).is_empty() { None } else { fixed.next() };
+        let (negative_quantity, negative_seconds) =
+            (counter(SlotKind::NegativeQuantity), counter(SlotKind::NegativeSeconds));
+        let events = Buckets::new(&of(SlotKind::Events), fixed.start, 1);
         let value_events = Buckets::new(&of(SlotKind::ValueEvents), events.offset + events.words(), 1);
         let seconds = Buckets::new(&of(SlotKind::Seconds), value_events.offset + value_events.words(), 1);
         let width = (spec.features as usize).div_ceil(64);
@@ -133,6 +140,8 @@ impl Layout {
         Self {
             slots: spec.slots.clone(),
             as_of: spec.as_of,
+            negative_quantity,
+            negative_seconds,
             events,
             value_events,
             seconds,

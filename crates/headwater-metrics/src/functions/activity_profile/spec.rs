@@ -7,8 +7,12 @@ use std::fmt;
 pub(crate) enum SlotKind {
     /// Rows read, whatever they hold.
     Rows,
-    /// Rows without a day.
+    /// Rows without a day that can be.
     Undated,
+    /// Rows whose quantity is negative; they count for nothing else.
+    NegativeQuantity,
+    /// Rows whose seconds are negative, and their quantity is not; they count for nothing else.
+    NegativeSeconds,
     /// Sum of quantities.
     Events,
     /// Sum of quantities of rows that delivered value.
@@ -32,6 +36,8 @@ pub(crate) enum SlotKind {
 const WORDS: &[(SlotKind, &str)] = &[
     (SlotKind::Rows, "rows"),
     (SlotKind::Undated, "undated"),
+    (SlotKind::NegativeQuantity, "negative_quantity"),
+    (SlotKind::NegativeSeconds, "negative_seconds"),
     (SlotKind::Events, "events"),
     (SlotKind::ValueEvents, "value_events"),
     (SlotKind::Seconds, "seconds"),

@@ -33,9 +33,9 @@ fn rows() -> Vec<Row> {
         .map(|_| Row {
             account: next(20) as usize,
             age: next(400) as i32,
-            quantity: next(4) as i64 + 1,
+            quantity: if next(30) == 0 { -2 } else { next(4) as i64 + 1 },
             value: next(3) == 0,
-            seconds: next(1_000) as i64,
+            seconds: if next(30) == 0 { -5 } else { next(1_000) as i64 },
             feature: next(70) as i32,
         })
         .collect()
@@ -51,8 +51,16 @@ fn spec() -> Spec {
     let mut slots: Vec<Slot> =
         kinds.iter().flat_map(|kind| windows.iter().map(|(from, to)| slot(*kind, *from, *to))).collect();
     slots.push(Slot { only: Some(vec![1, 66, 69]), ..slot(SlotKind::Features, 0, Some(27)) });
-    for kind in [SlotKind::Rows, SlotKind::FirstDay, SlotKind::LastDay, SlotKind::FirstValueDay, SlotKind::ValueMonths]
-    {
+    for kind in [
+        SlotKind::Rows,
+        SlotKind::Undated,
+        SlotKind::NegativeQuantity,
+        SlotKind::NegativeSeconds,
+        SlotKind::FirstDay,
+        SlotKind::LastDay,
+        SlotKind::FirstValueDay,
+        SlotKind::ValueMonths,
+    ] {
         slots.push(slot(kind, 0, None));
     }
     Spec { as_of: AS_OF, features: 70, slots }
@@ -70,12 +78,15 @@ fn arrays(rows: &[Row]) -> Vec<ArrayRef> {
 }
 
 fn slow(rows: &[Row], account: usize, slot: &Slot) -> Option<i64> {
-    let mine = || rows.iter().filter(|row| row.account == account);
+    let read = || rows.iter().filter(|row| row.account == account);
+    let mine = || read().filter(|row| row.quantity >= 0 && row.seconds >= 0);
     let inside = || mine().filter(|row| row.age >= slot.from as i32 && slot.to.is_none_or(|to| row.age <= to as i32));
     let distinct = |values: BTreeSet<i32>| Some(values.len() as i64);
     match slot.kind {
-        SlotKind::Rows => Some(mine().count() as i64),
+        SlotKind::Rows => Some(read().count() as i64),
         SlotKind::Undated => Some(0),
+        SlotKind::NegativeQuantity => Some(read().filter(|row| row.quantity < 0).count() as i64),
+        SlotKind::NegativeSeconds => Some(read().filter(|row| row.quantity >= 0 && row.seconds < 0).count() as i64),
         SlotKind::Events => Some(inside().map(|row| row.quantity).sum()),
         SlotKind::ValueEvents => Some(inside().filter(|row| row.value).map(|row| row.quantity).sum()),
         SlotKind::Seconds => Some(inside().map(|row| row.seconds).sum()),
