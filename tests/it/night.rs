@@ -35,12 +35,21 @@ pub(crate) struct Company {
 impl Company {
     /// A project of `fixtures/projects`.
     pub(crate) fn of_fixture(name: &str, as_of: &str) -> Self {
-        Self::in_folder(&repository().join("fixtures/projects").join(name), as_of)
+        Self::of_profile(name, None, as_of)
+    }
+
+    /// A project of `fixtures/projects` with one of its profiles.
+    pub(crate) fn of_profile(name: &str, profile: Option<&str>, as_of: &str) -> Self {
+        Self::with_profile(&repository().join("fixtures/projects").join(name), profile, as_of)
     }
 
     /// The project in a folder, publishing to a folder of its own.
     pub(crate) fn in_folder(folder: &Path, as_of: &str) -> Self {
-        let loaded = load(folder, None);
+        Self::with_profile(folder, None, as_of)
+    }
+
+    fn with_profile(folder: &Path, profile: Option<&str>, as_of: &str) -> Self {
+        let loaded = load(folder, profile);
         let mut project = loaded.project.unwrap_or_else(|problems| panic!("{problems:?}"));
         let published = tempfile::tempdir().unwrap();
         project.outputs.location = Location::local(published.path()).unwrap();

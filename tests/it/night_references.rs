@@ -140,6 +140,73 @@ async fn ravenstack_movements_and_health() {
     assert_eq!(written.len(), 2);
 }
 
+/// A table of the ledger's author, as a table for queries.
+fn author(name: &str) -> (&str, String) {
+    (name, repository().join(format!("../shared/data/taskflow/{name}.parquet")).display().to_string())
+}
+
+#[tokio::test]
+async fn taskflow_by_the_policy_of_its_author() {
+    if !has_shared_data() {
+        return;
+    }
+    let company = Company::of_profile("taskflow", Some("author"), "2024-12-31");
+    company.publish().await;
+    let equal = async |ours: &str, theirs: &str, tables: &[(&str, String)]| {
+        let theirs = company.rows_with(tables, theirs).await;
+        assert!(theirs.len() >= 24, "{}", theirs.len());
+        assert_equal(&company.rows(ours).await, &theirs, 1e-12);
+    };
+    let sums = |movements: &[&str], sign: &str| {
+        let listed: Vec<String> = movements.iter().map(|movement| format!("'{movement}'")).collect();
+        format!("coalesce(sum({sign}amount) FILTER (WHERE movement IN ({})), 0)", listed.join(", "))
+    };
+    let months = format!(
+        "SELECT date_trunc('month', period_end) AS month, {} AS new_mrr, {} AS expansion, {} AS contraction, {} AS churned
+        FROM mrr_movements GROUP BY 1",
+        sums(&["new", "reactivation"], ""),
+        sums(&["expansion"], ""),
+        sums(&["contraction"], ""),
+        sums(&["churn"], "")
+    );
+    equal(
+        &format!("SELECT CAST(month AS VARCHAR), CAST(new_mrr AS DOUBLE), CAST(expansion AS DOUBLE), CAST(contraction AS DOUBLE),
+            CAST(churned AS DOUBLE) FROM ({months}) ORDER BY 1"),
+        "SELECT CAST(CAST(month AS TIMESTAMP) AS VARCHAR), CAST(new_mrr AS DOUBLE), CAST(expansion_mrr AS DOUBLE),
+            CAST(contraction_mrr AS DOUBLE), CAST(churned_mrr AS DOUBLE) FROM mrr_waterfall ORDER BY 1",
+        &[author("mrr_waterfall")],
+    )
+    .await;
+    equal(
+        "SELECT cohort, age_months, customers, cohort_size, customer_retention FROM cohort_metrics
+        WHERE scope = 'total' ORDER BY 1, 2",
+        "SELECT CAST(CAST(cohort_month AS TIMESTAMP) + INTERVAL '1 month' - INTERVAL '1 day' AS DATE), months_since_signup,
+            active_customers, cohort_size, retention_rate FROM cohort_retention ORDER BY 1, 2",
+        &[author("cohort_retention")],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn taskflow_rates_by_the_policy_of_its_author() {
+    if !has_shared_data() {
+        return;
+    }
+    for night in ["2023-04-30", "2024-06-30", "2024-12-31"] {
+        let company = Company::of_profile("taskflow", Some("author"), night);
+        company.publish().await;
+        let ours = "SELECT metric, value FROM group_metrics WHERE scope = 'total'
+            AND metric IN ('nrr_1m', 'logo_churn_1m') ORDER BY 1";
+        let theirs = format!(
+            "SELECT 'logo_churn_1m', logo_churn_rate FROM churn_rate_by_month WHERE month = date_trunc('month', DATE '{night}')
+            UNION ALL SELECT 'nrr_1m', nrr FROM nrr_by_month WHERE month = date_trunc('month', DATE '{night}') ORDER BY 1"
+        );
+        let theirs = company.rows_with(&[author("churn_rate_by_month"), author("nrr_by_month")], &theirs).await;
+        assert_eq!(theirs.len(), 2, "{night}");
+        assert_equal(&company.rows(ours).await, &theirs, 1e-12);
+    }
+}
+
 /// Accounts with a usage id that stands on two rows, read from the raw data.
 async fn accounts_with_doubled_usage_ids(company: &Company) -> Vec<String> {
     let raw = |name: &str| {

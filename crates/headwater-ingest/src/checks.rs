@@ -235,7 +235,9 @@ fn contradictions(table: InputTable, mapping: &Mapping, reasons: &mut Reasons) {
 fn as_known(table: InputTable, filled: &FilledColumn, as_of: &AsOf) -> Expr {
     let value = column(&filled.name);
     let decided = match (table, filled.name.as_str()) {
-        (InputTable::SupportTickets, "closed_at") | (InputTable::Opportunities, "closed_on") => later(filled, as_of),
+        (InputTable::SupportTickets, "closed_at")
+        | (InputTable::Opportunities, "closed_on")
+        | (InputTable::Subscriptions, "cancelled_on") => later(filled, as_of),
         _ => return value,
     };
     let unknown = when(decided, lit(ScalarValue::Null)).otherwise(value.clone());

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Grain, InputTable, Metric, Unit, Window};
+use crate::{Grain, InputTable, Metric, RevenuePolicy, Unit, Window};
 
 mod acquisition;
 mod feedback;
@@ -183,8 +183,22 @@ fn definitions() -> impl Iterator<Item = &'static Definition> {
     .flatten()
 }
 
-/// The names a definition refers to, with window and lookback filled in.
-pub(crate) fn references(resolved: &Resolved, lookback_months: u32) -> Vec<String> {
+/// A definition's SQL with what depends on the policy written out.
+pub(crate) fn by_policy(sql: &str, policy: RevenuePolicy) -> String {
+    let kept = if policy.contraction_is_lost { "[retained_mrr_{w}]" } else { "[unshrunk_mrr_{w}]" };
+    let returned = if policy.reactivation_is_retained { " + [returned_mrr_{w}]" } else { "" };
+    let won = if policy.new_in_churn_base { " + [new_customers_{w}]" } else { "" };
+    sql.replace(RETAINED, &format!("({kept}{returned})"))
+        .replace(CHURN_BASE, &format!("([opening_accounts_{{w}}]{won})"))
+}
+
+/// Recurring revenue that counts as retained, by the policy.
+const RETAINED: &str = "{retained}";
+/// The customers that churn is a share of, by the policy.
+const CHURN_BASE: &str = "{churn_base}";
+
+/// The names a definition refers to, with window, lookback and policy filled in.
+pub(crate) fn references(resolved: &Resolved, lookback_months: u32, policy: RevenuePolicy) -> Vec<String> {
     let texts: &[&str] = match &resolved.definition.formula {
         Formula::Rows { .. } | Formula::Usage(_) | Formula::Users(_) => &[],
         Formula::Account(sql) | Formula::AccountFact(sql) | Formula::SpendFact(sql) => &[sql],
@@ -192,10 +206,15 @@ pub(crate) fn references(resolved: &Resolved, lookback_months: u32) -> Vec<Strin
     };
     texts
         .iter()
-        .flat_map(|text| text.split('[').skip(1))
-        .filter_map(|part| part.split_once(']'))
-        .map(|(name, _)| referenced_name(name, resolved.window, lookback_months))
+        .map(|text| by_policy(text, policy))
+        .flat_map(|text| named_in(&text).map(str::to_owned).collect::<Vec<_>>())
+        .map(|name| referenced_name(&name, resolved.window, lookback_months))
         .collect()
+}
+
+/// What stands in square brackets.
+fn named_in(text: &str) -> impl Iterator<Item = &str> {
+    text.split('[').skip(1).filter_map(|part| part.split_once(']')).map(|(name, _)| name)
 }
 
 /// A name in square brackets, its own placeholders filled in.
@@ -264,7 +283,7 @@ impl Catalogue {
 /// The inputs a metric needs, directly or through the metrics it names.
 fn inputs_of(resolved: &Resolved) -> BTreeSet<InputTable> {
     let mut inputs: BTreeSet<_> = resolved.definition.reads.iter().map(|(table, _)| *table).collect();
-    for name in references(resolved, 12) {
+    for name in references(resolved, 12, RevenuePolicy::default()) {
         if let Some(needed) = resolve(&name) {
             inputs.extend(inputs_of(&needed));
         }

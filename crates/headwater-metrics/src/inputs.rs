@@ -240,6 +240,8 @@ impl InputTable {
                         optional("plan", Text, "plan"),
                         optional("seats", Integer, "seats paid for"),
                         optional("is_trial", Flag, "a trial: counts no revenue"),
+                        optional("is_add_on", Flag, "something bought beside a plan"),
+                        optional("cancelled_on", Date, "day the customer gave notice; unknown where it did not"),
                         optional("billing_interval", Text, "how often it is billed"),
                     ]
                 }

@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{AsOf, InputTable};
+use crate::{AsOf, InputTable, RevenuePolicy};
 
 mod accounts;
+mod cohorts;
 mod fill;
 mod groups;
 mod movements;
 mod usage;
 
 pub use accounts::MeasurePlan;
+pub use cohorts::cohorts;
 pub use groups::{GroupPlan, GroupScope};
 pub use movements::movements;
 pub use usage::features_query;
@@ -44,6 +46,8 @@ pub struct Night {
     pub as_of: AsOf,
     /// The company's economics.
     pub economics: Economics,
+    /// How recurring revenue is counted.
+    pub policy: RevenuePolicy,
     /// The product's features, by name; empty where no metric asks for them.
     pub features: Vec<FeatureSeen>,
     /// The columns of each input that is there.

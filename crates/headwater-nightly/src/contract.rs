@@ -118,9 +118,56 @@ pub fn mrr_movements() -> TableContract {
                 "last day of the period; the as-of day, and the same day of earlier months",
             ),
             ColumnContract::required("movement", Unit::Text, "new, reactivation, expansion, contraction or churn"),
+            ColumnContract::optional(
+                "reason",
+                Unit::Text,
+                "of expansion and contraction: add_on, cross_sell, part_cancelled, plan, seats or price; null for others",
+            ),
             ColumnContract::required("opening_mrr", Unit::Money, "recurring revenue at the end of the period before"),
             ColumnContract::required("closing_mrr", Unit::Money, "recurring revenue at the end of the period"),
             ColumnContract::required("amount", Unit::Money, "closing less opening"),
+        ],
+    )
+}
+
+/// `cohort_metrics`.
+#[must_use]
+pub fn cohort_metrics() -> TableContract {
+    TableContract::new(
+        "cohort_metrics",
+        "Accounts that became customers in the same period, followed by age: who stays, what they pay, what they have paid.",
+        &["scope", "group_name", "cohort", "age_months"],
+        vec![
+            ColumnContract::required("scope", Unit::Text, "total, an account column, or segment.<scheme>"),
+            ColumnContract::required("group_name", Unit::Text, "the group; (unknown) gathers accounts without a value"),
+            ColumnContract::required("cohort", Unit::Date, "last day of the period in which they became customers"),
+            ColumnContract::required("age_months", Unit::Count, "periods since then; 0 is that period itself"),
+            ColumnContract::required("period_end", Unit::Date, "last day of the period that the row is about"),
+            ColumnContract::required(
+                "cohort_size",
+                Unit::Count,
+                "accounts that became customers in the cohort's period",
+            ),
+            ColumnContract::required("customers", Unit::Count, "those of them that are customers at the period's end"),
+            ColumnContract::required("customer_retention", Unit::Ratio, "customers over the cohort's size"),
+            ColumnContract::required(
+                "first_mrr",
+                Unit::Money,
+                "recurring revenue of the cohort at the end of its first period",
+            ),
+            ColumnContract::required("mrr", Unit::Money, "recurring revenue of the cohort at the period's end"),
+            ColumnContract::optional(
+                "revenue_retention",
+                Unit::Ratio,
+                "that over the first; unknown where the first is nothing",
+            ),
+            ColumnContract::required(
+                "revenue_to_date",
+                Unit::Money,
+                "recurring revenue of all months up to the period, added up",
+            ),
+            ColumnContract::required("revenue_per_account", Unit::Amount, "that over the cohort's size"),
+            ColumnContract::required("few_accounts", Unit::Flag, "whether the cohort has fewer than 30 accounts"),
         ],
     )
 }
@@ -158,7 +205,7 @@ pub fn run_manifest() -> TableContract {
             ColumnContract::required(
                 "section",
                 Unit::Text,
-                "program, project, input, object, quarantine, unknown_value, unexpected, rule_file, unavailable_metric, skipped_rule or output",
+                "program, project, policy, input, object, quarantine, unknown_value, unexpected, rule_file, unavailable_metric, skipped_rule or output",
             ),
             ColumnContract::required("name", Unit::Text, "the table, file or setting"),
             ColumnContract::required("item", Unit::Text, "what is said of it"),

@@ -36,7 +36,9 @@ const GROUP_METRICS: &[&str] = &[
     "total_churned_mrr_1m",
     "logo_churn_1m",
     "logo_churn_monthly_12m",
+    "revenue_churn_1m",
     "nrr_1m",
+    "grr_1m",
     "nrr_12m",
     "grr_12m",
     "quick_ratio_3m",
@@ -80,16 +82,22 @@ pub(crate) fn published_metrics(project: &Project, night: &Night) -> Vec<String>
 /// The group metrics to compute: the standing ones for everyone, for each declared dimension and each segment, and
 /// those that guardrails judge.
 pub(crate) fn group_metrics(project: &Project, rules: &CheckedRules, night: &Night) -> BTreeSet<(GroupScope, String)> {
-    let mut scopes = vec![GroupScope::Total];
-    scopes.extend(project.groups.iter().map(|column| GroupScope::Column(column.clone())));
-    scopes.extend(rules.scheme_ids().map(|scheme| GroupScope::Column(format!("segment.{scheme}"))));
     let own = project.metrics.iter().map(String::as_str);
     let standing: Vec<&str> =
         GROUP_METRICS.iter().copied().chain(own).filter(|id| has_inputs(id, Grain::Group, night)).collect();
-    let mut asked: BTreeSet<(GroupScope, String)> =
-        scopes.iter().flat_map(|scope| standing.iter().map(|id| (scope.clone(), (*id).to_owned()))).collect();
+    let mut asked: BTreeSet<(GroupScope, String)> = scopes(project, rules)
+        .iter()
+        .flat_map(|scope| standing.iter().map(|id| (scope.clone(), (*id).to_owned())))
+        .collect();
     asked.extend(rules.group_metrics_needed().into_iter().map(|(scope, id)| (GroupScope::parse(&scope), id)));
     asked
+}
+
+/// How accounts are grouped: everyone, each declared dimension, each segment scheme.
+fn scopes(project: &Project, rules: &CheckedRules) -> Vec<GroupScope> {
+    let declared = project.groups.iter().cloned();
+    let segments = rules.scheme_ids().map(|scheme| format!("segment.{scheme}"));
+    std::iter::once(GroupScope::Total).chain(declared.chain(segments).map(GroupScope::Column)).collect()
 }
 
 fn has_inputs(id: &str, grain: Grain, night: &Night) -> bool {
@@ -111,6 +119,7 @@ pub(crate) async fn judge(mut case: Case<'_>) -> Result<Judged, RunError> {
     }
     if case.night.inputs.contains_key(&InputTable::Subscriptions) {
         case.movements(&mut staged).await?;
+        case.cohorts(&mut staged).await?;
     }
     let left_out = records::LeftOut { metrics: &case.measured.unavailable, rules: case.rules.skipped() };
     let manifest = records::run_manifest(case.request, case.inputs, left_out, &staged);
@@ -155,6 +164,7 @@ pub fn published_tables(project: &Project, rules: &CheckedRules) -> Vec<TableCon
     let night = Night {
         as_of,
         economics: project.economics,
+        policy: project.policy,
         features: Vec::new(),
         inputs: inputs.collect(),
         attributes: project.attributes().collect(),
@@ -170,7 +180,7 @@ pub fn published_tables(project: &Project, rules: &CheckedRules) -> Vec<TableCon
     ];
     tables.extend(OutputTable::ALL.iter().map(published));
     if night.inputs.contains_key(&InputTable::Subscriptions) {
-        tables.push(contract::mrr_movements());
+        tables.extend([contract::mrr_movements(), contract::cohort_metrics()]);
     }
     tables.sort_by(|a, b| a.name.cmp(&b.name));
     tables
@@ -258,6 +268,11 @@ impl Case<'_> {
         keep(self.engine, self.work, &plan.facts, self.steps).await?;
         self.stage(&plan.metrics, &contract::group_metrics(), staged).await?;
         self.read_back(staged, "group_metrics")
+    }
+
+    async fn cohorts(&mut self, staged: &mut BTreeMap<String, StagedTable>) -> Result<(), EngineError> {
+        let query = headwater_metrics::cohorts(&scopes(&self.request.project, self.rules), self.night);
+        self.stage(&query, &contract::cohort_metrics(), staged).await
     }
 
     async fn movements(&mut self, staged: &mut BTreeMap<String, StagedTable>) -> Result<(), EngineError> {

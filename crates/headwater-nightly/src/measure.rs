@@ -6,13 +6,14 @@ use arrow::array::AsArray;
 use arrow::datatypes::{Date32Type, Int64Type};
 use arrow::record_batch::RecordBatch;
 use headwater_ingest::{OpenedInputs, WorkArea};
-use headwater_metrics::{AsOf, Economics, FeatureSeen, GroupScope, InputTable, MeasurePlan, Night, Query};
+use headwater_metrics::{AsOf, FeatureSeen, GroupScope, InputTable, MeasurePlan, Night, Query};
 
 use crate::engine::{Engine, EngineError, failed};
+use crate::project::Project;
 use crate::steps::Steps;
 
 /// What a night depends on, taken from its open inputs.
-pub(crate) fn night(opened: &OpenedInputs, as_of: AsOf, economics: Economics) -> Night {
+pub(crate) fn night(opened: &OpenedInputs, as_of: AsOf, project: &Project) -> Night {
     let inputs: BTreeMap<InputTable, BTreeSet<String>> = opened
         .inputs
         .iter()
@@ -20,7 +21,7 @@ pub(crate) fn night(opened: &OpenedInputs, as_of: AsOf, economics: Economics) ->
         .collect();
     let attributes = opened.get(InputTable::Accounts).map(|accounts| &accounts.attributes[..]).unwrap_or_default();
     let attributes = attributes.iter().map(|column| (column.name.clone(), column.kind.unit())).collect();
-    Night { as_of, economics, features: Vec::new(), inputs, attributes }
+    Night { as_of, economics: project.economics, policy: project.policy, features: Vec::new(), inputs, attributes }
 }
 
 /// Runs the plans for the metrics asked for; afterwards `measured` is a table of the engine.

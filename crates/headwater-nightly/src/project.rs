@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use headwater_diagnostics::yaml::{self, Fields, Node};
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics, FileId, Sources, Span};
 use headwater_ingest::{InputSpec, LakeSpec, Location, SourceSpec, StoreOverride};
-use headwater_metrics::{Catalogue, ColumnType, Economics, InputTable, Unit};
+use headwater_metrics::{Catalogue, ColumnType, Economics, InputTable, RevenuePolicy, Unit};
 
 mod columns;
 mod inputs;
@@ -45,6 +45,8 @@ pub struct Project {
     pub engine: EngineSettings,
     /// The assumptions behind lifetime values.
     pub economics: Economics,
+    /// How recurring revenue and its retention are counted.
+    pub policy: RevenuePolicy,
     /// Text columns of accounts that group metrics are published by.
     pub groups: Vec<String>,
     /// Catalogue metrics that are published whether or not a rule needs them.
@@ -153,6 +155,7 @@ impl Reading<'_> {
         let stores = self.stores(&mut fields);
         let engine = self.engine(&mut fields);
         let economics = self.economics(&mut fields);
+        let policy = self.policy(&mut fields);
         let groups = self.groups(&mut fields, &inputs);
         let metrics = self.metrics(&mut fields);
         let rules = self.rules(&mut fields);
@@ -169,6 +172,7 @@ impl Reading<'_> {
             stores,
             engine,
             economics,
+            policy,
             groups,
             metrics,
             rules,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use headwater_ingest::{Location, OpenedInput, OpenedInputs};
-use headwater_metrics::{InputTable, Query, literal};
+use headwater_metrics::{InputTable, Query, RevenuePolicy, literal};
 use object_store::path::Path;
 use sha2::{Digest, Sha256};
 
@@ -82,6 +82,9 @@ pub(crate) fn run_manifest(
     rows.text("project", &project.name, "monthly_discount", &economics.monthly_discount.to_string());
     rows.text("project", &project.name, "horizon_months", &economics.horizon_months.to_string());
     rows.text("project", &project.name, "lookback_months", &economics.lookback_months.to_string());
+    for switch in RevenuePolicy::SWITCHES {
+        rows.text("policy", &project.name, switch.name, &switch.is_on(project.policy).to_string());
+    }
     for input in inputs {
         rows.counts_of(input);
     }

@@ -148,7 +148,7 @@ async fn night(
 
     some_accounts(&opened)?;
     let (rules, _) = sound(check_rules_over(project, &request.sources, &request.rule_files, &opened))?;
-    let mut night = measure::night(&opened, as_of, project.economics);
+    let mut night = measure::night(&opened, as_of, project);
     let measured = measure_night(&engine, &work.area, project, &rules, &mut night, &mut steps).await?;
     let unseen = measure::streamed_quarantine(&engine, &measured).await?;
     let inputs = records::inputs(&opened, &unseen, &project.lake);

@@ -52,16 +52,16 @@ pub(super) const METRICS: &[Definition] = &[
         Formula::AccountFact("count(*) FILTER (WHERE signed_up_on > {from_before} AND signed_up_on <= {as_of})"),
     ),
     fact(
-        "earlier_new_payers_{w}",
+        "earlier_new_customers_{w}",
         Windows::Months,
         &[(InputTable::Subscriptions, &[])],
-        Formula::AccountFact("count(*) FILTER (WHERE [new_mrr_{2n}m] > [new_mrr_{w}])"),
+        Formula::AccountFact("count(*) FILTER (WHERE [new_movements_{2n}m] > [new_movements_{w}])"),
     ),
     cost(
         "acquisition_spend_{w}",
         Windows::Months,
         Unit::Money,
-        Formula::Group { sql: "[spend_added_up_{w}]", accounts: "[new_payers_{w}]", reason: NO_SPEND },
+        Formula::Group { sql: "[spend_added_up_{w}]", accounts: "[new_customers_{w}]", reason: NO_SPEND },
         "Spend on winning accounts in the window.",
     ),
     cost(
@@ -69,8 +69,8 @@ pub(super) const METRICS: &[Definition] = &[
         Windows::Months,
         Unit::Amount,
         Formula::Group {
-            sql: "CAST([spend_added_up_{w}] AS DOUBLE) / nullif([new_payers_{w}], 0)",
-            accounts: "[new_payers_{w}]",
+            sql: "CAST([spend_added_up_{w}] AS DOUBLE) / nullif([new_customers_{w}], 0)",
+            accounts: "[new_customers_{w}]",
             reason: "no spend is known for this group, or nobody began to pay",
         },
         "Cost of winning one paying account: acquisition spend over accounts that paid for the first time.",
@@ -94,8 +94,8 @@ pub(super) const METRICS: &[Definition] = &[
         Windows::Months,
         Unit::Percent,
         Formula::Group {
-            sql: "100.0 * ([cac_{w}] / nullif(CAST([earlier_spend_added_up_{w}] AS DOUBLE) / nullif([earlier_new_payers_{w}], 0), 0) - 1)",
-            accounts: "[new_payers_{w}]",
+            sql: "100.0 * ([cac_{w}] / nullif(CAST([earlier_spend_added_up_{w}] AS DOUBLE) / nullif([earlier_new_customers_{w}], 0), 0) - 1)",
+            accounts: "[new_customers_{w}]",
             reason: "the cost of one of the two windows is unknown",
         },
         "Change of the cost of winning a paying account against the window of the same length before.",
@@ -105,8 +105,8 @@ pub(super) const METRICS: &[Definition] = &[
         Windows::Months,
         Unit::Percent,
         Formula::Group {
-            sql: "100.0 * (([cac_{w}] / nullif([arpa], 0)) / nullif((CAST([earlier_spend_added_up_{w}] AS DOUBLE) / nullif([earlier_new_payers_{w}], 0)) / nullif(CAST([opening_mrr_{w}] AS DOUBLE) / nullif([opening_accounts_{w}], 0), 0), 0) - 1)",
-            accounts: "[new_payers_{w}]",
+            sql: "100.0 * (([cac_{w}] / nullif([arpa], 0)) / nullif((CAST([earlier_spend_added_up_{w}] AS DOUBLE) / nullif([earlier_new_customers_{w}], 0)) / nullif(CAST([opening_mrr_{w}] AS DOUBLE) / nullif([opening_accounts_{w}], 0), 0), 0) - 1)",
+            accounts: "[new_customers_{w}]",
             reason: "cost or revenue per account of one of the two windows is unknown",
         },
         "Change of the months that pay back a won account against the window of the same length before, at an equal margin: \
@@ -118,7 +118,7 @@ pub(super) const METRICS: &[Definition] = &[
         Unit::Months,
         Formula::Group {
             sql: "[cac_{lookback}m] / nullif([arpa] * {margin}, 0)",
-            accounts: "[new_payers_{lookback}m]",
+            accounts: "[new_customers_{lookback}m]",
             reason: "the cost or the margin per account is unknown",
         },
         "Months of margin that pay back the cost of winning an account, assuming that none is lost meanwhile.",

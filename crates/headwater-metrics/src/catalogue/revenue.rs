@@ -10,6 +10,11 @@ const SIGN_UP_AND_SUBSCRIPTIONS: &[(InputTable, &[&str])] =
 const NO_ROWS_ZERO: &str = "Zero for an account that never paid.";
 const MOVEMENTS: &str = "Movement identity as stated by Rebilly and ChartMogul: closing = opening + new + reactivation + expansion - contraction - churn.";
 
+/// Customers come by two movements and go by one.
+const CUSTOMER: &str =
+    "sum(CASE WHEN movement IN ('new', 'reactivation') THEN 1 WHEN movement = 'churn' THEN -1 ELSE 0 END) > 0";
+const CUSTOMER_AGO: &str = "coalesce(sum(CASE WHEN movement IN ('new', 'reactivation') THEN 1 WHEN movement = 'churn' THEN -1 ELSE 0 END) FILTER (WHERE period_age >= {n}), 0) > 0";
+
 /// A sum over the movements of the window.
 const fn movement(name: &'static str, sql: &'static str, meaning: &'static str) -> Definition {
     Definition {
@@ -68,6 +73,30 @@ pub(super) const METRICS: &[Definition] = &[
         "sum(-amount) FILTER (WHERE movement = 'churn' AND {in})",
         "Recurring revenue lost from an account that stopped paying, as a positive amount.",
     ),
+    Definition {
+        name: "is_customer",
+        windows: Windows::None,
+        unit: Unit::Flag,
+        formula: Formula::Rows { table: RowTable::Movements, sql: CUSTOMER, empty: Some("false") },
+        null_rule: "False for an account that never was a customer.",
+        ..movement(
+            "is_customer",
+            "",
+            "Whether the account is a customer at the end of the as-of day: whether it pays, unless the policy counts free plans.",
+        )
+    },
+    Definition {
+        name: "was_customer_{w}_ago",
+        unit: Unit::Flag,
+        formula: Formula::Rows { table: RowTable::Movements, sql: CUSTOMER_AGO, empty: Some("false") },
+        null_rule: "False for an account that was none.",
+        ..movement("was_customer_{w}_ago", "", "Whether the account was a customer so many months before.")
+    },
+    movements(
+        "new_movements_{w}",
+        "count(*) FILTER (WHERE movement = 'new' AND {in})",
+        "1 where the account became a customer for the first time in the window, else 0.",
+    ),
     movements(
         "expansion_movements_{w}",
         "count(*) FILTER (WHERE movement = 'expansion' AND {in})",
@@ -85,8 +114,8 @@ pub(super) const METRICS: &[Definition] = &[
     ),
     movements(
         "paying_months_{w}",
-        "sum(CASE WHEN opening_mrr = 0 THEN least(period_age, {n}) WHEN closing_mrr = 0 THEN -least(period_age, {n}) ELSE 0 END)",
-        "Months of the window that the account began as a payer: the exposure behind a pooled churn rate.",
+        "sum(CASE WHEN movement IN ('new', 'reactivation') THEN least(period_age, {n}) WHEN movement = 'churn' THEN -least(period_age, {n}) ELSE 0 END)",
+        "Months of the window that the account began as a customer: the exposure behind a pooled churn rate.",
     ),
     Definition {
         name: "first_paid_on",

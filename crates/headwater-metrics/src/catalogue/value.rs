@@ -21,7 +21,7 @@ pub(super) const METRICS: &[Definition] = &[
         Unit::Amount,
         Formula::Group {
             sql: "[arpa] * {margin} / nullif([logo_churn_monthly_{lookback}m], 0)",
-            accounts: "[opening_accounts_{lookback}m] + [new_payers_{lookback}m]",
+            accounts: "[opening_accounts_{lookback}m] + [new_customers_{lookback}m]",
             reason: "nobody churned in the window, so the lifetime is not known, or nobody paid",
         },
         "Lifetime value on a margin basis: monthly margin per paying account over the pooled monthly churn rate, undiscounted.",
@@ -33,7 +33,7 @@ pub(super) const METRICS: &[Definition] = &[
         Unit::Amount,
         Formula::Group {
             sql: "[arpa] * {margin} * annuity(1 - [logo_churn_monthly_{lookback}m], {discount}, {horizon})",
-            accounts: "[opening_accounts_{lookback}m] + [new_payers_{lookback}m]",
+            accounts: "[opening_accounts_{lookback}m] + [new_customers_{lookback}m]",
             reason: "nobody paid",
         },
         "Lifetime value on a margin basis: discounted monthly margin per paying account over the horizon, the first month paid at once.",
@@ -47,7 +47,7 @@ pub(super) const METRICS: &[Definition] = &[
             Unit::Ratio,
             Formula::Group {
                 sql: "[clv_discounted] / nullif([cac_{lookback}m], 0)",
-                accounts: "[new_payers_{lookback}m]",
+                accounts: "[new_customers_{lookback}m]",
                 reason: "lifetime value or acquisition cost is unknown",
             },
             "Discounted lifetime value on a margin basis over the cost of winning a paying account, of the same group.",

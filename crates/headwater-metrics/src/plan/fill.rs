@@ -12,13 +12,14 @@ pub(super) fn is_available(resolved: &Resolved, night: &Night) -> bool {
 
 /// The names a definition refers to, windows filled in.
 pub(super) fn references(resolved: &Resolved, night: &Night) -> Vec<String> {
-    catalogue::references(resolved, night.economics.lookback_months)
+    catalogue::references(resolved, night.economics.lookback_months, night.policy)
 }
 
 /// The SQL with every placeholder filled and every `[name]` replaced by what `reference` says of it.
 pub(super) fn fill(sql: &str, resolved: &Resolved, night: &Night, reference: &dyn Fn(&str) -> String) -> String {
+    let sql = catalogue::by_policy(sql, night.policy);
     let mut text = String::new();
-    let mut rest = sql;
+    let mut rest = sql.as_str();
     while let Some((before, after)) = rest.split_once('[') {
         text.push_str(before);
         let (name, remaining) = after.split_once(']').unwrap_or((after, ""));

@@ -34,7 +34,7 @@ impl GroupScope {
     }
 
     /// The SQL of an account's group.
-    fn group(&self) -> String {
+    pub(super) fn group(&self) -> String {
         match self {
             Self::Total => "'all'".to_owned(),
             Self::Column(column) => format!("coalesce(CAST({} AS VARCHAR), '(unknown)')", identifier(column)),

@@ -9,8 +9,8 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use headwater_metrics::{
-    AsOf, Economics, FeatureSeen, GroupPlan, GroupScope, InputTable, MeasurePlan, Night, Query, Unit,
-    register_functions,
+    AsOf, Economics, FeatureSeen, GroupPlan, GroupScope, InputTable, MeasurePlan, Night, Query, RevenuePolicy, Unit,
+    cohorts, register_functions,
 };
 
 pub(crate) struct Bench {
@@ -26,6 +26,7 @@ impl Bench {
         let night = Night {
             as_of: AsOf::new(as_of.parse().unwrap(), "UTC".parse().unwrap()),
             economics,
+            policy: RevenuePolicy::default(),
             features: Vec::new(),
             inputs: BTreeMap::new(),
             attributes: Vec::new(),
@@ -47,6 +48,11 @@ impl Bench {
         self.context.sql(&sql).await.unwrap().collect().await.unwrap();
         let names = columns.split(", ").map(|column| column.split_once(' ').unwrap().0.to_owned());
         self.night.inputs.insert(table, names.collect());
+        self
+    }
+
+    pub(crate) fn policy(mut self, policy: RevenuePolicy) -> Self {
+        self.night.policy = policy;
         self
     }
 
@@ -98,6 +104,18 @@ impl Bench {
         self.keep(&plan.metrics).await;
         self.lines("SELECT scope, group_name, metric, value, accounts, reason FROM group_metrics ORDER BY 1, 2, 3")
             .await
+    }
+
+    /// Cohorts of everyone: cohort, age, size, active, MRR, first MRR, value so far, a line a cell.
+    pub(crate) async fn cohorts(&self) -> Vec<String> {
+        self.accounts(&["mrr"]).await;
+        self.keep(&Query::new("judged", "SELECT * FROM measured")).await;
+        self.keep(&cohorts(&[GroupScope::Total], &self.night)).await;
+        self.lines(
+            "SELECT scope, group_name, cohort, age_months, cohort_size, customers, mrr, first_mrr, revenue_to_date
+            FROM cohort_metrics ORDER BY 1, 2, 3, 4",
+        )
+        .await
     }
 
     pub(crate) async fn lines(&self, sql: &str) -> Vec<String> {

@@ -6,3 +6,5 @@ mod bench;
 mod groups;
 #[cfg(test)]
 mod measures;
+#[cfg(test)]
+mod policies;

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use headwater_diagnostics::yaml::{Fields, Key, Value};
+use headwater_diagnostics::yaml::{Fields, Key, Node, Value};
 use headwater_diagnostics::{Code, Diagnostic};
 use headwater_ingest::{Location, StoreOverride};
-use headwater_metrics::Economics;
+use headwater_metrics::{Economics, RevenuePolicy};
 
 use super::Reading;
 use super::places::has_credentials;
@@ -62,6 +62,38 @@ impl Reading<'_> {
         }
         fields.finish(&mut self.problems);
         outputs
+    }
+
+    /// `policy: chartmogul`, or a mapping with a `preset` and single switches.
+    pub(crate) fn policy(&mut self, fields: &mut Fields<'_>) -> RevenuePolicy {
+        let Some(node) = fields.take("policy") else { return RevenuePolicy::default() };
+        if !matches!(node.value, Value::Map(_)) {
+            return self.preset(node);
+        }
+        let Some(mut fields) = Fields::of(node, "`policy`", &mut self.problems) else {
+            return RevenuePolicy::default();
+        };
+        let preset = fields.take("preset").map(|node| self.preset(node)).unwrap_or_default();
+        let policy = RevenuePolicy::SWITCHES.iter().fold(preset, |policy, switch| {
+            match fields.flag(switch.name, &mut self.problems) {
+                Some(on) => switch.set(policy, on),
+                None => policy,
+            }
+        });
+        fields.finish(&mut self.problems);
+        policy
+    }
+
+    fn preset(&mut self, node: &Node) -> RevenuePolicy {
+        let name = node.as_text().unwrap_or_default();
+        let known = || RevenuePolicy::PRESETS.iter().map(|preset| preset.name);
+        RevenuePolicy::preset(name).unwrap_or_else(|| {
+            let message = format!("`{name}` is no policy of recurring revenue");
+            let problem = Diagnostic::at(Code::InvalidValue, node.span, message);
+            let problem = problem.label(format!("one of {}", known().collect::<Vec<_>>().join(", ")));
+            self.problems.push(problem.suggest(name, known()));
+            RevenuePolicy::default()
+        })
     }
 
     /// What is said about stores, which is never a secret.

@@ -1,0 +1,126 @@
+//! The same rows under several policies.
+
+use headwater_metrics::{InputTable, RevenuePolicy};
+
+use crate::bench::Bench;
+
+fn preset(name: &str) -> RevenuePolicy {
+    RevenuePolicy::preset(name).unwrap()
+}
+
+async fn company(accounts: &str, subscriptions: &str, policy: RevenuePolicy) -> Bench {
+    let accounts: Vec<String> = accounts.chars().map(|id| format!("('{id}')")).collect();
+    let columns = "account_id VARCHAR, started_on DATE, ended_on DATE, mrr DECIMAL(18,2), plan VARCHAR, seats BIGINT, is_add_on BOOLEAN, cancelled_on DATE";
+    Bench::new("2024-04-30")
+        .policy(policy)
+        .input(InputTable::Accounts, "account_id VARCHAR", &accounts.join(", "))
+        .await
+        .input(InputTable::Subscriptions, columns, subscriptions)
+        .await
+}
+
+/// Opening 100, churn 10, contraction 10, expansion 15, reactivation 8.
+const TRIPLE: &str = "
+    ('A', '2024-01-01', NULL, 50, NULL, NULL, NULL, NULL), ('A', '2024-04-02', NULL, 15, NULL, NULL, NULL, NULL),
+    ('B', '2024-01-01', '2024-04-10', 40, 'big', NULL, NULL, NULL), ('B', '2024-04-10', NULL, 30, 'small', NULL, NULL, NULL),
+    ('C', '2024-01-01', '2024-04-20', 10, NULL, NULL, NULL, NULL),
+    ('D', '2023-11-01', '2024-02-01', 8, NULL, NULL, NULL, NULL), ('D', '2024-04-15', NULL, 8, NULL, NULL, NULL, NULL)";
+
+#[tokio::test]
+async fn one_month_has_three_rates_of_net_retention() {
+    for (policy, expected) in [("strict", 0.95), ("chartmogul", 1.03), ("baremetrics", 1.05), ("profitwell", 0.95)] {
+        let lines =
+            company("ABCD", TRIPLE, preset(policy)).await.groups(&[("total", "nrr_1m"), ("total", "grr_1m")]).await;
+        let value: f64 = lines[1].split(' ').nth(3).unwrap().parse().unwrap();
+        assert!((value - expected).abs() < 1e-12, "{policy}: {lines:?}");
+        assert!(lines[0].starts_with("total all grr_1m 0.8 "), "{policy}: {lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn new_customers_may_stand_below_the_line_of_churn() {
+    let rows = "('A', '2024-01-01', NULL, 5, NULL, NULL, NULL, NULL), ('B', '2024-01-01', '2024-04-09', 5, NULL, NULL, NULL, NULL),
+        ('C', '2024-04-02', NULL, 5, NULL, NULL, NULL, NULL), ('D', '2024-04-03', NULL, 5, NULL, NULL, NULL, NULL)";
+    for (policy, expected) in [("strict", "0.5"), ("stripe", "0.25")] {
+        let lines = company("ABCD", rows, preset(policy)).await.groups(&[("total", "logo_churn_1m")]).await;
+        assert_eq!(lines, [format!("total all logo_churn_1m {expected} 2 -")]);
+    }
+}
+
+const MOVES: &str =
+    "SELECT account_id, period_end, movement, reason, opening_mrr, closing_mrr FROM mrr_movements ORDER BY 1, 2";
+
+#[tokio::test]
+async fn an_account_on_a_free_plan_may_be_a_customer() {
+    let rows = "('A', '2024-01-05', '2024-02-05', 0, 'free', NULL, NULL, NULL), ('A', '2024-02-05', '2024-03-05', 20, 'pro', NULL, NULL, NULL),
+        ('A', '2024-03-05', '2024-04-05', 0, 'free', NULL, NULL, NULL)";
+    let strict = company("A", rows, preset("strict")).await;
+    strict.accounts(&["mrr"]).await;
+    assert_eq!(strict.lines(MOVES).await, ["A 2024-02-29 new - 0.00 20.00", "A 2024-03-31 churn - 20.00 0.00"]);
+    let free = RevenuePolicy { free_plans_are_customers: true, ..RevenuePolicy::default() };
+    let free = company("A", rows, free).await;
+    assert_eq!(free.accounts(&["is_customer", "was_customer_1m_ago", "mrr_1m_ago"]).await, ["A false true 0.00"]);
+    assert_eq!(
+        free.lines(MOVES).await,
+        [
+            "A 2024-01-31 new - 0.00 0.00",
+            "A 2024-02-29 expansion plan 0.00 20.00",
+            "A 2024-03-31 contraction plan 20.00 0.00",
+            "A 2024-04-30 churn - 0.00 0.00",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_movement_says_why() {
+    let rows = "
+        ('A', '2024-01-01', NULL, 50, 'team', 5, NULL, NULL), ('A', '2024-02-02', NULL, 5, 'backup', NULL, true, NULL),
+        ('B', '2024-01-01', '2024-02-10', 50, 'team', 5, NULL, NULL), ('B', '2024-02-10', '2024-03-10', 70, 'team', 7, NULL, NULL),
+        ('B', '2024-03-10', '2024-04-10', 80, 'team', 7, NULL, NULL), ('B', '2024-04-10', NULL, 60, 'solo', 7, NULL, NULL),
+        ('C', '2024-01-01', NULL, 50, 'team', 5, NULL, NULL), ('C', '2024-02-01', '2024-03-01', 10, 'mail', 1, NULL, NULL)";
+    let company = company("ABC", rows, RevenuePolicy::default()).await;
+    company.accounts(&["mrr"]).await;
+    let moves = company.lines(
+        "SELECT account_id, period_end, movement, reason FROM mrr_movements WHERE reason IS NOT NULL ORDER BY 1, 2",
+    );
+    assert_eq!(
+        moves.await,
+        [
+            "A 2024-02-29 expansion add_on",
+            "B 2024-02-29 expansion seats",
+            "B 2024-03-31 expansion price",
+            "B 2024-04-30 contraction plan",
+            "C 2024-02-29 expansion cross_sell",
+            "C 2024-03-31 contraction part_cancelled",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_customer_is_lost_when_its_term_ends_or_when_it_gives_notice() {
+    let rows = "('A', '2024-01-01', '2025-01-01', 10, NULL, NULL, NULL, '2024-03-10'), ('B', '2024-01-01', NULL, 10, NULL, NULL, NULL, NULL)";
+    let kept = company("AB", rows, RevenuePolicy::default()).await;
+    assert_eq!(kept.accounts(&["mrr", "subscription_ends_on"]).await, ["A 10.00 2025-01-01", "B 10.00 -"]);
+    let lost = RevenuePolicy { churn_when_cancelled: true, ..RevenuePolicy::default() };
+    let lost = company("AB", rows, lost).await;
+    assert_eq!(lost.accounts(&["mrr", "churned_mrr_2m"]).await, ["A 0.00 10.00", "B 10.00 0.00"]);
+}
+
+#[tokio::test]
+async fn a_cohort_is_followed_by_age() {
+    let rows = "('A', '2024-01-05', NULL, 10, NULL, NULL, NULL, NULL), ('B', '2024-01-09', '2024-03-02', 30, NULL, NULL, NULL, NULL),
+        ('C', '2024-03-05', NULL, 7, NULL, NULL, NULL, NULL), ('A', '2024-04-01', NULL, 5, NULL, NULL, NULL, NULL)";
+    let company = company("ABC", rows, RevenuePolicy::default()).await;
+    let lines = company.cohorts().await;
+    assert_eq!(
+        lines,
+        [
+            "total all 2024-01-31 0 2 2 40.00 40.00 40.00",
+            "total all 2024-01-31 1 2 2 40.00 40.00 80.00",
+            "total all 2024-01-31 2 2 1 10.00 40.00 90.00",
+            "total all 2024-01-31 3 2 1 15.00 40.00 105.00",
+            "total all 2024-03-31 0 1 1 7.00 7.00 7.00",
+            "total all 2024-03-31 1 1 1 7.00 7.00 14.00",
+        ]
+    );
+}
