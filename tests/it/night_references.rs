@@ -207,6 +207,39 @@ async fn taskflow_rates_by_the_policy_of_its_author() {
     }
 }
 
+#[tokio::test]
+async fn playbook_months_have_the_categories_of_their_author() {
+    if !has_shared_data() {
+        return;
+    }
+    let company = Company::of_fixture("mrr_playbook", "2020-02-29");
+    company.publish().await;
+    let theirs: Vec<Vec<String>> =
+        Reference::read("mrr_playbook_mrr.csv").columns(&["customer_id", "date_month", "mrr", "change_category"]);
+    assert_eq!(theirs.len(), 410);
+    let moves = "SELECT account_id, CAST(date_trunc('month', period_end) AS DATE), movement, closing_mrr FROM mrr_movements ORDER BY 1, 2";
+    let moves = company.rows(moves).await;
+    let word = |movement: &str| match movement {
+        "expansion" => "upgrade".to_owned(),
+        "contraction" => "downgrade".to_owned(),
+        other => other.to_owned(),
+    };
+    let ours: Vec<Vec<String>> = theirs
+        .iter()
+        .map(|row| {
+            let until = moves.iter().filter(|moved| moved[0] == row[0] && moved[1] <= row[1]);
+            let last = until.last().unwrap();
+            let category = if last[1] == row[1] { word(&last[2]) } else { String::new() };
+            vec![row[0].clone(), row[1].clone(), last[3].clone(), category]
+        })
+        .collect();
+    assert_equal(&ours, &theirs, 1e-12);
+    // Three customers who had left before the author's months begin are not in the reference.
+    let known = |account: &String| theirs.iter().any(|row| row[0] == *account);
+    let moved = moves.iter().filter(|moved| known(&moved[0])).count();
+    assert_eq!(moved, theirs.iter().filter(|row| !row[3].is_empty()).count(), "the author knows every movement");
+}
+
 /// Accounts with a usage id that stands on two rows, read from the raw data.
 async fn accounts_with_doubled_usage_ids(company: &Company) -> Vec<String> {
     let raw = |name: &str| {

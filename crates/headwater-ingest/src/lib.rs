@@ -8,6 +8,8 @@ mod contract;
 mod duplicates;
 mod facts;
 mod failure;
+mod forms;
+mod interval;
 mod lake_schema;
 mod listing;
 mod location;
@@ -31,7 +33,9 @@ pub use listing::ObjectVersion;
 pub use location::{InvalidLocation, Location};
 pub use open::open;
 pub use opened::{OpenError, OpenedColumn, OpenedInput, OpenedInputs, RowCounts};
-pub use spec::{Expectation, InputSource, InputSpec, LakeSpec, MappedColumn, ObjectsSpec, SourceSpec, SqlText};
+pub use spec::{
+    Expectation, InputSource, InputSpec, LakeSpec, MappedColumn, ObjectsSpec, SourceSpec, SqlText, SubscriptionForm,
+};
 pub use sql::{expression_syntax, query_syntax};
 pub use store_error::{StoreError, StoreFailure};
 pub use stores::{StoreOptions, StoreOverride, Stores};

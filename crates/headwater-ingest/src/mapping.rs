@@ -1,13 +1,13 @@
 //! Which column of the lake fills which column of a logical table.
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::logical_expr::{Expr, ExprSchemable};
+use datafusion::logical_expr::{Expr, ExprSchemable, lit};
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics, Span};
-use headwater_metrics::{ColumnType, InputColumn};
+use headwater_metrics::{ColumnType, InputColumn, InputTable};
 
 use crate::contract::{self, Conversion};
 use crate::sql::{self, Raw};
-use crate::{InputSpec, MappedColumn};
+use crate::{InputSpec, MappedColumn, interval};
 
 /// A column of a logical table with what fills it.
 #[derive(Debug, Clone)]
@@ -46,6 +46,10 @@ impl Mapping {
                 Err(problem) => problems.push(problem),
             }
         }
+        if spec.table == InputTable::Subscriptions && mapping.column("mrr").is_none() {
+            let monthly = mapping.monthly_amount();
+            mapping.columns.extend(monthly);
+        }
         mapping.contract = mapping.columns.len();
         for attribute in &spec.attributes {
             match attribute_column(attribute, raw) {
@@ -54,6 +58,26 @@ impl Mapping {
             }
         }
         mapping
+    }
+
+    /// The recurring amount per month, from the amount of a bill and how often it comes.
+    fn monthly_amount(&self) -> Option<FilledColumn> {
+        let typed = |name: &str| {
+            let column = self.column(name)?;
+            Some(column.typed(column.source.clone(), "UTC")?.typed)
+        };
+        let count = typed("interval_count").unwrap_or_else(|| lit(1_i64));
+        let source = interval::per_month(typed("amount")?, typed("billing_interval")?, count).ok()?;
+        let from = contract::data_type(ColumnType::Money);
+        Some(FilledColumn { name: "mrr".to_owned(), kind: ColumnType::Money, required: true, source, from })
+    }
+
+    /// Whether a required column can be made of others that are there.
+    fn is_derived(spec: &InputSpec, column: &InputColumn, raw: &Raw) -> bool {
+        let there = |name: &str| spec.columns.iter().any(|mapped| mapped.name == name) || raw.column(name).is_some();
+        spec.table == InputTable::Subscriptions
+            && column.name == "mrr"
+            && ["amount", "billing_interval"].into_iter().all(there)
     }
 
     /// The column of that name.
@@ -87,7 +111,7 @@ fn unmapped(spec: &InputSpec, column: &InputColumn, raw: &Raw) -> Result<Option<
     if let Some(conflict) = raw.conflicts.get(column.name) {
         return Err(sql::conflicting(column.name, conflict, spec.span));
     }
-    if !column.required {
+    if !column.required || Mapping::is_derived(spec, column, raw) {
         return Ok(None);
     }
     let message = format!("`{}` needs `{}`: {}", spec.table.name(), column.name, column.meaning);

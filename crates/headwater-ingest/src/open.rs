@@ -17,7 +17,10 @@ use crate::failure::{Failure, damaged_object, failure};
 use crate::opened::{OpenError, OpenedColumn, OpenedInput, OpenedInputs, RowCounts};
 use crate::prepare::{Lake, Prepared};
 use crate::stream::{StreamedInput, is_plain_scan};
-use crate::{InputSource, InputSpec, LakeSpec, Location, StoreError, Stores, WorkArea, duplicates, listing, words};
+use crate::{
+    InputSource, InputSpec, LakeSpec, Location, StoreError, Stores, SubscriptionForm, WorkArea, duplicates, forms,
+    listing, words,
+};
 
 /// Opens all inputs and registers a table of each one's name in the session: typed, cut at the night, clean.
 ///
@@ -155,12 +158,17 @@ impl Opening<'_> {
         let mut quarantined = named(&checked.reasons, &tally.reasons);
         let after_as_of = quarantined.remove(AFTER_AS_OF).unwrap_or_default();
         let mut kept = tally.kept;
-        if let Some(key) = table.key().filter(|key| input.mapping.column(key).is_some()) {
+        // Events and snapshots of one subscription share its id.
+        let has_key = input.spec.form == SubscriptionForm::Periods;
+        if let Some(key) = table.key().filter(|key| has_key && input.mapping.column(key).is_some()) {
             let left = duplicates::remove(self.context, self.work, table.name(), key, kept).await?;
             if left < kept {
                 quarantined.insert(format!("duplicate_{key}"), kept - left);
                 kept = left;
             }
+        }
+        if table == InputTable::Subscriptions {
+            kept = forms::settle(self.context, self.work, input, kept).await?;
         }
         let (unknown, unexpected) = tally.unknown.split_at(checked.unknown.len().min(tally.unknown.len()));
         let unknown = named(&checked.unknown, unknown);

@@ -86,6 +86,24 @@ pub enum InputSource {
     Sql(SqlText),
 }
 
+/// How subscriptions are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SubscriptionForm {
+    /// A row is a period, from `started_on` to `ended_on`.
+    #[default]
+    Periods,
+    /// A row is a change: what holds from `started_on` until the next change of the same subscription.
+    Events,
+    /// A row is what held in the month of `started_on`.
+    Snapshots,
+}
+
+impl SubscriptionForm {
+    /// Every form with its word in project files.
+    pub const WORDS: &'static [(&'static str, Self)] =
+        &[("periods", Self::Periods), ("events", Self::Events), ("snapshots", Self::Snapshots)];
+}
+
 /// One logical input: how it is filled from the lake, and what it must hold.
 #[derive(Debug, Clone)]
 pub struct InputSpec {
@@ -99,6 +117,8 @@ pub struct InputSpec {
     pub attributes: Vec<MappedColumn>,
     /// A condition over the source's columns that rows must meet to be part of the input.
     pub filter: Option<SqlText>,
+    /// How its rows tell of subscriptions; of `subscriptions` only.
+    pub form: SubscriptionForm,
     /// What is expected of the rows beside the contract.
     pub expect: Vec<Expectation>,
     /// The newest row may be at most this many days older than the night.

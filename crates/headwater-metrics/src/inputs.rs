@@ -236,13 +236,29 @@ impl InputTable {
                         ACCOUNT,
                         required("started_on", Date, "first day in force"),
                         optional("ended_on", Date, "first day no longer in force; unknown while open"),
-                        required("mrr", Money, "recurring amount per month, after recurring discounts, before tax"),
+                        required(
+                            "mrr",
+                            Money,
+                            "recurring amount per month, after recurring discounts, before tax; made of `amount` and `billing_interval` where those are mapped and this is not",
+                        ),
+                        optional("amount", Money, "price of one bill, after recurring discounts, before tax"),
                         optional("plan", Text, "plan"),
                         optional("seats", Integer, "seats paid for"),
                         optional("is_trial", Flag, "a trial: counts no revenue"),
                         optional("is_add_on", Flag, "something bought beside a plan"),
                         optional("cancelled_on", Date, "day the customer gave notice; unknown where it did not"),
-                        optional("billing_interval", Text, "how often it is billed"),
+                        optional(
+                            "billing_interval",
+                            Text,
+                            "how often it is billed: `day`, `week`, `month`, `quarter`, `half_year` or `year`",
+                        ),
+                        optional("interval_count", Integer, "how many intervals one bill covers; 1 where not mapped"),
+                        optional("sequence", Text, "orders the events of one day, where rows are events"),
+                        optional(
+                            "is_end",
+                            Flag,
+                            "whether the row ends the subscription, where rows are events or snapshots; an amount of 0 where not mapped",
+                        ),
                     ]
                 }
             }

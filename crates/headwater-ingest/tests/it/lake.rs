@@ -12,7 +12,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use headwater_diagnostics::{Diagnostics, Sources, Span};
 use headwater_ingest::{
     InputSource, InputSpec, LakeSpec, Location, MappedColumn, ObjectsSpec, OpenError, OpenedInputs, SourceSpec,
-    SqlText, StoreOptions, Stores, WorkArea, open,
+    SqlText, StoreOptions, Stores, SubscriptionForm, WorkArea, open,
 };
 use headwater_metrics::{AsOf, ColumnType, InputTable};
 use parquet::arrow::ArrowWriter;
@@ -141,6 +141,7 @@ pub(crate) fn input(table: InputTable, from: InputSource) -> InputSpec {
         columns: Vec::new(),
         attributes: Vec::new(),
         filter: None,
+        form: SubscriptionForm::Periods,
         expect: Vec::new(),
         freshness_max_age_days: None,
         max_quarantine_pct: None,

@@ -8,4 +8,5 @@ mod problems;
 mod reasons;
 mod stores;
 mod streams;
+mod subscriptions;
 mod types;

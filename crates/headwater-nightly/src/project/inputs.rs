@@ -2,7 +2,7 @@
 
 use headwater_diagnostics::yaml::{Fields, Key, Node};
 use headwater_diagnostics::{Code, Diagnostic};
-use headwater_ingest::{InputSource, InputSpec, Location, ObjectsSpec, SourceSpec};
+use headwater_ingest::{InputSource, InputSpec, Location, ObjectsSpec, SourceSpec, SubscriptionForm};
 use headwater_metrics::{ColumnType, InputTable};
 
 use super::Reading;
@@ -63,6 +63,7 @@ impl Reading<'_> {
         let attributes = if table == InputTable::Accounts { self.attributes(&mut fields) } else { Vec::new() };
         let filter = fields.take("filter").and_then(|node| self.expression(node, "filter"));
         let expect = self.expectations(&mut fields);
+        let form = if table == InputTable::Subscriptions { self.form(&mut fields) } else { SubscriptionForm::Periods };
         let freshness_max_age_days = self.freshness(table, &mut fields);
         let max_quarantine_pct = self.percentage(&mut fields, "max_quarantine_pct");
         fields.finish(&mut self.problems);
@@ -73,6 +74,7 @@ impl Reading<'_> {
             columns,
             attributes,
             filter,
+            form,
             expect,
             freshness_max_age_days,
             max_quarantine_pct,
@@ -125,6 +127,13 @@ impl Reading<'_> {
     fn objects(&mut self, path: &Node, partitions: Vec<(String, ColumnType)>, lake: &Location) -> Option<ObjectsSpec> {
         let location = self.location(path, "path", lake)?;
         Some(ObjectsSpec { location, partitions, span: path.span })
+    }
+
+    /// How subscriptions are told.
+    fn form(&mut self, fields: &mut Fields<'_>) -> SubscriptionForm {
+        let words: Vec<&str> = SubscriptionForm::WORDS.iter().map(|(word, _)| *word).collect();
+        let chosen = fields.choice("form", &words, &mut self.problems);
+        chosen.and_then(|at| SubscriptionForm::WORDS.get(at)).map(|(_, form)| *form).unwrap_or_default()
     }
 
     fn freshness(&mut self, table: InputTable, fields: &mut Fields<'_>) -> Option<u32> {

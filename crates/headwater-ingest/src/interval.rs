@@ -1,0 +1,56 @@
+//! Bills of any interval as an amount per month.
+//!
+//! Sources: a month has 52/12 weeks (dbt_stripe) and 365.25/12 days. All of it is calculated in whole minor units and
+//! rounded once, half away from nothing.
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
+use datafusion::error::Result;
+use datafusion::functions::expr_fn::{btrim, lower};
+use datafusion::logical_expr::{Expr, cast, lit, when};
+use headwater_metrics::{ColumnType, MONEY_PRECISION, MONEY_SCALE};
+
+use crate::contract;
+
+/// An interval: its words, and how many of its bills a month is, as numerator and denominator.
+struct Interval {
+    words: &'static [&'static str],
+    bills: i64,
+    of: i64,
+}
+
+const INTERVALS: &[Interval] = &[
+    Interval { words: &["day", "daily"], bills: 487, of: 16 },
+    Interval { words: &["week", "weekly"], bills: 13, of: 3 },
+    Interval { words: &["month", "monthly"], bills: 1, of: 1 },
+    Interval { words: &["quarter", "quarterly"], bills: 1, of: 3 },
+    Interval { words: &["half_year", "half-yearly", "semiannual"], bills: 1, of: 6 },
+    Interval { words: &["year", "yearly", "annual", "annually"], bills: 1, of: 12 },
+];
+
+/// Most minor units of one bill: with more, whole numbers would not hold what is calculated.
+const MOST: i64 = 1_000_000_000_000_000;
+
+/// The amount per month of bills of `amount` that come every `count` intervals; unknown for an interval nobody knows,
+/// and for a count that is not positive.
+pub(crate) fn per_month(amount: Expr, interval: Expr, count: Expr) -> Result<Expr> {
+    let minor_units = lit(ScalarValue::Decimal128(Some(10_i128.pow(MONEY_SCALE.unsigned_abs().into())), 4, 0));
+    let minor = cast(amount * minor_units, DataType::Int64);
+    let minor = when(minor.clone().between(lit(-MOST), lit(MOST)), minor).otherwise(lit(ScalarValue::Int64(None)))?;
+    let word = lower(btrim(vec![interval]));
+    let unknown = || lit(ScalarValue::Int64(None));
+    let by_interval = |pick: fn(&Interval) -> i64| {
+        INTERVALS.iter().rev().try_fold(unknown(), |otherwise, known| {
+            let words = known.words.iter().map(|name| lit(*name)).collect();
+            when(word.clone().in_list(words, false), lit(pick(known))).otherwise(otherwise)
+        })
+    };
+    let count = when(count.clone().gt(lit(0_i64)), count).otherwise(unknown())?;
+    let whole = by_interval(|known| known.of)? * count;
+    let twice = lit(2_i64) * minor.clone() * by_interval(|known| known.bills)?;
+    let away = when(minor.lt(lit(0_i64)), lit(-1_i64)).otherwise(lit(1_i64))? * whole.clone();
+    let rounded = (twice + away) / (lit(2_i64) * whole);
+    let money = contract::data_type(ColumnType::Money);
+    let one = lit(ScalarValue::Decimal128(Some(1), MONEY_PRECISION, MONEY_SCALE));
+    Ok(cast(cast(rounded, DataType::Decimal128(MONEY_PRECISION, 0)) * one, money))
+}

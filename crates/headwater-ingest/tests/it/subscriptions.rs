@@ -1,0 +1,108 @@
+//! Subscriptions as lakes tell them: bills of any interval, periods, events, snapshots.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array};
+use headwater_ingest::{InputSpec, SubscriptionForm};
+use headwater_metrics::InputTable;
+
+use crate::lake::{Lake, text, texts};
+
+fn told(lake: &Lake, form: SubscriptionForm, columns: &[(&str, ArrayRef)]) -> InputSpec {
+    lake.write("subscriptions.parquet", columns);
+    InputSpec { form, ..lake.input(InputTable::Subscriptions, "subscriptions.parquet") }
+}
+
+const PERIODS: &str = "SELECT account_id, started_on, ended_on, mrr FROM subscriptions";
+
+#[tokio::test]
+async fn bills_of_any_interval_are_amounts_per_month() {
+    let cases: &[(&str, f64, Option<i64>, &str)] = &[
+        ("year", 2000.0, None, "166.67"),
+        ("Annual ", 2000.0, Some(1), "166.67"),
+        ("year", 6000.0, Some(3), "166.67"),
+        ("quarter", 100.0, None, "33.33"),
+        ("half_year", 100.0, None, "16.67"),
+        ("month", 99.99, None, "99.99"),
+        ("month", 100.0, Some(3), "33.33"),
+        ("week", 12.0, None, "52.00"),
+        ("day", 1.0, None, "30.44"),
+        ("year", 0.06, None, "0.01"),
+        ("month", 0.0, None, "0.00"),
+        ("decade", 100.0, None, "missing"),
+        ("month", 100.0, Some(0), "missing"),
+        ("month", 1e14, None, "missing"),
+    ];
+    for (interval, amount, count, expected) in cases {
+        let lake = Lake::with_accounts();
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("account_id", texts(&["a"])),
+            ("started_on", texts(&["2024-01-01"])),
+            ("amount", Arc::new(Float64Array::from(vec![*amount]))),
+            ("billing_interval", texts(&[interval])),
+            ("interval_count", Arc::new(Int64Array::from(vec![*count.as_ref().unwrap_or(&1)]))),
+        ];
+        let night = lake.open(&[lake.accounts(), told(&lake, SubscriptionForm::Periods, &columns)]).await.unwrap();
+        let rows = &night.opened.get(InputTable::Subscriptions).unwrap().rows;
+        match *expected {
+            "missing" => assert_eq!(rows.quarantined.get("missing_mrr"), Some(&1), "{interval} {amount} {count:?}"),
+            mrr => {
+                assert_eq!(night.rows("SELECT mrr FROM subscriptions").await, [mrr], "{interval} {amount} {count:?}")
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_event_holds_until_the_next_one() {
+    let lake = Lake::with_accounts();
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("account_id", texts(&["a", "a", "a", "b", "b", "c"])),
+        ("started_on", texts(&["2024-01-05", "2024-03-01", "2024-05-01", "2024-02-01", "2024-02-01", "2024-07-09"])),
+        ("mrr", Arc::new(Int64Array::from(vec![10, 25, 0, 5, 7, 1]))),
+        ("sequence", texts(&["1", "2", "3", "2", "1", "1"])),
+    ];
+    let night = lake.open(&[lake.accounts(), told(&lake, SubscriptionForm::Events, &columns)]).await.unwrap();
+    assert_eq!(
+        night.rows(PERIODS).await,
+        [
+            "a 2024-01-05 2024-03-01 10.00",
+            "a 2024-03-01 2024-05-01 25.00",
+            "b 2024-02-01 2024-02-01 7.00",
+            "b 2024-02-01 NULL 5.00",
+        ]
+    );
+    let ended: Vec<(&str, ArrayRef)> = [
+        ("subscription_id", texts(&["x", "x", "y", "x", "x", "z"])),
+        ("is_end", Arc::new(BooleanArray::from(vec![false, true, false, false, true, false])) as ArrayRef),
+    ]
+    .into_iter()
+    .chain(columns)
+    .collect();
+    let night = lake.open(&[lake.accounts(), told(&lake, SubscriptionForm::Events, &ended)]).await.unwrap();
+    // An amount of nothing is a free plan where the end is told otherwise.
+    assert_eq!(
+        night.rows(PERIODS).await,
+        ["a 2024-01-05 2024-03-01 10.00", "a 2024-05-01 NULL 0.00", "b 2024-02-01 NULL 5.00"]
+    );
+}
+
+#[tokio::test]
+async fn a_snapshot_holds_for_its_month() {
+    let lake = Lake::with_accounts();
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("account_id", texts(&["a", "a", "a", "b"])),
+        ("started_on", text(&[Some("2024-03-01"), Some("2024-04-30"), Some("2024-06-01"), Some("2024-04-01")])),
+        ("mrr", Arc::new(Int64Array::from(vec![10, 10, 12, 5]))),
+    ];
+    let night = lake.open(&[lake.accounts(), told(&lake, SubscriptionForm::Snapshots, &columns)]).await.unwrap();
+    assert_eq!(
+        night.rows(PERIODS).await,
+        [
+            "a 2024-03-01 2024-04-01 10.00",
+            "a 2024-04-01 2024-05-01 10.00",
+            "a 2024-06-01 NULL 12.00",
+            "b 2024-04-01 2024-05-01 5.00",
+        ]
+    );
+}
