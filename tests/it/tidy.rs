@@ -5,6 +5,7 @@
 mod budgets;
 mod crates;
 mod documents;
+mod metrics;
 mod pages;
 mod rules;
 mod tree;

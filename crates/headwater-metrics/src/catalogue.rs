@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use crate::{Grain, InputTable, Metric, RevenuePolicy, Unit, Window};
 
 mod acquisition;
+mod declaration;
 mod feedback;
 mod orders;
 mod profile;
@@ -16,6 +17,8 @@ mod support;
 mod trials;
 mod usage;
 mod value;
+
+pub use declaration::Declaration;
 
 /// How a metric comes to be. SQL may hold `{…}` for values of the night and `[…]` for other metrics:
 ///
@@ -262,10 +265,9 @@ impl Catalogue {
             .collect()
     }
 
-    /// Every metric with its window written as `{w}`, for the reference page: name, grain, unit, meaning,
-    /// null rule, inputs and source.
+    /// Every metric with its window written as `{w}`, for the reference page.
     #[must_use]
-    pub fn declarations(self) -> Vec<Metric> {
+    pub fn declarations(self) -> Vec<Declaration> {
         definitions()
             .filter_map(|definition| {
                 let sample = match definition.windows {
@@ -274,7 +276,7 @@ impl Catalogue {
                     Windows::Months => definition.name.replace("{w}", "12m"),
                 };
                 let metric = self.metric(&sample)?;
-                Some(Metric { id: definition.name.to_owned(), window: None, ..metric })
+                Some(Declaration::new(definition, &sample, metric))
             })
             .collect()
     }

@@ -14,7 +14,7 @@ mod unit;
 mod window;
 
 pub use as_of::AsOf;
-pub use catalogue::Catalogue;
+pub use catalogue::{Catalogue, Declaration};
 pub use functions::register_functions;
 pub use inputs::{ColumnType, InputColumn, InputTable};
 pub use metric::{Grain, Metric};

@@ -1,6 +1,6 @@
 //! The page of metrics.
 
-use headwater_metrics::{Catalogue, Grain, Metric};
+use headwater_metrics::{Catalogue, Declaration, Grain};
 
 use super::head;
 
@@ -16,6 +16,7 @@ Every metric that a rule can name. A name with `{w}` takes a window in its place
 
 Metrics that count days take `7d`, `prev_7d` and `total`; those that count months take `3m` and `total`.
 Unknown is never zero: each metric says what an account or a group without rows gets.
+A policy's switches change some metrics; formulas are those of `strict` ([docs/project.md](project.md) has the others).
 A metric whose input the project does not have is unavailable, and a rule over it is an error unless the rule may be skipped.";
 
 /// The page.
@@ -27,17 +28,20 @@ pub(super) fn text() -> String {
         (Grain::Group, "Metrics of a group", "Rows of `group_metrics`; guardrails name them."),
     ] {
         page.push_str(&format!("\n## {title}\n\n{about}\n"));
-        for metric in declared.iter().filter(|metric| metric.grain == grain) {
-            page.push_str(&section(metric));
+        for declaration in declared.iter().filter(|declaration| declaration.metric.grain == grain) {
+            page.push_str(&section(declaration));
         }
     }
     page
 }
 
-fn section(metric: &Metric) -> String {
+fn section(declaration: &Declaration) -> String {
+    let Declaration { metric, formula, windows, switches, example } = declaration;
     let inputs: Vec<&str> = metric.inputs.iter().map(|input| input.name()).collect();
+    let windows = windows.map(|windows| format!("- Window: {windows}\n")).unwrap_or_default();
+    let switches = if switches.is_empty() { String::new() } else { format!("- Policy: {}\n", switches.join(", ")) };
     format!(
-        "\n### `{}`\n\n{}\n\n- Unit: {}\n- Inputs: {}\n- Null: {}\n- Source: {}\n",
+        "\n### `{}`\n\n{}\n\n- Formula: `{formula}`\n- Unit: {}\n{windows}- Inputs: {}\n- Null: {}\n{switches}- Source: {}\n- Example: `{example}`\n",
         metric.id,
         metric.meaning,
         metric.unit.word(),

@@ -90,6 +90,14 @@ impl Bench {
         self.lines(&format!("SELECT account_id, {} FROM measured ORDER BY account_id", names.join(", "))).await
     }
 
+    /// Rows of usage that count for no account, `reason rows`, a line a reason.
+    pub(crate) async fn usage_left_out(&self, metrics: &[&str]) -> Vec<String> {
+        self.accounts(metrics).await;
+        let asked: BTreeSet<String> = metrics.iter().map(|metric| (*metric).to_owned()).collect();
+        let plan = MeasurePlan::new(&asked, &BTreeSet::new(), &self.night);
+        self.lines(&plan.usage_left_out.unwrap().sql).await
+    }
+
     /// Group metrics: `scope group metric value accounts reason`, a line a value.
     pub(crate) async fn groups(&self, asked: &[(&str, &str)]) -> Vec<String> {
         let asked: BTreeSet<(GroupScope, String)> =

@@ -35,6 +35,12 @@ async fn retention_of_a_small_company() {
         "paying_accounts",
         "total_mrr",
         "total_churned_mrr_12m",
+        "total_opening_mrr_12m",
+        "total_new_mrr_12m",
+        "total_reactivation_mrr_12m",
+        "total_expansion_mrr_12m",
+        "total_contraction_mrr_12m",
+        "logo_churn_monthly_12m",
     ];
     let asked: Vec<_> = metrics.iter().map(|metric| ("total", *metric)).collect();
     assert_eq!(
@@ -43,12 +49,18 @@ async fn retention_of_a_small_company() {
             "total all arpa 41.666666666666664 3 -",
             "total all grr_12m 0.7 3 -",
             "total all logo_churn_12m 0.3333333333333333 3 -",
+            "total all logo_churn_monthly_12m 0.029411764705882353 4 -",
             "total all nrr_12m 0.85 3 -",
             "total all paying_accounts 3.0 5 -",
             "total all quick_ratio_12m 1.8333333333333333 5 -",
             "total all revenue_churn_12m 0.3 3 -",
             "total all total_churned_mrr_12m 20.0 5 -",
+            "total all total_contraction_mrr_12m 10.0 5 -",
+            "total all total_expansion_mrr_12m 15.0 5 -",
             "total all total_mrr 125.0 5 -",
+            "total all total_new_mrr_12m 40.0 5 -",
+            "total all total_opening_mrr_12m 100.0 5 -",
+            "total all total_reactivation_mrr_12m 0.0 5 -",
         ]
     );
 }
@@ -76,6 +88,44 @@ async fn costs_belong_to_channels_and_unknown_ones_say_why() {
             "total all cac_payback_months 4.5 1 -",
         ]
     );
+}
+
+#[tokio::test]
+async fn costs_are_compared_with_the_window_before() {
+    let bench = Bench::new("2024-04-30")
+        .input(InputTable::Accounts, "account_id VARCHAR", "('X'), ('D')")
+        .await
+        .input(
+            InputTable::Subscriptions,
+            "account_id VARCHAR, started_on DATE, mrr DECIMAL(18,2)",
+            "('X', '2023-12-10', 20), ('D', '2024-04-01', 40)",
+        )
+        .await
+        .input(InputTable::Spend, "spent_on DATE, amount DECIMAL(18,2)", "('2024-03-01', 150), ('2023-12-01', 100)")
+        .await;
+    // 150 for one account against 100; but accounts pay 30 on average against 20, so payback is as long as it was.
+    assert_eq!(
+        bench.groups(&[("total", "cac_change_pct_3m"), ("total", "cac_payback_change_pct_3m")]).await,
+        ["total all cac_change_pct_3m 50.0 1 -", "total all cac_payback_change_pct_3m 0.0 1 -"]
+    );
+}
+
+/// A rate over a window is known once the window is over for the cohort, and not before.
+#[tokio::test]
+async fn trials_are_read_when_their_window_is_over() {
+    let columns = "account_id VARCHAR, started_on DATE, ended_on DATE, mrr DECIMAL(18,2), is_trial BOOLEAN";
+    let rows = "('A', '2024-03-01', '2024-03-15', 0, true), ('A', '2024-03-15', NULL, 10, false), ('B', '2024-03-01', '2024-03-15', 0, true)";
+    for (as_of, expected) in [
+        ("2024-03-11", "total all trial_to_paid_30d - 0 no trial of the cohort is old enough to tell"),
+        ("2024-04-10", "total all trial_to_paid_30d 0.5 2 -"),
+    ] {
+        let bench = Bench::new(as_of)
+            .input(InputTable::Accounts, "account_id VARCHAR", "('A'), ('B')")
+            .await
+            .input(InputTable::Subscriptions, columns, rows)
+            .await;
+        assert_eq!(bench.groups(&[("total", "trial_to_paid_30d")]).await, [expected]);
+    }
 }
 
 #[tokio::test]

@@ -48,6 +48,11 @@ async fn an_annual_customer_grows_shrinks_leaves_and_returns() {
             "B 2024-01-31 new 0.00 10.00 10.00",
         ]
     );
+    let moves = ["new_movements_total", "expansion_mrr_14m", "contraction_mrr_12m", "contraction_movements_12m"];
+    assert_eq!(
+        bench.accounts(&moves).await,
+        ["A 1 60.00 60.00 1", "B 1 0.00 0.00 0", "C 0 0.00 0.00 0", "D 0 0.00 0.00 0"]
+    );
     assert_eq!(
         bench
             .accounts(&["first_paid_on", "revenue_lag_days", "on_trial", "trial_started_on", "trial_to_paid_days"])
@@ -88,6 +93,18 @@ async fn orders_of_one_day_are_one_visit() {
     assert_eq!(
         bench.accounts(&metrics).await,
         ["A 4 2 46.00 2 27 36 9 25.5 11.5", "B 1 1 7.00 0 0 19 19 - 7.0", "C 0 0 0.00 - - - - - -"]
+    );
+}
+
+#[tokio::test]
+async fn orders_have_a_first_and_a_last_day_and_a_frequency() {
+    let columns = "account_id VARCHAR, ordered_on DATE, amount DECIMAL(18,2), discount_amount DECIMAL(18,2)";
+    let rows = "('A', '2024-01-15', 10, 1), ('A', '2024-02-01', 20, NULL), ('A', '2024-02-11', 31, 2.5)";
+    let bench = accounts("2024-02-20", "AB").await.input(InputTable::Orders, columns, rows).await;
+    // Two orders in thirty days, by a month of 30.4375 days.
+    assert_eq!(
+        bench.accounts(&["first_order_on", "last_order_on", "order_frequency_30d", "order_discounts_total"]).await,
+        ["A 2024-01-15 2024-02-11 2.029166666666667 3.50", "B - - 0.0 0.00"]
     );
 }
 
@@ -133,8 +150,37 @@ async fn usage_is_counted_by_window_person_and_feature() {
         ["A 5 2 2023-12-31 0 1.0 1.0 70.0", "B 0 0 - 0 0.5 0.0 25.0", "C 0 0 - - 0.0 0.0 0.0"]
     );
     assert_eq!(
-        bench.accounts(&["stickiness_28d", "active_users_90d"]).await,
-        ["A 0.05357142857142857 3", "B 0.03571428571428571 1", "C - 0"]
+        bench.accounts(&["stickiness_28d", "active_users_90d", "user_days_28d"]).await,
+        ["A 0.05357142857142857 3 3", "B 0.03571428571428571 1 1", "C - 0 0"]
+    );
+    assert_eq!(
+        bench
+            .accounts(&[
+                "new_features_used_90d",
+                "last_active_on",
+                "time_to_value_days",
+                "usage_limit_pct",
+                "seat_usage_pct"
+            ])
+            .await,
+        ["A 1 2024-05-31 -10 70.0 50.0", "B 0 2024-05-31 - 20.0 25.0", "C 0 - - 0.0 0.0"]
+    );
+}
+
+#[tokio::test]
+async fn amounts_of_use_are_never_negative_and_days_are_days() {
+    let columns = "account_id VARCHAR, user_id VARCHAR, occurred_on DATE, quantity BIGINT, duration_seconds BIGINT";
+    let rows = "('A', 'u', '2024-05-31', 1, 60), ('A', 'u', '2024-05-30', 2, NULL), ('A', 'v', '2024-05-29', -1, 60),
+        ('A', 'w', '2024-05-29', 1, -60), ('A', 'u', NULL, 1, 60), ('A', 'u', '1700-01-01', 1, 60), ('Z', 'z', '2024-05-31', 4, 1),
+        (NULL, 'z', '2024-05-31', 4, 1)";
+    let bench = accounts("2024-05-31", "AB").await.input(InputTable::UsageEvents, columns, rows).await;
+    assert_eq!(
+        bench.accounts(&["usage_events_total", "usage_seconds_7d", "active_users_7d", "first_active_on"]).await,
+        ["A 3 60 1 2024-05-30", "B 0 0 0 -"]
+    );
+    assert_eq!(
+        bench.usage_left_out(&["usage_events_total"]).await,
+        ["missing_account_id 1", "negative_duration_seconds 1", "negative_quantity 1", "orphan 1", "undated 2"]
     );
 }
 
@@ -162,11 +208,20 @@ async fn tickets_and_feedback_are_counted_and_averaged() {
                 "resolution_hours_mean_90d",
                 "nps_score_latest",
                 "csat_mean_90d",
-                "feature_requests_90d"
+                "feature_requests_90d",
+                "feedback_90d"
             ])
             .await,
-        ["A 1 1 1 4.0 6.0 6.0 3.0 0", "B 0 0 0 - - - - 1"]
+        ["A 1 1 1 4.0 6.0 6.0 3.0 0 3", "B 0 0 0 - - - - 1 1"]
     );
+}
+
+#[tokio::test]
+async fn first_answers_are_averaged() {
+    let tickets = "account_id VARCHAR, opened_at TIMESTAMP, first_response_minutes DOUBLE";
+    let rows = "('A', '2024-05-30T23:00:00', 30), ('A', '2024-05-01T00:00:00', 90), ('A', '2024-05-02T00:00:00', NULL), ('A', '2023-05-02T00:00:00', 999)";
+    let bench = accounts("2024-05-31", "AB").await.input(InputTable::SupportTickets, tickets, rows).await;
+    assert_eq!(bench.accounts(&["first_response_minutes_mean_90d"]).await, ["A 60.0", "B -"]);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! `metrics`: what rules can be written over.
 
-use headwater_metrics::{Catalogue, Grain, Metric};
+use headwater_metrics::{Catalogue, Declaration, Grain, Metric};
 use serde_json::json;
 
 use crate::args::Metrics;
@@ -9,18 +9,21 @@ use crate::render::Output;
 
 pub(crate) fn run(metrics: &Metrics, output: &Output) -> Exit {
     let wanted = metrics.search.as_deref().unwrap_or("").to_lowercase();
-    let found: Vec<Metric> = Catalogue
+    let found: Vec<Declaration> = Catalogue
         .declarations()
         .into_iter()
-        .filter(|metric| metric.id.to_lowercase().contains(&wanted) || metric.meaning.to_lowercase().contains(&wanted))
+        .filter(|declaration| {
+            let Metric { id, meaning, .. } = &declaration.metric;
+            id.to_lowercase().contains(&wanted) || meaning.to_lowercase().contains(&wanted)
+        })
         .collect();
     if output.is_data() {
         let rows: Vec<_> = found.iter().map(as_json).collect();
         output.data(&rows);
     } else {
-        for metric in &found {
+        for Declaration { metric, formula, .. } in &found {
             output.result(&format!(
-                "{} ({}, {})\n    {} {}",
+                "{} ({}, {})\n    {} {}\n    = {formula}",
                 metric.id,
                 grain(metric),
                 metric.unit.word(),
@@ -43,8 +46,10 @@ fn grain(metric: &Metric) -> &'static str {
     }
 }
 
-fn as_json(metric: &Metric) -> serde_json::Value {
+fn as_json(declaration: &Declaration) -> serde_json::Value {
+    let Declaration { metric, formula, windows, switches, example } = declaration;
     json!({
+        "formula": formula, "windows": windows, "policy_switches": switches, "example": example,
         "id": metric.id, "grain": metric.grain, "unit": metric.unit, "inputs": metric.inputs,
         "meaning": metric.meaning, "null_rule": metric.null_rule, "source": metric.source,
     })

@@ -1,0 +1,187 @@
+//! A metric as its page shows it: the formula as people read it, the switches it depends on, an example.
+
+use std::collections::BTreeSet;
+
+use crate::policy::RevenuePolicy;
+use crate::{Grain, Metric, Unit};
+
+use super::{CHURN_BASE, Definition, Formula, RETAINED, RowTable, UsageSlot, Windows, by_policy, references, resolve};
+
+/// A metric with its window written as `{w}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Declaration {
+    /// What it means; its `id` has `{w}` in the place of a window.
+    pub metric: Metric,
+    /// How it is computed, by the policy `strict`; building blocks of groups are written out.
+    pub formula: String,
+    /// The windows its name takes; none where it stands alone.
+    pub windows: Option<&'static str>,
+    /// The switches of the policy that change it.
+    pub switches: Vec<&'static str>,
+    /// How a rule uses it.
+    pub example: String,
+}
+
+impl Declaration {
+    pub(super) fn new(definition: &Definition, sample: &str, metric: Metric) -> Self {
+        let windows = match definition.windows {
+            Windows::None => None,
+            Windows::Days => Some("days: `28d`, `prev_28d`, `total`"),
+            Windows::Months => Some("months: `12m`, `total`"),
+        };
+        Self {
+            formula: formula(definition),
+            windows,
+            switches: switches(sample),
+            example: example(sample, metric.grain, metric.unit),
+            metric: Metric { id: definition.name.to_owned(), window: None, ..metric },
+        }
+    }
+}
+
+fn formula(definition: &Definition) -> String {
+    match definition.formula {
+        Formula::Rows { table, sql, .. } => format!("{} over {}", readable(sql), rows(table)),
+        Formula::Usage(slot) => format!("{} over usage events", of_events(slot)),
+        Formula::Users(sql) => format!("{} over the account's people", readable(sql)),
+        Formula::Account(sql) => readable(sql),
+        Formula::Group { sql, .. } => blocks_written_out(&readable_blocks(sql)),
+        Formula::AccountFact(sql) | Formula::SpendFact(sql) => readable(sql),
+    }
+}
+
+fn rows(table: RowTable) -> &'static str {
+    match table {
+        RowTable::Movements => "mrr_movements",
+        RowTable::Subscriptions => "subscriptions",
+        RowTable::OrderDays => "days with orders",
+        RowTable::Tickets => "support tickets",
+        RowTable::Feedback => "feedback",
+    }
+}
+
+fn of_events(slot: UsageSlot) -> &'static str {
+    match slot {
+        UsageSlot::Events => "sum(quantity) in the window",
+        UsageSlot::ValueEvents => "sum(quantity) of value events in the window",
+        UsageSlot::Seconds => "sum(duration_seconds) in the window",
+        UsageSlot::ActiveDays => "count(DISTINCT occurred_on) in the window",
+        UsageSlot::Features => "count(DISTINCT feature) in the window",
+        UsageSlot::NewFeatures => "count(DISTINCT feature) in the window, of features first used by anyone in it,",
+        UsageSlot::FirstDay => "min(occurred_on)",
+        UsageSlot::LastDay => "max(occurred_on)",
+        UsageSlot::FirstValueDay => "min(occurred_on) of value events",
+        UsageSlot::ValueMonths => "count of months with value events",
+    }
+}
+
+/// Names in square brackets stay marked, so that building blocks can be found.
+fn readable_blocks(sql: &str) -> String {
+    without_casts(&by_policy(sql, RevenuePolicy::default()))
+        .replace("{in_earlier}", "in the window before")
+        .replace("{in}", "in the window")
+        .replace("{as_of}", "as_of")
+        .replace("{from_before}", "the day before the window")
+        .replace("{n}", "{length}")
+        .replace("{2n}m", "{twice w}")
+        .replace("{margin}", "gross_margin")
+        .replace("{discount}", "discount_rate_monthly")
+        .replace("{horizon}", "horizon_months")
+        .replace("{lookback}m", "{lookback}")
+        .replace("{features}", "features_known")
+        .replace("{new_features}", "features_first_used_in_the_window")
+        .replace("{days}", "days_active_in_the_window")
+}
+
+fn readable(sql: &str) -> String {
+    readable_blocks(sql).replace(['[', ']'], "")
+}
+
+/// A group's formula with the aggregates behind it in their place.
+fn blocks_written_out(text: &str) -> String {
+    let mut written = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('[') {
+        let (name, remaining) = after.split_once(']').unwrap_or((after, ""));
+        written.push_str(before);
+        written.push_str(&block(name).unwrap_or_else(|| name.to_owned()));
+        rest = remaining;
+    }
+    written + rest
+}
+
+fn block(name: &str) -> Option<String> {
+    let sample = name.replace("{w}", "12m").replace("{lookback}", "12m");
+    match resolve(&sample)?.definition.formula {
+        Formula::AccountFact(sql) | Formula::SpendFact(sql) => Some(readable(sql)),
+        _ => None,
+    }
+}
+
+/// `CAST(x AS TYPE)` is `x`: types are no part of what people read.
+fn without_casts(sql: &str) -> String {
+    let Some((before, after)) = sql.split_once("CAST(") else { return sql.to_owned() };
+    let mut depth = 1_usize;
+    let end = after.char_indices().find_map(|(at, c)| {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        (depth == 0).then_some(at)
+    });
+    let Some((inner, rest)) = end.and_then(|end| Some((after.get(..end)?, after.get(end + 1..)?))) else {
+        return sql.to_owned();
+    };
+    let value = inner.rsplit_once(" AS ").map_or(inner, |(value, _)| value);
+    let value = without_casts(value);
+    let value = if value.contains(" - ") || value.contains(" + ") { format!("({value})") } else { value };
+    format!("{before}{value}{}", without_casts(rest))
+}
+
+/// The switches behind a metric, directly or through what it rests on.
+fn switches(sample: &str) -> Vec<&'static str> {
+    let mut found = BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    let mut open = vec![sample.to_owned()];
+    while let Some(name) = open.pop() {
+        let Some(resolved) = resolve(&name).filter(|_| seen.insert(name.clone())) else { continue };
+        match resolved.definition.formula {
+            Formula::Rows { table: RowTable::Movements, .. } => {
+                found.extend(["free_plans_are_customers", "churn_when_cancelled"]);
+            }
+            Formula::Group { sql, .. } => {
+                if sql.contains(RETAINED) {
+                    found.extend(["contraction_is_lost", "reactivation_is_retained"]);
+                }
+                if sql.contains(CHURN_BASE) {
+                    found.insert("new_in_churn_base");
+                }
+            }
+            _ => {}
+        }
+        open.extend(references(&resolved, 12, RevenuePolicy::default()));
+    }
+    RevenuePolicy::SWITCHES.iter().map(|switch| switch.name).filter(|name| found.contains(name)).collect()
+}
+
+fn example(sample: &str, grain: Grain, unit: Unit) -> String {
+    let edge = match unit {
+        Unit::Money | Unit::Amount => "> 100",
+        Unit::Count => ">= 3",
+        Unit::Ratio => ">= 0.5",
+        Unit::Percent => ">= 80",
+        Unit::Score => ">= 70",
+        Unit::Days => "> 30",
+        Unit::Months => "< 12",
+        Unit::Hours => "> 48",
+        Unit::Number => "> 1",
+        Unit::Date => "IS NOT NULL",
+        Unit::Text => "= 'x'",
+        Unit::Flag => "",
+    };
+    match grain {
+        Grain::Account => format!("when: \"{}\"", format!("{sample} {edge}").trim_end()),
+        Grain::Group => format!("{{metric: {sample}, bands: {{pass: \"{edge}\"}}}}"),
+    }
+}
