@@ -13,6 +13,7 @@ mod orders;
 mod profile;
 mod retention;
 mod revenue;
+mod sales;
 mod support;
 mod trials;
 mod usage;
@@ -69,6 +70,8 @@ pub(crate) enum RowTable {
     Tickets,
     /// Feedback.
     Feedback,
+    /// Deals.
+    Deals,
 }
 
 /// What the one pass over usage events keeps of an account.
@@ -174,6 +177,7 @@ fn definitions() -> impl Iterator<Item = &'static Definition> {
         profile::METRICS,
         revenue::METRICS,
         trials::METRICS,
+        sales::METRICS,
         orders::METRICS,
         usage::METRICS,
         support::METRICS,

@@ -46,6 +46,28 @@ pub(super) const METRICS: &[Definition] = &[
         Formula::SpendFact("sum(amount) FILTER (WHERE acquires AND {in_earlier})"),
     ),
     fact(
+        "retention_spend_added_up_{w}",
+        Windows::Months,
+        &[(InputTable::Spend, &["purpose"])],
+        Formula::SpendFact("sum(amount) FILTER (WHERE purpose = 'retention' AND {in})"),
+    ),
+    Definition {
+        reads: &[(InputTable::Spend, &["purpose"]), (InputTable::Subscriptions, &[])],
+        null_rule: "Unknown without retention spend for the group, and where nothing was retained.",
+        source: "Retention spend over revenue retained, by group",
+        ..cost(
+            "retention_cost_per_retained_mrr_{w}",
+            Windows::Months,
+            Unit::Ratio,
+            Formula::Group {
+                sql: "CAST([retention_spend_added_up_{w}] AS DOUBLE) / nullif(CAST([kept_mrr_{w}] AS DOUBLE), 0)",
+                accounts: "[opening_accounts_{w}]",
+                reason: "no retention spend is known for this group, or nothing was retained",
+            },
+            "Spend on keeping accounts, for one unit of monthly revenue that was kept.",
+        )
+    },
+    fact(
         "signed_up_{w}",
         Windows::Months,
         &[(InputTable::Accounts, &["signed_up_on"])],

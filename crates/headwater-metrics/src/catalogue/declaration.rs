@@ -57,6 +57,7 @@ fn rows(table: RowTable) -> &'static str {
         RowTable::OrderDays => "days with orders",
         RowTable::Tickets => "support tickets",
         RowTable::Feedback => "feedback",
+        RowTable::Deals => "opportunities",
     }
 }
 

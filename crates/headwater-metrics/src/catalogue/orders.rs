@@ -70,6 +70,44 @@ pub(super) const METRICS: &[Definition] = &[
             "Discounts given on orders.",
         )
     },
+    Definition {
+        reads: &[(InputTable::Orders, &["discount_amount"])],
+        formula: Formula::AccountFact("sum([order_discounts_{w}])"),
+        meaning: "",
+        ..windowed("discounts_added_up_{w}", Unit::Number, "", "")
+    },
+    Definition {
+        formula: Formula::AccountFact("sum([net_revenue_{w}])"),
+        meaning: "",
+        ..windowed("net_revenue_added_up_{w}", Unit::Number, "", "")
+    },
+    Definition {
+        formula: Formula::AccountFact("count(*) FILTER (WHERE [orders_{w}] > 0)"),
+        meaning: "",
+        ..windowed("buyers_{w}", Unit::Number, "", "")
+    },
+    Definition {
+        reads: &[(InputTable::Orders, &["discount_amount"])],
+        unit: Unit::Ratio,
+        formula: Formula::Group {
+            sql: "CAST([discounts_added_up_{w}] AS DOUBLE) / nullif(CAST([net_revenue_added_up_{w}] + [discounts_added_up_{w}] AS DOUBLE), 0)",
+            accounts: "[buyers_{w}]",
+            reason: "nothing was ordered in the window",
+        },
+        null_rule: "Unknown where nothing was ordered in the window.",
+        ..windowed(
+            "discount_dependence_{w}",
+            Unit::Ratio,
+            "",
+            "Share of the list value of orders that was given away as discount.",
+        )
+    },
+    Definition {
+        unit: Unit::Money,
+        formula: Formula::Group { sql: "[net_revenue_added_up_{w}]", accounts: "[buyers_{w}]", reason: "no accounts" },
+        null_rule: "Zero where nothing was ordered in the window.",
+        ..windowed("total_net_revenue_{w}", Unit::Money, "", "Order amounts of the group after discounts and refunds.")
+    },
     once("first_order_on", Unit::Date, "min(ordered_on)", "Day of the first order."),
     once("last_order_on", Unit::Date, "max(ordered_on)", "Day of the last order."),
     derived(

@@ -53,6 +53,35 @@ const fn total(name: &'static str, windows: Windows, sql: &'static str, meaning:
 const NO_OPENING: &str = "no account paid at the start of the window";
 
 pub(super) const METRICS: &[Definition] = &[
+    fact(
+        "early_due_{w}",
+        Windows::Days,
+        "count(*) FILTER (WHERE days_between([first_paid_on], {as_of}) BETWEEN {n} AND {n} + 90)",
+    ),
+    fact(
+        "early_lost_{w}",
+        Windows::Days,
+        "count(*) FILTER (WHERE days_between([first_paid_on], {as_of}) BETWEEN {n} AND {n} + 90 AND [paid_until] IS NOT NULL AND [days_as_payer] <= {n})",
+    ),
+    fact("committed_added_up", Windows::None, "sum([committed_mrr])"),
+    group(
+        "early_churn_{w}",
+        Windows::Days,
+        Unit::Ratio,
+        Formula::Group {
+            sql: "CAST([early_lost_{w}] AS DOUBLE) / nullif([early_due_{w}], 0)",
+            accounts: "[early_due_{w}]",
+            reason: "no first payment is old enough to tell",
+        },
+        "Share of the accounts that first paid in the 91 days that ended so many days ago and left within as many days.",
+        "Early churn with a fixed window; customers that came back are not counted",
+    ),
+    total(
+        "total_committed_mrr",
+        Windows::None,
+        "[committed_added_up]",
+        "Recurring revenue of subscriptions of which no end is known.",
+    ),
     fact("accounts_counted", Windows::None, "count(*)"),
     fact("paying_counted", Windows::None, "count(*) FILTER (WHERE [mrr] > 0)"),
     fact("mrr_added_up", Windows::None, "sum([mrr])"),

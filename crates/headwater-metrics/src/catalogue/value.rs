@@ -17,6 +17,34 @@ const fn lifetime(
 
 pub(super) const METRICS: &[Definition] = &[
     lifetime(
+        "lifetime_months",
+        Unit::Months,
+        Formula::Group {
+            sql: "1 / nullif([logo_churn_monthly_{lookback}m], 0)",
+            accounts: "[opening_accounts_{lookback}m] + [new_customers_{lookback}m]",
+            reason: "nobody churned in the window, so the lifetime is not known, or nobody paid",
+        },
+        "Months an account is expected to stay, as one over the pooled monthly churn rate.",
+        "Unknown without churn in the window: never infinite.",
+        "ChartMogul, customer lifetime",
+    ),
+    Definition {
+        reads: &[(InputTable::Subscriptions, &[]), (InputTable::Spend, &[])],
+        ..lifetime(
+            "implied_lifetime_months",
+            Unit::Months,
+            Formula::Group {
+                sql: "([clv_simple] / nullif([cac_{lookback}m], 0)) * [cac_payback_months]",
+                accounts: "[new_customers_{lookback}m]",
+                reason: "lifetime value, acquisition cost or payback is unknown",
+            },
+            "Months of life that the undiscounted ratio of value to cost and the payback imply together; where it is far from \
+             the lifetime observed, data or policy do not match.",
+            "Unknown where either is.",
+            "Identity: CLV:CAC = lifetime / payback, undiscounted, at a constant margin",
+        )
+    },
+    lifetime(
         "clv_simple",
         Unit::Amount,
         Formula::Group {

@@ -171,6 +171,7 @@ fn families(base: &[Resolved], kept: &BTreeSet<String>, night: &Night) -> Vec<Fa
         (RowTable::OrderDays, "order_rows", InputTable::Orders, Some("has_orders")),
         (RowTable::Tickets, "ticket_rows", InputTable::SupportTickets, Some("has_tickets")),
         (RowTable::Feedback, "feedback_rows", InputTable::Feedback, Some("has_feedback")),
+        (RowTable::Deals, "deal_rows", InputTable::Opportunities, None),
     ] {
         if night.has(input, &[]) {
             families.push(row_family(table, alias, covers, base, night));
@@ -245,13 +246,14 @@ fn rows_of(table: RowTable, night: &Night) -> String {
         RowTable::Subscriptions => {
             let trial = if night.has(InputTable::Subscriptions, &["is_trial"]) { ", is_trial" } else { "" };
             format!(
-                "SELECT account_id, started_on, {} AS ended_on, {} AS paid{trial} FROM subscriptions",
+                "SELECT account_id, started_on, {} AS ended_on, mrr, {} AS paid{trial} FROM subscriptions",
                 ended_column(night),
                 paid_condition(night)
             )
         }
         RowTable::OrderDays => order_days(night),
         RowTable::Tickets => tickets(night),
+        RowTable::Deals => format!("SELECT * FROM {}", InputTable::Opportunities.name()),
         RowTable::Feedback => {
             "SELECT *, max(CASE WHEN kind = 'nps' THEN submitted_on END) OVER (PARTITION BY account_id) AS last_nps_on FROM feedback".to_owned()
         }

@@ -78,6 +78,7 @@ fn inside(resolved: &Resolved, night: &Night) -> String {
         (Formula::Rows { table: RowTable::Subscriptions, .. }, _) => "started_on",
         (Formula::Rows { table: RowTable::OrderDays, .. }, _) => "ordered_on",
         (Formula::Rows { table: RowTable::Feedback, .. }, _) => "submitted_on",
+        (Formula::Rows { table: RowTable::Deals, .. }, _) => "closed_on",
         (Formula::SpendFact(_), _) => InputTable::Spend.happened().unwrap_or("spent_on"),
         _ => return "true".to_owned(),
     };

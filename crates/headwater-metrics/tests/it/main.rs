@@ -8,3 +8,5 @@ mod groups;
 mod measures;
 #[cfg(test)]
 mod policies;
+#[cfg(test)]
+mod sales;
