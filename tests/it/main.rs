@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod night;
 #[cfg(test)]
+mod night_edges;
+#[cfg(test)]
+mod night_queries;
+#[cfg(test)]
 mod night_references;
 #[cfg(test)]
 mod night_stores;

@@ -44,6 +44,7 @@ const GROUP_METRICS: &[&str] = &[
     "quick_ratio_3m",
     "clv_simple",
     "clv_discounted",
+    "acquisition_spend_12m",
     "cac_12m",
     "cac_payback_months",
     "clv_cac_ratio",
