@@ -9,6 +9,8 @@ mod night_queries;
 #[cfg(test)]
 mod night_references;
 #[cfg(test)]
+mod night_stops;
+#[cfg(test)]
 mod night_stores;
 #[cfg(test)]
 mod readers;

@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
 use headwater_ingest::{Location, StoreOverride};
 use headwater_nightly::project::load;
-use headwater_nightly::{Published, RunError, RunRequest, run};
+use headwater_nightly::{Published, RunError, RunRequest, Stop, run};
 
 /// The repository's folder.
 pub(crate) fn repository() -> PathBuf {
@@ -66,6 +66,8 @@ impl Company {
             environment: Vec::new(),
             clock: Arc::new(move || start + TimeDelta::zero()),
             progress: Arc::new(|_| {}),
+            deny_warnings: false,
+            stop: Stop::never(),
         };
         Self { request, published }
     }

@@ -204,6 +204,14 @@ async fn taskflow_rates_by_the_policy_of_its_author() {
         let theirs = company.rows_with(&[author("churn_rate_by_month"), author("nrr_by_month")], &theirs).await;
         assert_eq!(theirs.len(), 2, "{night}");
         assert_equal(&company.rows(ours).await, &theirs, 1e-12);
+        let ours = "SELECT group_name, value, accounts FROM group_metrics
+            WHERE scope = 'acquisition_channel' AND metric = 'cac_1m' ORDER BY 1";
+        let theirs = format!(
+            "SELECT channel, cac, new_customers FROM cac_by_channel WHERE month = date_trunc('month', DATE '{night}') ORDER BY 1"
+        );
+        let theirs = company.rows_with(&[author("cac_by_channel")], &theirs).await;
+        assert_eq!(theirs.len(), 5, "{night}");
+        assert_equal(&company.rows(ours).await, &theirs, 1e-12);
     }
 }
 

@@ -231,8 +231,17 @@ codes! {
         "Another run took over while this one worked, so this one has not published.",
         "Run again.";
     BadManifest "E0703" "a manifest that cannot be read",
-        "The record of a published night is damaged or of an unknown version.",
-        "Restore the object from a backup, or publish into a new location.";
+        "The record of a published night is damaged, of an unknown version, or not the one that was published under its number.",
+        "Restore the object from a backup, or publish into a new location; remove it where no run wrote it.";
+    RunStopped "E0704" "the run was stopped",
+        "An interrupt or a request to terminate came before the night was published. The last published night is untouched, what this one staged is removed, and the next run need not wait.",
+        "Run again.";
+    UnreadableLease "E0705" "the record of who is at work cannot be read",
+        "The run that wrote the record may be at work, so it counts until a lease written then has ended by itself.",
+        "Wait until the time the message names and run again, or remove the record once no run is at work.";
+    NoNumberLeft "E0706" "a record that no other can follow",
+        "Manifests and leases are numbered, and this one has the highest number there is. No run counts that far, so something else wrote it.",
+        "Remove the object.";
     AuditFailed "E0801" "an audit failed",
         "The staged tables do not hold what the audit demands, so nothing was published.",
         "Look at the staged tables; the last published night is untouched.";

@@ -9,7 +9,7 @@ use headwater_metrics::{Query, Unit, identifier, literal};
 use serde::Serialize;
 
 use crate::contract::TableContract;
-use crate::engine::{Engine, EngineError};
+use crate::engine::Engine;
 use crate::stage::StagedTable;
 
 /// What an audit found.
@@ -178,33 +178,25 @@ fn every_account_has_a_segment() -> Check {
     )
 }
 
-/// The failed audits as diagnostics; empty where the night may be published.
-pub(crate) fn failures(results: &[AuditResult]) -> Diagnostics {
-    results
+/// The audits that keep the night from being published.
+pub(crate) fn holding(results: &[AuditResult], deny_warnings: bool) -> Vec<&AuditResult> {
+    results.iter().filter(|result| !result.passed && (deny_warnings || !result.only_warns)).collect()
+}
+
+/// The audits that hold a night as diagnostics.
+pub(crate) fn failures(holding: &[&AuditResult]) -> Diagnostics {
+    holding
         .iter()
-        .filter(|result| !result.passed && !result.only_warns)
         .map(|result| {
             let code = if result.expected.is_empty() { Code::AuditBroken } else { Code::AuditFailed };
-            Diagnostic::of(
+            let problem = Diagnostic::of(
                 code,
                 format!("audit {} of {}", result.id, result.table),
                 format!("audit `{}` failed", result.id),
             )
             .label(format!("found {}", result.observed))
-            .help(format!("it demands: {}; the staged tables are kept for a look", result.expected))
+            .help(format!("it demands: {}; `headwater status` says where the staged tables are kept", result.expected));
+            if result.only_warns { problem.note("it only warns, and warnings are denied") } else { problem }
         })
         .collect()
-}
-
-/// Registers the staged tables, as they are in the store, under their names.
-pub(crate) fn read_back(
-    engine: &Engine,
-    store: &datafusion::datasource::object_store::ObjectStoreUrl,
-    tables: &BTreeMap<String, StagedTable>,
-) -> Result<(), EngineError> {
-    for (name, table) in tables {
-        let paths: Vec<_> = table.files.iter().map(|file| file.path.clone()).collect();
-        crate::tables::register(engine, store, name, &paths, &table.contract)?;
-    }
-    Ok(())
 }

@@ -1,7 +1,7 @@
 //! The engine that runs every plan: embedded DataFusion under a memory limit, spilling to disk.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
@@ -12,6 +12,8 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use headwater_metrics::Query;
 
+use crate::project::Project;
+
 /// What the engine may take of the machine.
 #[derive(Debug, Clone)]
 pub struct EngineLimits {
@@ -21,6 +23,18 @@ pub struct EngineLimits {
     pub spill_dir: PathBuf,
     /// Partitions worked on at once.
     pub threads: usize,
+}
+
+impl EngineLimits {
+    /// What a project allows; `threads` where it does not say how many.
+    pub(crate) fn of(project: &Project, spill_dir: &Path, threads: usize) -> Self {
+        let engine = &project.engine;
+        Self {
+            memory_bytes: engine.memory_mb.and_then(|megabytes| usize::try_from(megabytes << 20).ok()),
+            spill_dir: spill_dir.to_owned(),
+            threads: engine.threads.unwrap_or(threads),
+        }
+    }
 }
 
 /// A plan that could not be made or run.

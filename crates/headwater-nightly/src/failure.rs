@@ -5,7 +5,8 @@ use headwater_diagnostics::{Code, Diagnostic, Diagnostics};
 use headwater_ingest::{OpenError, StoreError};
 
 use crate::engine::EngineError;
-use crate::publish::PublishError;
+use crate::publish::{LeaseHolder, PublishError};
+use crate::stop::Stopped;
 
 /// The kind of a failure; each has its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub enum FailureKind {
     Lease,
     /// A store or the engine failed; try again.
     Failed,
+    /// The run was asked to stop; try again.
+    Stopped,
 }
 
 /// A night that was not published. What was published before is untouched.
@@ -44,22 +47,14 @@ impl RunError {
     /// Whether the same run may succeed later without anybody changing anything.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self.kind, FailureKind::NotReady | FailureKind::Lease | FailureKind::Failed)
+        matches!(self.kind, FailureKind::NotReady | FailureKind::Lease | FailureKind::Failed | FailureKind::Stopped)
     }
 
     /// A failure of the store that results go to.
     #[must_use]
     pub fn publishing(place: &str, error: &PublishError) -> Self {
         let (kind, diagnostic) = match error {
-            PublishError::LeaseHeld(record) => (
-                FailureKind::Lease,
-                Diagnostic::of(
-                    Code::LeaseHeld,
-                    place,
-                    format!("run `{}` on `{}` is at work", record.run_id, record.host),
-                )
-                .help(format!("try again when it has ended; its lease ends by itself at {}", record.expires_at)),
-            ),
+            PublishError::LeaseHeld(holder) => (FailureKind::Lease, held_lease(place, holder)),
             PublishError::LeaseLost => (
                 FailureKind::Lease,
                 Diagnostic::of(Code::LeaseLost, place, "another run took over before this one published")
@@ -70,10 +65,16 @@ impl RunError {
                 Diagnostic::of(Code::UnsafeStore, place, "the store let a second create of the same object pass")
                     .help("publish to a store that honours conditional creates"),
             ),
-            PublishError::BadManifest(number) => (
+            PublishError::BadManifest { object, fault } => (
                 FailureKind::Failed,
-                Diagnostic::of(Code::BadManifest, place, format!("manifest {number} cannot be read"))
-                    .help("restore the object from a backup, or publish into a new location"),
+                Diagnostic::of(Code::BadManifest, format!("{place}/{object}"), "this manifest cannot be built on")
+                    .label(fault)
+                    .help("restore it from a backup; if no run wrote it, remove it"),
+            ),
+            PublishError::NoNumberLeft(object) => (
+                FailureKind::Failed,
+                Diagnostic::of(Code::NoNumberLeft, format!("{place}/{object}"), "no number is left after this record")
+                    .help("no run counts this far: remove the object"),
             ),
             PublishError::MissingObject(path) => (
                 FailureKind::Failed,
@@ -84,9 +85,26 @@ impl RunError {
                 )
                 .help("restore it from a backup, or publish that night again: this night carries its state on"),
             ),
+            PublishError::Stopped(_) => return Self::from(Stopped),
             PublishError::Store(error) => (FailureKind::Failed, store_diagnostic(place, error)),
         };
         Self::new(kind, diagnostic)
+    }
+}
+
+fn held_lease(place: &str, holder: &LeaseHolder) -> Diagnostic {
+    match holder {
+        LeaseHolder::Run(record) => {
+            let message = format!("run `{}` on `{}` is at work", record.run_id, record.host);
+            Diagnostic::of(Code::LeaseHeld, place, message)
+                .help(format!("try again when it has ended; its lease ends by itself at {}", record.expires_at))
+        }
+        LeaseHolder::Unknown(lease) => {
+            let place = format!("{place}/{}", lease.object);
+            Diagnostic::of(Code::UnreadableLease, place, "the record of who is at work cannot be read")
+                .label(format!("the run that wrote it may be at work until {}", lease.until))
+                .help("try again after that time, or remove the record once no run is at work")
+        }
     }
 }
 
@@ -94,6 +112,14 @@ fn store_diagnostic(place: &str, error: &object_store::Error) -> Diagnostic {
     Diagnostic::of(Code::StoreFailed, place, "the store failed")
         .label(error.to_string())
         .help("check network, credentials, permissions and free space, then run again")
+}
+
+impl From<Stopped> for RunError {
+    fn from(_: Stopped) -> Self {
+        let problem = Diagnostic::of(Code::RunStopped, "this run", "the run was told to stop before it had published")
+            .help("run it again; what it had staged is removed, and its lease is released");
+        Self::new(FailureKind::Stopped, problem)
+    }
 }
 
 impl From<StoreError> for RunError {

@@ -9,11 +9,11 @@ use headwater_rules::{CheckedRules, CompiledRules, OutputTable, PlanContext, Rul
 
 use crate::audit::Check;
 use crate::contract::{self, ColumnContract, TableContract};
-use crate::engine::{Engine, EngineError};
+use crate::engine::Engine;
 use crate::failure::RunError;
 use crate::measure::keep;
 use crate::project::Project;
-use crate::publish::{InputRecord, Manifest, Publication, PublishError};
+use crate::publish::{InputRecord, Manifest, Publication};
 use crate::records;
 use crate::run::RunRequest;
 use crate::stage::{StagedTable, StagingArea};
@@ -112,15 +112,15 @@ pub(crate) async fn judge(mut case: Case<'_>) -> Result<Judged, RunError> {
     let mut staged = BTreeMap::new();
     case.previous_night().await?;
     case.account_metrics(&compiled, &mut staged).await?;
-    keep(case.engine, case.work, compiled.judged(), case.steps).await?;
+    case.keep(compiled.judged()).await?;
     case.groups(&mut staged).await?;
     for (table, query) in compiled.tables() {
         case.stage(query, &published(table), &mut staged).await?;
-        case.read_back(&staged, table.name)?;
     }
     if case.night.inputs.contains_key(&InputTable::Subscriptions) {
-        case.movements(&mut staged).await?;
+        // Staged movements take the place of the kept ones, which know their periods by number.
         case.cohorts(&mut staged).await?;
+        case.movements(&mut staged).await?;
     }
     let left_out = records::LeftOut { metrics: &case.measured.unavailable, rules: case.rules.skipped() };
     let manifest = records::run_manifest(case.request, case.inputs, left_out, &staged);
@@ -200,24 +200,25 @@ fn check(audit: &headwater_rules::Audit) -> Check {
 const CARRIED: &[&str] = &["segment_scores", "milestone_states", "flagged_accounts"];
 
 impl Case<'_> {
+    /// Stages a table, and registers it as it lies in the store: what follows looks at what will be published.
     async fn stage(
         &mut self,
         query: &Query,
         contract: &TableContract,
         staged: &mut BTreeMap<String, StagedTable>,
-    ) -> Result<(), EngineError> {
+    ) -> Result<(), RunError> {
         self.steps.begin(&contract.name);
         let table = self.staging.stage(self.engine, query, contract).await?;
         self.steps.end(table.rows());
+        let paths: Vec<_> = table.files.iter().map(|file| file.path.clone()).collect();
+        tables::register(self.engine, self.outputs, &contract.name, &paths, contract)?;
         staged.insert(contract.name.clone(), table);
         Ok(())
     }
 
-    /// Registers a staged table as it lies in the store.
-    fn read_back(&self, staged: &BTreeMap<String, StagedTable>, name: &str) -> Result<(), EngineError> {
-        let Some(table) = staged.get(name) else { return Ok(()) };
-        let paths: Vec<_> = table.files.iter().map(|file| file.path.clone()).collect();
-        tables::register(self.engine, self.outputs, name, &paths, &table.contract)
+    async fn keep(&mut self, query: &Query) -> Result<(), RunError> {
+        let kept = keep(self.engine, self.work, query, self.steps);
+        Ok(self.request.stop.unless_asked(kept).await??)
     }
 
     /// Registers what was published for the last night before this one, or tables without rows.
@@ -228,7 +229,7 @@ impl Case<'_> {
         let manifest = match before {
             None => None,
             Some((_, number)) => {
-                Some(self.publication.manifest(*number).await.map_err(|error| self.publishing(&error))?)
+                Some(self.publication.manifest(*number).await.map_err(|error| self.request.publishing(&error))?)
             }
         };
         for table in CARRIED.iter().filter_map(|name| OutputTable::named(name)) {
@@ -237,7 +238,7 @@ impl Case<'_> {
             match manifest.as_ref().and_then(|manifest| manifest.table(table.name)) {
                 None => tables::register_empty(self.engine, &name, &contract)?,
                 Some(there) => {
-                    self.publication.confirm_table(there).await.map_err(|error| self.publishing(&error))?;
+                    self.publication.confirm_table(there).await.map_err(|error| self.request.publishing(&error))?;
                     let paths: Vec<_> = there.files.iter().map(|file| self.publication.path(&file.path)).collect();
                     tables::register(self.engine, self.outputs, &name, &paths, &contract)?;
                 }
@@ -246,37 +247,31 @@ impl Case<'_> {
         Ok(())
     }
 
-    fn publishing(&self, error: &PublishError) -> RunError {
-        RunError::publishing(&self.request.project.outputs.location.to_string(), error)
-    }
-
     async fn account_metrics(
         &mut self,
         compiled: &CompiledRules,
         staged: &mut BTreeMap<String, StagedTable>,
-    ) -> Result<(), EngineError> {
+    ) -> Result<(), RunError> {
         let contract = contract::account_metrics(&account_columns(self.measured, compiled));
         let query = compiled.account_metrics();
         let as_of = format!("DATE '{}'", self.request.as_of);
         let query = Query::new(&query.name, format!("SELECT {as_of} AS as_of, * FROM ({})", query.sql));
-        self.stage(&query, &contract, staged).await?;
-        self.read_back(staged, "account_metrics")
+        self.stage(&query, &contract, staged).await
     }
 
-    async fn groups(&mut self, staged: &mut BTreeMap<String, StagedTable>) -> Result<(), EngineError> {
+    async fn groups(&mut self, staged: &mut BTreeMap<String, StagedTable>) -> Result<(), RunError> {
         let asked = group_metrics(&self.request.project, self.rules, self.night);
         let plan = GroupPlan::new(&asked, self.night);
-        keep(self.engine, self.work, &plan.facts, self.steps).await?;
-        self.stage(&plan.metrics, &contract::group_metrics(), staged).await?;
-        self.read_back(staged, "group_metrics")
+        self.keep(&plan.facts).await?;
+        self.stage(&plan.metrics, &contract::group_metrics(), staged).await
     }
 
-    async fn cohorts(&mut self, staged: &mut BTreeMap<String, StagedTable>) -> Result<(), EngineError> {
+    async fn cohorts(&mut self, staged: &mut BTreeMap<String, StagedTable>) -> Result<(), RunError> {
         let query = headwater_metrics::cohorts(&scopes(&self.request.project, self.rules), self.night);
         self.stage(&query, &contract::cohort_metrics(), staged).await
     }
 
-    async fn movements(&mut self, staged: &mut BTreeMap<String, StagedTable>) -> Result<(), EngineError> {
+    async fn movements(&mut self, staged: &mut BTreeMap<String, StagedTable>) -> Result<(), RunError> {
         let sql = format!("SELECT DATE '{}' AS as_of, * FROM mrr_movements", self.request.as_of);
         self.stage(&Query::new("mrr_movements", sql), &contract::mrr_movements(), staged).await
     }

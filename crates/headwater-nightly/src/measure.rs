@@ -9,6 +9,7 @@ use headwater_ingest::{OpenedInputs, WorkArea};
 use headwater_metrics::{AsOf, FeatureSeen, GroupScope, InputTable, MeasurePlan, Night, Query};
 
 use crate::engine::{Engine, EngineError, failed};
+use crate::failure::{FailureKind, RunError};
 use crate::project::Project;
 use crate::steps::Steps;
 
@@ -44,6 +45,16 @@ pub(crate) async fn measure(
         keep(engine, work, query, steps).await?;
     }
     Ok(plan)
+}
+
+/// Why measuring failed: a damaged object of a streamed input is a broken contract, and is named.
+pub(crate) async fn explained(error: EngineError, engine: &Engine, opened: &OpenedInputs) -> RunError {
+    for stream in opened.inputs.iter().filter_map(|input| input.stream.as_ref()) {
+        if let Some(problem) = stream.damaged_object(engine.context(), &error.source).await {
+            return RunError::new(FailureKind::BrokenContract, problem);
+        }
+    }
+    error.into()
 }
 
 /// Runs a query and keeps its rows in the work area as a table of its name.

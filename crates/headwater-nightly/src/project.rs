@@ -113,6 +113,13 @@ impl Project {
         LakeSpec { location: &self.lake, sources: &self.sources, inputs: &self.inputs }
     }
 
+    /// The text columns of accounts, attributes included: what groups can be made of.
+    #[must_use]
+    pub fn text_columns(&self) -> Vec<String> {
+        let accounts = self.inputs.iter().find(|input| input.table == InputTable::Accounts);
+        accounts.map(columns::text_columns).unwrap_or_default()
+    }
+
     /// The further columns of accounts and what they measure.
     pub fn attributes(&self) -> impl Iterator<Item = (String, Unit)> {
         let accounts = self.inputs.iter().filter(|input| input.table == InputTable::Accounts);

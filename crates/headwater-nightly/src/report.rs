@@ -6,7 +6,7 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Int64Type};
 use arrow::record_batch::RecordBatch;
 use chrono::NaiveDate;
-use headwater_metrics::Query;
+use headwater_metrics::{Catalogue, Query, Unit};
 use serde::Serialize;
 
 use crate::audit::AuditResult;
@@ -89,6 +89,8 @@ pub struct VerdictLine {
     pub verdict: String,
     /// The metric.
     pub metric: String,
+    /// What its value measures.
+    pub unit: Unit,
     /// Its value.
     pub value: Option<f64>,
     /// Why there is no value, or whom it waits for.
@@ -136,6 +138,7 @@ impl Summary {
                 scope: row.text(1),
                 group: row.text(2),
                 verdict: row.text(3),
+                unit: Catalogue.metric(&row.text(4)).map_or(Unit::Number, |metric| metric.unit),
                 metric: row.text(4),
                 value: row.optional(5).and_then(|value| value.parse().ok()),
                 reason: row.optional(6),

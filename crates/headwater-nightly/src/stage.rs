@@ -11,6 +11,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use datafusion::error::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use headwater_metrics::Query;
 use object_store::ObjectStore;
@@ -25,7 +26,9 @@ use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 
 use crate::contract::TableContract;
-use crate::engine::{Engine, EngineError, failed};
+use crate::engine::{Engine, failed};
+use crate::failure::RunError;
+use crate::stop::Stop;
 
 /// Rows handed to the writer at once; pages end at the same rows whatever batches the plan yields.
 const BATCH_ROWS: usize = 8_192;
@@ -83,55 +86,46 @@ pub(crate) struct StagingArea {
     pub folder: Path,
     /// Which readers the files are for.
     pub compatibility: Compatibility,
+    /// Whether the run is to stop.
+    pub stop: Stop,
 }
 
 impl StagingArea {
     /// Runs a query and stages its rows as a table, sorted by the table's key.
     ///
-    /// The query gives the contract's columns by name; each is cast to the contract's type.
+    /// The query gives the contract's columns by name; each is cast to the contract's type. A request to stop ends the
+    /// query, and never a write half-way: nothing may reach the store after the staging folder is cleared.
     ///
     /// # Errors
-    /// When the query fails, a required value is missing or cannot be cast, or the store fails.
+    /// When the query fails, a required value is missing or cannot be cast, the store fails, or the run is to stop.
     pub(crate) async fn stage(
         &self,
         engine: &Engine,
         query: &Query,
         contract: &TableContract,
-    ) -> Result<StagedTable, EngineError> {
+    ) -> Result<StagedTable, RunError> {
+        let step = |error| failed(&contract.name, error);
         let sorted = Query::new(&query.name, format!("SELECT * FROM ({}) ORDER BY {}", query.sql, contract.order()));
-        let dataframe = engine.plan(&sorted).await?;
-        let written = self.write(dataframe, contract).await;
-        Ok(StagedTable { contract: contract.clone(), files: written.map_err(|error| failed(&contract.name, error))? })
+        let mut rows = engine.plan(&sorted).await?.execute_stream().await.map_err(step)?;
+        let mut table = OpenTable::new(self, contract).map_err(step)?;
+        let written = self.fill(&mut table, &mut rows).await;
+        let files = match written {
+            Ok(()) => table.close().await.map_err(step)?,
+            Err(error) => {
+                table.abandon().await;
+                return Err(error);
+            }
+        };
+        Ok(StagedTable { contract: contract.clone(), files })
     }
 
-    async fn write(
-        &self,
-        dataframe: datafusion::prelude::DataFrame,
-        contract: &TableContract,
-    ) -> Result<Vec<StagedFile>, DataFusionError> {
-        let schema = contract.schema();
-        let mut stream = dataframe.execute_stream().await?;
-        let mut batches = BatchCoalescer::new(Arc::clone(&schema), BATCH_ROWS);
-        let mut files = Vec::new();
-        let mut file = self.open(contract, files.len())?;
-        while let Some(batch) = stream.next().await {
-            batches.push_batch(conform(&batch?, &schema)?)?;
-            while let Some(batch) = batches.next_completed_batch() {
-                file.add(&batch).await?;
-                if file.is_full() {
-                    files.push(file.close().await?);
-                    file = self.open(contract, files.len())?;
-                }
-            }
+    async fn fill(&self, table: &mut OpenTable<'_>, rows: &mut SendableRecordBatchStream) -> Result<(), RunError> {
+        let name = &table.contract.name;
+        let step = |error| failed(name, error);
+        while let Some(batch) = self.stop.unless_asked(rows.next()).await? {
+            table.add(&batch.map_err(step)?).await.map_err(step)?;
         }
-        batches.finish_buffered_batch()?;
-        while let Some(batch) = batches.next_completed_batch() {
-            file.add(&batch).await?;
-        }
-        if files.is_empty() || file.rows > 0 {
-            files.push(file.close().await?);
-        }
-        Ok(files)
+        Ok(())
     }
 
     fn open(&self, contract: &TableContract, part: usize) -> Result<OpenFile, DataFusionError> {
@@ -184,6 +178,69 @@ impl Write for Shared {
 
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
+    }
+}
+
+/// A table that is being written.
+struct OpenTable<'a> {
+    area: &'a StagingArea,
+    contract: &'a TableContract,
+    schema: SchemaRef,
+    batches: BatchCoalescer,
+    done: Vec<StagedFile>,
+    /// The file written to; none after one that is full.
+    file: Option<OpenFile>,
+}
+
+impl<'a> OpenTable<'a> {
+    fn new(area: &'a StagingArea, contract: &'a TableContract) -> Result<Self, DataFusionError> {
+        let schema = contract.schema();
+        Ok(Self {
+            area,
+            contract,
+            batches: BatchCoalescer::new(Arc::clone(&schema), BATCH_ROWS),
+            schema,
+            done: Vec::new(),
+            file: Some(area.open(contract, 0)?),
+        })
+    }
+
+    async fn add(&mut self, batch: &RecordBatch) -> Result<(), DataFusionError> {
+        self.batches.push_batch(conform(batch, &self.schema)?)?;
+        self.write().await
+    }
+
+    /// Writes the batches that are full.
+    async fn write(&mut self) -> Result<(), DataFusionError> {
+        while let Some(batch) = self.batches.next_completed_batch() {
+            let file = match &mut self.file {
+                Some(file) => file,
+                None => self.file.insert(self.area.open(self.contract, self.done.len())?),
+            };
+            file.add(&batch).await?;
+            if let Some(full) = self.file.take_if(|file| file.is_full()) {
+                self.done.push(full.close().await?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is left; a table without rows is a file without rows.
+    async fn close(mut self) -> Result<Vec<StagedFile>, DataFusionError> {
+        self.batches.finish_buffered_batch()?;
+        self.write().await?;
+        if let Some(file) = self.file {
+            self.done.push(file.close().await?);
+        }
+        Ok(self.done)
+    }
+
+    /// Gives up an upload that the store would otherwise keep in parts.
+    async fn abandon(self) {
+        let Some(mut file) = self.file else { return };
+        if let Err(error) = file.target.abort().await {
+            tracing::warn!(%error, object = %file.path, "an unfinished upload could not be given up");
+        }
     }
 }
 

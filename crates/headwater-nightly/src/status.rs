@@ -1,11 +1,13 @@
-//! What is published and who is at work.
+//! What is published, who is at work, and which nights are held.
 
 use headwater_ingest::{StoreOptions, Stores};
 use serde::Serialize;
 
 use crate::failure::RunError;
 use crate::project::Project;
-use crate::publish::{Clock, LeaseRecord, LeaseState, Manifest, Publication, PublishError};
+use crate::publish::{
+    Clock, HeldNight, LeaseHolder, LeaseRecord, Manifest, Publication, PublishError, UnreadableLease,
+};
 
 /// The state of a publication.
 #[derive(Debug, Clone, Serialize)]
@@ -14,8 +16,12 @@ pub struct Status {
     pub location: String,
     /// The run that holds the lease, if one does.
     pub at_work: Option<LeaseRecord>,
+    /// The record of who holds the lease, where it cannot be read and may be of a run at work.
+    pub unreadable_lease: Option<UnreadableLease>,
     /// The manifest published last, if one is.
     pub latest: Option<Manifest>,
+    /// Nights that their audits held, by night; what they staged is still there.
+    pub held: Vec<HeldNight>,
 }
 
 /// Looks at the publication of a project.
@@ -27,8 +33,12 @@ pub async fn status(project: &Project, environment: Vec<(String, String)>, clock
     let location = project.outputs.location.to_string();
     let publication = Publication::new(stores.open(&project.outputs.location)?, project.outputs.location.path());
     let failed = |error: PublishError| RunError::publishing(&location, &error);
-    let lease = publication.latest_lease().await.map_err(failed)?;
-    let at_work = lease.filter(|record| record.state == LeaseState::Held && record.expires_at > clock());
+    let (at_work, unreadable_lease) = match publication.holder(clock()).await.map_err(failed)? {
+        Some(LeaseHolder::Run(record)) => (Some(record), None),
+        Some(LeaseHolder::Unknown(lease)) => (None, Some(lease)),
+        None => (None, None),
+    };
     let latest = publication.latest().await.map_err(failed)?;
-    Ok(Status { location, at_work, latest })
+    let held = publication.held().await.map_err(failed)?;
+    Ok(Status { location, at_work, unreadable_lease, latest, held })
 }

@@ -83,9 +83,11 @@ pub(crate) enum Command {
     Check,
     /// Run one night: read, judge, audit, publish
     Run(Night),
+    /// Show how a metric gets from one policy of recurring revenue to another; publishes nothing
+    Reconcile(Reconcile),
     /// Show the tables and columns this project publishes
     Schema(Schema),
-    /// Show what is published and who is at work
+    /// Show what is published, who is at work, and which nights are held
     Status,
     /// Explain a diagnostic code
     Explain(Explain),
@@ -130,6 +132,26 @@ pub(crate) struct Night {
     /// The night: its last day, YYYY-MM-DD, in the project's time zone
     #[arg(long, value_name = "DAY")]
     pub(crate) as_of: String,
+}
+
+/// Options of `reconcile`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Reconcile {
+    /// A metric of groups, such as nrr_12m
+    #[arg(long, value_name = "METRIC")]
+    pub(crate) metric: String,
+    /// The night: its last day, YYYY-MM-DD, in the project's time zone
+    #[arg(long, value_name = "DAY")]
+    pub(crate) as_of: String,
+    /// The policy to begin with: strict, chartmogul, profitwell, stripe, baremetrics, or the project's own
+    #[arg(long, value_name = "POLICY", default_value = "strict")]
+    pub(crate) from: String,
+    /// The policy to end with
+    #[arg(long, value_name = "POLICY", default_value = "project")]
+    pub(crate) to: String,
+    /// A text column of accounts to group by
+    #[arg(long, value_name = "COLUMN", default_value = "total")]
+    pub(crate) by: String,
 }
 
 /// Options of `schema`.

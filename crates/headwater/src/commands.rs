@@ -14,6 +14,7 @@ pub(crate) mod demo;
 pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod metrics;
+pub(crate) mod reconcile;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod status;

@@ -7,7 +7,7 @@ use headwater_nightly::FailureKind;
 pub(crate) enum Exit {
     /// Done.
     Done = 0,
-    /// A store or the engine failed, or something unexpected happened: try again.
+    /// A store or the engine failed, the run was told to stop, or something unexpected happened: try again.
     Failed = 1,
     /// The arguments make no sense.
     Usage = 2,
@@ -39,7 +39,7 @@ impl From<FailureKind> for Exit {
             FailureKind::NotReady => Self::NotReady,
             FailureKind::Held => Self::Held,
             FailureKind::Lease => Self::Lease,
-            FailureKind::Failed => Self::Failed,
+            FailureKind::Failed | FailureKind::Stopped => Self::Failed,
         }
     }
 }

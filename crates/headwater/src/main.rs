@@ -45,6 +45,7 @@ async fn run(arguments: Arguments, output: &Output) -> Exit {
         Command::Init(init) => commands::init::run(init, output),
         Command::Check => commands::check::run(global, output),
         Command::Run(night) => commands::run::run(global, night, output).await,
+        Command::Reconcile(asked) => commands::reconcile::run(global, asked, output).await,
         Command::Schema(schema) => commands::schema::run(global, schema, output),
         Command::Status => commands::status::run(global, output).await,
         Command::Explain(explain) => commands::explain::run(explain, output),

@@ -10,6 +10,7 @@ use crate::surroundings;
 pub(crate) mod progress;
 pub(crate) mod summary;
 pub(crate) mod table;
+pub(crate) mod value;
 
 /// How this run speaks.
 #[derive(Debug, Clone)]
@@ -32,6 +33,11 @@ impl Output {
     /// Whether progress is shown.
     pub(crate) fn shows_progress(&self) -> bool {
         !self.quiet && !self.is_data() && surroundings::is_watched()
+    }
+
+    /// Whether a warning counts as an error.
+    pub(crate) fn denies_warnings(&self) -> bool {
+        self.deny_warnings
     }
 
     /// A result for people; silent where only failures are to be told.
@@ -74,7 +80,8 @@ impl Output {
         if !self.is_data() {
             let errors = counted(diagnostics.count(Severity::Error), "error");
             let warnings = counted(diagnostics.count(Severity::Warning), "warning");
-            tell(&format!("{errors}, {warnings}\n"));
+            let denied = if stops && !diagnostics.has_errors() { ", and warnings are denied" } else { "" };
+            tell(&format!("{errors}, {warnings}{denied}\n"));
         }
         stops
     }

@@ -1,10 +1,13 @@
-//! The only place that asks the machine: environment, clock, host name, and where logs go.
+//! The only place that asks the machine: environment, clock, host name, signals, and where logs go.
 
 use std::io::IsTerminal;
 use std::sync::Arc;
 
 use chrono::Utc;
+use headwater_nightly::StopHandle;
 use headwater_nightly::publish::Clock;
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::args::{Global, LogFormat};
@@ -33,6 +36,61 @@ pub(crate) fn run_id() -> String {
 pub(crate) fn host() -> String {
     let from_file = std::fs::read_to_string("/etc/hostname").ok().map(|name| name.trim().to_owned());
     from_file.filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown host".to_owned())
+}
+
+/// Asks a run to stop when the process is told to end, and returns when it is told a second time.
+pub(crate) async fn told_twice(handle: StopHandle) {
+    match Signals::listen() {
+        Ok(mut signals) => {
+            signals.next().await;
+            tracing::info!("told to end; the run stops and clears up");
+            handle.request();
+            signals.next().await;
+        }
+        Err(error) => {
+            tracing::warn!(%error, "signals to end cannot be heard; the lease will end by itself after one");
+            std::future::pending().await
+        }
+    }
+}
+
+/// The signals that tell a process to end.
+#[cfg(unix)]
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// The signal that tells a process to end.
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    #[expect(clippy::unnecessary_wraps, reason = "where there are more signals, listening can fail")]
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    }
 }
 
 /// Whether a person looks at standard error.

@@ -41,6 +41,41 @@ pub struct LeaseRecord {
     pub expires_at: DateTime<Utc>,
 }
 
+/// The last record cannot be read, so the run that wrote it may be at work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnreadableLease {
+    /// The record: its path below the outputs' location.
+    pub object: String,
+    /// From when on no run can be at work: a lease's length after the record was written.
+    pub until: DateTime<Utc>,
+}
+
+/// Who holds the lease, or may hold it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LeaseHolder {
+    /// A run.
+    Run(LeaseRecord),
+    /// Nobody knows.
+    Unknown(UnreadableLease),
+}
+
+impl std::fmt::Display for LeaseHolder {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Run(record) => {
+                write!(
+                    formatter,
+                    "run {} on {} holds the lease until {}",
+                    record.run_id, record.host, record.expires_at
+                )
+            }
+            Self::Unknown(lease) => {
+                write!(formatter, "{} cannot be read and counts until {}", lease.object, lease.until)
+            }
+        }
+    }
+}
+
 /// A lease that this run holds.
 #[derive(Clone)]
 pub struct Lease {
@@ -96,21 +131,37 @@ impl Lease {
 
     /// Writes the next record, and makes sure that nobody wrote a later one.
     async fn next(&self, record: &LeaseRecord) -> Result<(), PublishError> {
-        let number = self.number.load(Ordering::SeqCst) + 1;
-        let created = self.records.create(number, record).await?;
+        let mut number = self.records.after(self.number.load(Ordering::SeqCst))?;
+        let mut created = self.records.create(number, record).await?;
+        // A renewal that was given up half-way may have reached the store all the same.
+        if created == Create::Taken && self.is_own(number).await? {
+            number = self.records.after(number)?;
+            created = self.records.create(number, record).await?;
+        }
         // A slow listing may have shown an old end of the line, whose next number was free again.
         if created == Create::Taken || self.records.last().await? != number {
-            let last = self.records.last().await?;
-            return Err(match holder(&self.records, last, (self.clock)()).await? {
-                Some(holder) if holder.run_id != self.record.run_id => PublishError::LeaseHeld(holder),
-                _ => PublishError::LeaseLost,
-            });
+            return Err(self.taken_over().await?);
         }
         self.number.store(number, Ordering::SeqCst);
-        for old in self.records.numbers().await?.into_iter().filter(|old| *old + KEPT < number) {
+        for old in self.records.numbers().await?.into_iter().filter(|old| old.saturating_add(KEPT) < number) {
             self.records.delete(old).await?;
         }
         Ok(())
+    }
+
+    async fn is_own(&self, number: u64) -> Result<bool, PublishError> {
+        let record = self.records.read::<LeaseRecord>(number).await?.and_then(|record| record.says);
+        Ok(record.is_some_and(|record| record.run_id == self.record.run_id))
+    }
+
+    /// Why the next number could not be had.
+    async fn taken_over(&self) -> Result<PublishError, PublishError> {
+        let last = self.records.last().await?;
+        Ok(match holder(&self.records, last, (self.clock)()).await? {
+            Some(LeaseHolder::Run(holder)) if holder.run_id == self.record.run_id => PublishError::LeaseLost,
+            Some(holder) => PublishError::LeaseHeld(holder),
+            None => PublishError::LeaseLost,
+        })
     }
 
     /// Makes the lease last longer.
@@ -127,11 +178,9 @@ impl Lease {
     /// # Errors
     /// [`PublishError::LeaseLost`] when another run took over, or the lease ended.
     pub async fn confirm(&self) -> Result<(), PublishError> {
+        // The record's number does not matter: it may be written, and not yet known, while a renewal is under way.
         let last = self.records.last().await?;
-        if last != self.number.load(Ordering::SeqCst) {
-            return Err(PublishError::LeaseLost);
-        }
-        match self.records.read::<LeaseRecord>(last).await? {
+        match self.records.read::<LeaseRecord>(last).await?.and_then(|record| record.says) {
             Some(record) if record.run_id == self.record.run_id && record.expires_at > (self.clock)() => Ok(()),
             _ => Err(PublishError::LeaseLost),
         }
@@ -160,21 +209,27 @@ fn lost(error: PublishError) -> PublishError {
     }
 }
 
-/// Who holds the lease now, if anybody. A record that cannot be read holds nothing.
-async fn holder(records: &Numbered, last: u64, now: DateTime<Utc>) -> Result<Option<LeaseRecord>, PublishError> {
-    if last == 0 {
-        return Ok(None);
-    }
-    let record = match records.read::<LeaseRecord>(last).await {
-        Err(object_store::Error::NotFound { .. }) => None,
-        read => read?,
-    };
-    Ok(record.filter(|record| record.state == LeaseState::Held && record.expires_at > now))
+/// Who holds the lease now, if anybody. A record that cannot be read counts for as long as a lease lasts.
+async fn holder(records: &Numbered, last: u64, now: DateTime<Utc>) -> Result<Option<LeaseHolder>, PublishError> {
+    let Some(record) = records.read::<LeaseRecord>(last).await? else { return Ok(None) };
+    Ok(match record.says {
+        Some(lease) => {
+            let holds = lease.state == LeaseState::Held && lease.expires_at > now;
+            holds.then_some(LeaseHolder::Run(lease))
+        }
+        None => {
+            let until = record.written_at.checked_add_signed(LASTS).unwrap_or(record.written_at);
+            (until > now).then(|| LeaseHolder::Unknown(UnreadableLease { object: records.name(last), until }))
+        }
+    })
 }
 
-/// The latest lease record, for `status`.
-pub(super) async fn latest(store: Arc<dyn ObjectStore>, root: &Path) -> Result<Option<LeaseRecord>, PublishError> {
+/// Who holds the lease now, for `status`.
+pub(super) async fn current(
+    store: Arc<dyn ObjectStore>,
+    root: &Path,
+    now: DateTime<Utc>,
+) -> Result<Option<LeaseHolder>, PublishError> {
     let records = Numbered::new(store, Lease::folder(root));
-    let last = records.last().await?;
-    if last == 0 { Ok(None) } else { Ok(records.read(last).await?) }
+    holder(&records, records.last().await?, now).await
 }

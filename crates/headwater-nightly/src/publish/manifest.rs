@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 /// The version of this record.
-pub(super) const VERSION: u32 = 1;
+const VERSION: u32 = 1;
 
 /// A published night.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,6 +44,20 @@ impl Manifest {
     #[must_use]
     pub fn table(&self, name: &str) -> Option<&PublishedTable> {
         self.tables.iter().find(|table| table.name == name)
+    }
+
+    /// Why this cannot be what was published under a number, if it cannot.
+    pub(super) fn fault(&self, number: u64) -> Option<String> {
+        if self.version != VERSION {
+            return Some(format!("it is of version {}; this program reads version {VERSION}", self.version));
+        }
+        if self.number != number {
+            return Some(format!("it says of itself that it is number {}", self.number));
+        }
+        if self.nights.get(&self.as_of) != Some(&number) {
+            return Some(format!("it does not list itself as what is published for {}", self.as_of));
+        }
+        None
     }
 }
 

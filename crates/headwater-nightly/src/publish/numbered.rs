@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use super::PublishError;
 
 /// A folder of numbered JSON records.
 #[derive(Debug, Clone)]
@@ -22,6 +25,15 @@ pub(super) enum Create {
     Done,
     /// Somebody else's is there.
     Taken,
+}
+
+/// What lies under a number.
+#[derive(Debug)]
+pub(super) struct Record<T> {
+    /// What it says; nothing where it is not JSON of this shape.
+    pub(super) says: Option<T>,
+    /// When it was written, by the store's clock.
+    pub(super) written_at: DateTime<Utc>,
 }
 
 impl Numbered {
@@ -41,18 +53,39 @@ impl Numbered {
     /// Every number there is, ascending.
     pub(super) async fn numbers(&self) -> Result<Vec<u64>, Error> {
         let listed: Vec<_> = self.store.list(Some(&self.folder)).try_collect().await?;
-        let mut numbers: Vec<u64> = listed
-            .iter()
-            .filter_map(|object| object.location.filename()?.strip_suffix(".json")?.parse().ok())
-            .collect();
+        let mut numbers: Vec<u64> = listed.iter().filter_map(|object| self.number(&object.location)).collect();
         numbers.sort_unstable();
         Ok(numbers)
     }
 
-    /// The record of a number; `None` where it is not JSON of this shape.
-    pub(super) async fn read<T: DeserializeOwned>(&self, number: u64) -> Result<Option<T>, Error> {
-        let bytes = self.store.get(&self.path(number)).await?.bytes().await?;
-        Ok(serde_json::from_slice(&bytes).ok())
+    /// The number of a record. Objects in folders below, and numbers written in another way, are passed over: no run
+    /// has made them, and none will come upon their names.
+    fn number(&self, path: &Path) -> Option<u64> {
+        let number = path.filename()?.strip_suffix(".json")?.parse().ok()?;
+        (number > 0 && *path == self.path(number)).then_some(number)
+    }
+
+    /// The number after another one.
+    ///
+    /// # Errors
+    /// [`PublishError::NoNumberLeft`] where there is none.
+    pub(super) fn after(&self, number: u64) -> Result<u64, PublishError> {
+        number.checked_add(1).ok_or_else(|| PublishError::NoNumberLeft(self.name(number)))
+    }
+
+    /// A record as people know it: its path below the outputs' location.
+    pub(super) fn name(&self, number: u64) -> String {
+        format!("{}/{number:08}.json", self.folder.filename().unwrap_or_default())
+    }
+
+    /// What lies under a number; `None` where nothing does.
+    pub(super) async fn read<T: DeserializeOwned>(&self, number: u64) -> Result<Option<Record<T>>, Error> {
+        let found = match self.store.get(&self.path(number)).await {
+            Err(Error::NotFound { .. }) => return Ok(None),
+            found => found?,
+        };
+        let written_at = found.meta.last_modified;
+        Ok(Some(Record { says: serde_json::from_slice(&found.bytes().await?).ok(), written_at }))
     }
 
     /// Writes a record under a number that must be free.

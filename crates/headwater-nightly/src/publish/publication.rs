@@ -1,38 +1,52 @@
 //! The published tables of one project: where they are, and how a night becomes one of them.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
 use super::Clock;
-use super::lease::{self, Lease, LeaseRecord};
-use super::manifest::{Manifest, PublishedTable, VERSION};
+use super::lease::{self, Lease, LeaseHolder};
+use super::manifest::{Manifest, PublishedTable};
 use super::numbered::{Create, Numbered};
+use crate::stop::{Stop, Stopped};
 
 /// Why a night was not published.
 ///
 /// What an audit finds does not belong here: a night that is held never comes to publication.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
-    /// Another run is at work.
-    #[error("run {} on {} holds the lease until {}", .0.run_id, .0.host, .0.expires_at)]
-    LeaseHeld(LeaseRecord),
+    /// Another run is at work, or may be.
+    #[error("{0}")]
+    LeaseHeld(LeaseHolder),
     /// Another run took over.
     #[error("the lease was lost")]
     LeaseLost,
     /// The store lets a second create of the same object pass.
     #[error("the store ignores conditional creates")]
     UnsafeStore,
-    /// A manifest that is no manifest of a known version.
-    #[error("manifest {0} cannot be read")]
-    BadManifest(u64),
+    /// A manifest that cannot be built on.
+    #[error("manifest {object} cannot be used: {fault}")]
+    BadManifest {
+        /// The manifest: its path below the outputs' location.
+        object: String,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// A record whose number is the highest there is.
+    #[error("no record can follow {0}")]
+    NoNumberLeft(String),
     /// An object that a manifest lists is gone or has another size.
     #[error("published object {0} is not what its manifest says")]
     MissingObject(String),
+    /// The run was asked to stop.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] Error),
@@ -43,13 +57,22 @@ pub enum PublishError {
 pub struct Publication {
     store: Arc<dyn ObjectStore>,
     root: Path,
+    /// The same place as a folder, where it is on the local disk.
+    pub(super) disk: Option<PathBuf>,
 }
 
 impl Publication {
     /// The publication below `root`.
     #[must_use]
     pub fn new(store: Arc<dyn ObjectStore>, root: Path) -> Self {
-        Self { store, root }
+        Self { store, root, disk: None }
+    }
+
+    /// Says that the publication is this folder of the local disk, where killed runs leave files behind that a store
+    /// does not list.
+    #[must_use]
+    pub fn on_disk(self, folder: Option<PathBuf>) -> Self {
+        Self { disk: folder, ..self }
     }
 
     /// The store it is in.
@@ -62,12 +85,6 @@ impl Publication {
     #[must_use]
     pub fn path(&self, relative: &str) -> Path {
         relative.split('/').fold(self.root.clone(), |path, part| path.join(part))
-    }
-
-    /// The folder that a run stages in, below the outputs' location.
-    #[must_use]
-    pub fn staging(run_id: &str) -> String {
-        format!("_staging/run_id={run_id}")
     }
 
     fn manifests(&self) -> Numbered {
@@ -99,36 +116,39 @@ impl Publication {
         Lease::take(self.store(), &self.root, run_id, host, clock).await
     }
 
-    /// The latest lease record.
+    /// Who holds the lease, or may hold it; `None` where it is free.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn latest_lease(&self) -> Result<Option<LeaseRecord>, PublishError> {
-        lease::latest(self.store(), &self.root).await
+    pub async fn holder(&self, now: DateTime<Utc>) -> Result<Option<LeaseHolder>, PublishError> {
+        lease::current(self.store(), &self.root, now).await
     }
 
     /// The manifest published last.
     ///
     /// # Errors
-    /// [`PublishError::BadManifest`] when it cannot be read.
+    /// [`PublishError::BadManifest`] and [`PublishError::NoNumberLeft`] when the next night cannot build on it.
     pub async fn latest(&self) -> Result<Option<Manifest>, PublishError> {
         let manifests = self.manifests();
-        match manifests.last().await? {
-            0 => Ok(None),
-            last => self.manifest(last).await.map(Some),
+        let last = manifests.last().await?;
+        if last == 0 {
+            return Ok(None);
         }
+        let manifest = self.manifest(last).await?;
+        manifests.after(last)?;
+        Ok(Some(manifest))
     }
 
     /// A manifest by number.
     ///
     /// # Errors
-    /// [`PublishError::BadManifest`] when it cannot be read.
+    /// [`PublishError::BadManifest`] when it is not there, or not what was published under this number.
     pub async fn manifest(&self, number: u64) -> Result<Manifest, PublishError> {
-        let manifest: Option<Manifest> = match self.manifests().read(number).await {
-            Err(Error::NotFound { .. }) => None,
-            read => read?,
-        };
-        manifest.filter(|manifest| manifest.version == VERSION).ok_or(PublishError::BadManifest(number))
+        let manifests = self.manifests();
+        let bad = |fault: &str| PublishError::BadManifest { object: manifests.name(number), fault: fault.to_owned() };
+        let record = manifests.read::<Manifest>(number).await?.ok_or_else(|| bad("it is not there"))?;
+        let manifest = record.says.ok_or_else(|| bad("it does not have the form of a manifest"))?;
+        manifest.fault(number).map_or(Ok(manifest), |fault| Err(bad(&fault)))
     }
 
     /// Makes sure that the objects of a published table are there.
@@ -146,39 +166,86 @@ impl Publication {
         Ok(())
     }
 
-    /// Makes staged objects visible as a night: copies them to their places, then creates the next manifest.
-    ///
-    /// `manifest` names the objects by their final paths; `staged` gives, for each of them, where it is staged.
-    /// Its number, its nights and the time are filled in here.
+    /// The manifest as the one that follows `before`: with the next number, and the nights published so far.
     ///
     /// # Errors
-    /// [`PublishError::LeaseLost`] when another run took over, or published first.
-    pub async fn publish(
-        &self,
-        mut manifest: Manifest,
-        staged: &[(String, Path)],
-        lease: &Lease,
-        before: Option<&Manifest>,
-    ) -> Result<Manifest, PublishError> {
-        for (target, source) in staged {
-            self.place(source, &self.path(target)).await?;
-        }
-        lease.confirm().await?;
-        manifest.number = before.map_or(0, |before| before.number) + 1;
-        manifest.nights = before.map(|before| before.nights.clone()).unwrap_or_default();
-        manifest.nights.insert(manifest.as_of, manifest.number);
-        if self.manifests().create(manifest.number, &manifest).await? == Create::Taken {
-            return Err(PublishError::LeaseLost);
-        }
-        self.tidy(&manifest).await?;
-        Ok(manifest)
+    /// [`PublishError::NoNumberLeft`] where no number follows.
+    pub fn number(&self, manifest: Manifest, before: Option<&Manifest>) -> Result<Manifest, PublishError> {
+        let number = self.manifests().after(before.map_or(0, |before| before.number))?;
+        let mut nights = before.map(|before| before.nights.clone()).unwrap_or_default();
+        nights.insert(manifest.as_of, number);
+        Ok(Manifest { number, nights, ..manifest })
     }
 
-    /// Copies a staged object to its place; an object that is there already has the same content, by its name.
-    async fn place(&self, source: &Path, target: &Path) -> Result<(), PublishError> {
+    /// Makes staged objects visible as a night: copies them to their places, then creates the manifest.
+    ///
+    /// `manifest` has its number and names the objects by their final paths; `staged` gives, for each of them, where
+    /// it is staged. A request to stop counts until the manifest is created, and not after.
+    ///
+    /// # Errors
+    /// [`PublishError::LeaseLost`] when another run took over, or published first; [`PublishError::Stopped`].
+    pub async fn publish(
+        &self,
+        manifest: &Manifest,
+        staged: &[(String, Path)],
+        lease: &Lease,
+        stop: &Stop,
+    ) -> Result<(), PublishError> {
+        let mut placed = Vec::new();
+        let ready = self.place_all(staged, &mut placed, stop).await;
+        let ready = match ready {
+            Ok(()) => lease.confirm().await.and_then(|()| Ok(stop.check()?)),
+            error => error,
+        };
+        if let Err(error) = ready {
+            self.take_back(&placed, lease).await;
+            return Err(error);
+        }
+        if self.manifests().create(manifest.number, manifest).await? == Create::Taken {
+            return Err(PublishError::LeaseLost);
+        }
+        self.tidy(manifest).await
+    }
+
+    /// Copies staged objects to their places; `placed` tells which were not there before.
+    async fn place_all(
+        &self,
+        staged: &[(String, Path)],
+        placed: &mut Vec<Path>,
+        stop: &Stop,
+    ) -> Result<(), PublishError> {
+        for (target, source) in staged {
+            stop.check()?;
+            let target = self.path(target);
+            if self.place(source, &target).await? {
+                placed.push(target);
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes objects that no manifest will name, so that readers of the folders do not meet them.
+    async fn take_back(&self, placed: &[Path], lease: &Lease) {
+        // Whoever took over may count on objects of the same content being there.
+        if lease.confirm().await.is_err() {
+            return;
+        }
+        for path in placed {
+            if let Err(error) = self.delete(path).await {
+                tracing::warn!(%error, object = %path, "an object of a night that is not published stays behind");
+            }
+        }
+    }
+
+    /// Copies a staged object to its place, and says whether it was not there before; one that was has the same
+    /// content, by its name.
+    async fn place(&self, source: &Path, target: &Path) -> Result<bool, PublishError> {
         match self.store.head(target).await {
-            Ok(_) => Ok(()),
-            Err(Error::NotFound { .. }) => Ok(self.store.copy(source, target).await?),
+            Ok(_) => Ok(false),
+            Err(Error::NotFound { .. }) => {
+                self.store.copy(source, target).await?;
+                Ok(true)
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -201,20 +268,7 @@ impl Publication {
         Ok(())
     }
 
-    /// Removes everything a run staged.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn clear_staging(&self, run_id: &str) -> Result<(), PublishError> {
-        let folder = self.path(&Self::staging(run_id));
-        let listed: Vec<_> = self.store.list(Some(&folder)).try_collect().await?;
-        for object in listed {
-            self.delete(&object.location).await?;
-        }
-        Ok(())
-    }
-
-    async fn delete(&self, path: &Path) -> Result<(), PublishError> {
+    pub(super) async fn delete(&self, path: &Path) -> Result<(), PublishError> {
         match self.store.delete(path).await {
             Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error.into()),

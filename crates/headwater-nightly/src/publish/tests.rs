@@ -9,6 +9,8 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::*;
+use crate::failure::RunError;
+use crate::stop::{Stop, Stopped};
 
 /// A clock that stands still until it is moved.
 fn clock() -> (Clock, Arc<AtomicI64>) {
@@ -46,6 +48,35 @@ fn manifest(run_id: &str, day: &str, path: &str) -> Manifest {
     }
 }
 
+/// Puts an object, as something outside a run does.
+async fn put(publication: &Publication, path: &str, text: &str) {
+    publication.store().put(&publication.path(path), text.to_owned().into()).await.unwrap();
+}
+
+async fn is_there(publication: &Publication, path: &str) -> bool {
+    publication.store().head(&publication.path(path)).await.is_ok()
+}
+
+/// A publication with one night in it, and the lease it was published under.
+async fn published(store: Arc<dyn ObjectStore>, clock: Clock) -> (Publication, Lease, Manifest) {
+    let publication = Publication::new(store, Path::from("out"));
+    let lease = publication.lease("a", "here", clock).await.unwrap();
+    let path = "t/as_of_date=2026-05-30/x.parquet";
+    let staged = vec![(path.to_owned(), stage(&publication, "file").await)];
+    let first = publication.number(manifest("a", "2026-05-30", path), None).unwrap();
+    publication.publish(&first, &staged, &lease, &Stop::never()).await.unwrap();
+    (publication, lease, first)
+}
+
+/// How a failure is told: code, place and what stands there.
+fn told(error: &PublishError) -> String {
+    let problems = RunError::publishing("out", error).diagnostics;
+    let problem = problems.sorted()[0];
+    assert!(problem.help.is_some(), "{problem:?}");
+    let headwater_diagnostics::Place::Named(place) = &problem.place else { panic!("{problem:?}") };
+    format!("{} {place}: {}", problem.code, problem.label.as_deref().unwrap_or_default())
+}
+
 async fn stage(publication: &Publication, name: &str) -> Path {
     let path = publication.path(&format!("_staging/{name}"));
     publication.store().put(&path, name.to_owned().into()).await.unwrap();
@@ -60,7 +91,7 @@ async fn one_run_holds_the_lease_until_it_releases_it_or_it_ends() {
         publication.probe("p").await.unwrap();
         let first = publication.lease("first", "here", clock.clone()).await.unwrap();
         let second = publication.lease("second", "there", clock.clone()).await;
-        assert!(matches!(second, Err(PublishError::LeaseHeld(record)) if record.run_id == "first"));
+        assert!(matches!(second, Err(PublishError::LeaseHeld(LeaseHolder::Run(record))) if record.run_id == "first"));
         seconds.store(100, Ordering::SeqCst);
         first.renew().await.unwrap();
         seconds.store(200, Ordering::SeqCst);
@@ -88,7 +119,8 @@ async fn a_night_published_again_replaces_the_objects_that_changed_and_keeps_the
         let mut before = None;
         for (path, day) in paths.iter().zip(["2026-05-30", "2026-05-31", "2026-05-31"]) {
             let staged = vec![((*path).to_owned(), stage(&publication, "file").await)];
-            let next = publication.publish(manifest("a", day, path), &staged, &lease, before.as_ref()).await.unwrap();
+            let next = publication.number(manifest("a", day, path), before.as_ref()).unwrap();
+            publication.publish(&next, &staged, &lease, &Stop::never()).await.unwrap();
             before = Some(next);
         }
         let latest = publication.latest().await.unwrap().unwrap();
@@ -104,7 +136,186 @@ async fn a_night_published_again_replaces_the_objects_that_changed_and_keeps_the
         // Who comes with an old manifest in hand has lost the number.
         let first = publication.manifest(1).await.unwrap();
         let staged = vec![(paths[1].to_owned(), stage(&publication, "file").await)];
-        let late = publication.publish(manifest("b", "2026-05-31", paths[1]), &staged, &lease, Some(&first)).await;
+        let late = publication.number(manifest("b", "2026-05-31", paths[1]), Some(&first)).unwrap();
+        let late = publication.publish(&late, &staged, &lease, &Stop::never()).await;
         assert!(matches!(late, Err(PublishError::LeaseLost)));
+    }
+}
+
+#[tokio::test]
+async fn a_night_that_cannot_be_finished_takes_back_what_it_put_in_place() {
+    for (store, _folder) in stores() {
+        let (publication, lease, first) = published(store, clock().0).await;
+        let old = "t/as_of_date=2026-05-30/x.parquet";
+        let [new, last] = ["t/as_of_date=2026-05-30/y.parquet", "t/as_of_date=2026-05-30/z.parquet"];
+        let night = publication.number(manifest("a", "2026-05-30", new), Some(&first)).unwrap();
+        let mut staged = Vec::new();
+        for path in [old, new] {
+            staged.push((path.to_owned(), stage(&publication, "file").await));
+        }
+        let (handle, stop) = Stop::channel();
+        let broken = [&staged[..], &[(last.to_owned(), publication.path("_staging/nothing"))]].concat();
+        let failed = publication.publish(&night, &broken, &lease, &stop).await;
+        assert!(matches!(failed, Err(PublishError::Store(_))), "{failed:?}");
+        handle.request();
+        let stopped = publication.publish(&night, &staged, &lease, &stop).await;
+        assert!(matches!(stopped, Err(PublishError::Stopped(Stopped))), "{stopped:?}");
+        assert!(is_there(&publication, old).await && !is_there(&publication, new).await);
+        assert_eq!(publication.latest().await.unwrap().unwrap().number, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_manifest_that_is_none_is_never_built_on() {
+    let (_, _, first) = published(Arc::new(InMemory::new()), clock().0).await;
+    let text = |change: &dyn Fn(&mut Manifest)| {
+        let mut changed = first.clone();
+        change(&mut changed);
+        serde_json::to_string(&changed).unwrap()
+    };
+    let numbered = |number: u64| {
+        text(&move |manifest| {
+            manifest.number = number;
+            manifest.nights = [(manifest.as_of, number)].into();
+        })
+    };
+    let cases = [
+        ("99999999.json", "no manifest".to_owned(), "it does not have the form of a manifest"),
+        ("99999999.json", "{}".to_owned(), "it does not have the form of a manifest"),
+        ("00000002.json", text(&|_| {}), "it says of itself that it is number 1"),
+        ("00000002.json", text(&|manifest| manifest.version = 9), "it is of version 9; this program reads version 1"),
+        (
+            "00000002.json",
+            text(&|manifest| manifest.number = 2),
+            "it does not list itself as what is published for 2026-05-30",
+        ),
+        ("18446744073709551615.json", "{".to_owned(), "it does not have the form of a manifest"),
+    ];
+    for (name, text, fault) in &cases {
+        for (store, _folder) in stores() {
+            let (publication, ..) = published(store, clock().0).await;
+            put(&publication, &format!("manifests/{name}"), text).await;
+            let error = publication.latest().await.unwrap_err();
+            assert_eq!(told(&error), format!("E0703 out/manifests/{name}: {fault}"));
+        }
+    }
+    for (store, _folder) in stores() {
+        let (publication, ..) = published(store, clock().0).await;
+        put(&publication, "manifests/18446744073709551615.json", &numbered(u64::MAX)).await;
+        let error = publication.latest().await.unwrap_err();
+        assert_eq!(told(&error), "E0706 out/manifests/18446744073709551615.json: ");
+        let last = publication.manifest(u64::MAX).await.unwrap();
+        assert!(publication.number(first.clone(), Some(&last)).is_err());
+    }
+}
+
+#[tokio::test]
+async fn objects_that_no_run_writes_are_passed_over() {
+    for (store, _folder) in stores() {
+        let (publication, lease, _) = published(store, clock().0).await;
+        for folder in ["manifests", "_leases"] {
+            for name in
+                ["7.json", "00000000.json", "+0000007.json", "old/00000007.json", "00000007.json.bak", "notes.txt"]
+            {
+                put(&publication, &format!("{folder}/{name}"), "whatever").await;
+            }
+        }
+        assert_eq!(publication.latest().await.unwrap().unwrap().number, 1);
+        lease.renew().await.unwrap();
+        lease.confirm().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_lease_record_that_cannot_be_read_counts_as_long_as_a_lease_lasts() {
+    for (number, after) in [("00000005", None), ("18446744073709551615", Some("E0706"))] {
+        for (store, _folder) in stores() {
+            let (clock, seconds) = clock();
+            let publication = Publication::new(store, Path::from("out"));
+            let object = format!("_leases/{number}.json");
+            put(&publication, &object, "{\"run_id\": ").await;
+            let written = publication.store().head(&publication.path(&object)).await.unwrap().last_modified;
+            let since_start = (written - clock()).num_seconds();
+            seconds.store(since_start + 100, Ordering::SeqCst);
+            let error = publication.lease("b", "here", clock.clone()).await.unwrap_err();
+            assert!(told(&error).starts_with(&format!("E0705 out/{object}: ")), "{}", told(&error));
+            assert!(matches!(publication.holder(clock()).await.unwrap(), Some(LeaseHolder::Unknown(_))));
+            seconds.store(since_start + 130, Ordering::SeqCst);
+            assert_eq!(publication.holder(clock()).await.unwrap(), None);
+            let taken = publication.lease("b", "here", clock.clone()).await;
+            assert_eq!(taken.as_ref().err().map(|error| told(error)[..5].to_owned()).as_deref(), after);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_renewal_that_was_given_up_half_way_does_not_cost_the_lease() {
+    for (store, _folder) in stores() {
+        let (clock, _) = clock();
+        let publication = Publication::new(store, Path::from("out"));
+        let lease = publication.lease("a", "here", clock.clone()).await.unwrap();
+        let record = match publication.holder(clock()).await.unwrap() {
+            Some(LeaseHolder::Run(record)) => serde_json::to_string(&record).unwrap(),
+            other => panic!("{other:?}"),
+        };
+        put(&publication, "_leases/00000002.json", &record).await;
+        lease.confirm().await.unwrap();
+        lease.release().await.unwrap();
+        publication.lease("b", "here", clock).await.unwrap();
+    }
+}
+
+fn held_night(day: &str, run_id: &str) -> HeldNight {
+    let audit = FailedAudit {
+        id: "enough".to_owned(),
+        table: "t".to_owned(),
+        observed: "1 row".to_owned(),
+        expected: "2 rows".to_owned(),
+    };
+    HeldNight {
+        as_of: day.parse().unwrap(),
+        run_id: run_id.to_owned(),
+        held_at: DateTime::UNIX_EPOCH,
+        audits: vec![audit],
+    }
+}
+
+#[tokio::test]
+async fn what_dead_runs_staged_goes_and_held_nights_stay() {
+    for (store, folder) in stores() {
+        let publication = Publication::new(store, Path::from("out"));
+        let publication = publication.on_disk(Some(folder.path().join("out")));
+        for run in ["dead", "mine", "held", "again", "other", "liar"] {
+            put(&publication, &format!("_staging/run_id={run}/t/part-0.parquet"), "rows").await;
+        }
+        put(&publication, "_staging/probe-dead", "first").await;
+        put(
+            &publication,
+            "_staging/run_id=liar/held.json",
+            &serde_json::to_string(&held_night("2026-05-30", "held")).unwrap(),
+        )
+        .await;
+        // A write that was cut short, as the local disk leaves it: the store does not list it.
+        let cut = folder.path().join("out/_staging/run_id=cut/t");
+        std::fs::create_dir_all(&cut).unwrap();
+        std::fs::write(cut.join("part-0.parquet#1"), b"ro").unwrap();
+
+        publication.hold(&held_night("2026-05-30", "held")).await.unwrap();
+        publication.hold(&held_night("2026-05-31", "other")).await.unwrap();
+        publication.sweep_staging("mine").await.unwrap();
+        let runs = |nights: Vec<HeldNight>| nights.into_iter().map(|night| night.run_id).collect::<Vec<_>>();
+        assert_eq!(runs(publication.held().await.unwrap()), ["held", "other"]);
+        for (run, stays) in [("dead", false), ("mine", true), ("held", true), ("other", true), ("liar", false)] {
+            let path = format!("_staging/run_id={run}/t/part-0.parquet");
+            assert_eq!(is_there(&publication, &path).await, stays, "{run}");
+        }
+        assert!(!is_there(&publication, "_staging/probe-dead").await && !cut.exists());
+
+        publication.hold(&held_night("2026-05-30", "mine")).await.unwrap();
+        assert_eq!(runs(publication.held().await.unwrap()), ["mine", "other"]);
+        publication.forget_held("2026-05-30".parse().unwrap(), None).await.unwrap();
+        publication.forget_held("2026-05-31".parse().unwrap(), None).await.unwrap();
+        assert_eq!(publication.held().await.unwrap(), []);
+        assert!(!folder.path().join("out/_staging").exists());
     }
 }

@@ -1,10 +1,13 @@
 //! `run`: one night.
 
+use std::sync::Arc;
+
 use chrono::NaiveDate;
 use headwater_diagnostics::{Code, Diagnostic, Sources};
-use headwater_nightly::{RunRequest, run as run_night};
+use headwater_nightly::project::Project;
+use headwater_nightly::{Published, RunError, RunRequest, Stop, run as run_night};
 
-use super::project;
+use super::{Texts, project};
 use crate::args::{Global, Night};
 use crate::exit::Exit;
 use crate::render::Output;
@@ -12,43 +15,70 @@ use crate::render::{progress, summary};
 use crate::surroundings;
 
 pub(crate) async fn run(global: &Global, night: &Night, output: &Output) -> Exit {
-    let as_of = match NaiveDate::parse_from_str(&night.as_of, "%Y-%m-%d") {
-        Ok(day) if (1900..2200).contains(&chrono::Datelike::year(&day)) && night.as_of.len() == 10 => day,
-        _ => {
-            let problem =
-                Diagnostic::of(Code::InvalidAsOf, "--as-of", format!("`{}` is not a calendar day", night.as_of))
-                    .help("write it as YYYY-MM-DD, for example 2026-05-31");
-            output.diagnostics(&problem.into(), &Sources::default());
-            return Exit::Usage;
-        }
-    };
-    let (loaded, project) = match project(global, output) {
+    let Some(as_of) = day(&night.as_of, output) else { return Exit::Usage };
+    let (texts, project) = match project(global, output) {
         Ok(found) => found,
         Err(exit) => return exit,
     };
-    let currency = project.currency.clone();
+    let (handle, stop) = Stop::channel();
     let (progress, bar) = progress::line(output.shows_progress());
-    let request = RunRequest {
+    let request =
+        RunRequest { progress, deny_warnings: output.denies_warnings(), stop, ..request(project, texts, as_of) };
+    let published = tokio::select! {
+        published = run_night(&request) => Some(published),
+        () = surroundings::told_twice(handle) => None,
+    };
+    bar.finish_and_clear();
+    match published {
+        Some(published) => told(published, &request, output),
+        None => {
+            let problem = Diagnostic::of(Code::RunStopped, "this run", "the run was stopped before it had cleared up")
+                .help("run again; if its lease was not released, it ends by itself within two minutes");
+            output.diagnostics(&problem.into(), &request.sources);
+            Exit::Failed
+        }
+    }
+}
+
+/// A day that exists and can be meant, written YYYY-MM-DD; what is wrong with it is told.
+pub(super) fn day(text: &str, output: &Output) -> Option<NaiveDate> {
+    let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
+    let day = day.filter(|day| (1900..2200).contains(&chrono::Datelike::year(day)) && text.len() == 10);
+    if day.is_none() {
+        let problem = Diagnostic::of(Code::InvalidAsOf, "--as-of", format!("`{text}` is not a calendar day"))
+            .help("write it as YYYY-MM-DD, for example 2026-05-31");
+        output.diagnostics(&problem.into(), &Sources::default());
+    }
+    day
+}
+
+/// What project and machine say about a run.
+pub(super) fn request(project: Project, texts: Texts, as_of: NaiveDate) -> RunRequest {
+    RunRequest {
         project,
-        sources: loaded.sources,
-        rule_files: loaded.rules,
+        sources: texts.sources,
+        rule_files: texts.rules,
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         as_of,
         run_id: surroundings::run_id(),
         host: surroundings::host(),
         environment: surroundings::store_environment(),
         clock: surroundings::clock(),
-        progress,
-    };
-    let published = run_night(&request).await;
-    bar.finish_and_clear();
+        progress: Arc::new(|_| {}),
+        deny_warnings: false,
+        stop: Stop::never(),
+    }
+}
+
+/// Tells what the run came to.
+fn told(published: Result<Published, RunError>, request: &RunRequest, output: &Output) -> Exit {
     match published {
         Ok(published) => {
             output.diagnostics(&published.warnings, &request.sources);
             if output.is_data() {
                 output.data(&published.report);
             } else {
-                output.say(&summary::summary(&published.report, &currency));
+                output.say(&summary::summary(&published.report, &request.project.currency));
             }
             Exit::Done
         }

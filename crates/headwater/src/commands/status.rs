@@ -1,5 +1,6 @@
-//! `status`: what is published and who is at work.
+//! `status`: what is published, who is at work, and which nights are held.
 
+use headwater_nightly::publish::HeldNight;
 use headwater_nightly::{Status, status};
 
 use super::project;
@@ -34,12 +35,13 @@ pub(crate) async fn run(global: &Global, output: &Output) -> Exit {
 
 fn text(status: &Status) -> String {
     let mut lines = vec![format!("Publication {}", status.location)];
-    match &status.at_work {
-        Some(record) => {
-            lines.push(format!("Run {} on {} is at work since {}", record.run_id, record.host, record.taken_at))
+    lines.push(match (&status.at_work, &status.unreadable_lease) {
+        (Some(record), _) => format!("Run {} on {} is at work since {}", record.run_id, record.host, record.taken_at),
+        (None, Some(lease)) => {
+            format!("A run may be at work until {}: its record {} cannot be read", lease.until, lease.object)
         }
-        None => lines.push("No run is at work".to_owned()),
-    }
+        (None, None) => "No run is at work".to_owned(),
+    });
     match &status.latest {
         None => lines.push("Nothing is published yet".to_owned()),
         Some(latest) => {
@@ -59,5 +61,17 @@ fn text(status: &Status) -> String {
             lines.push(format!("{} nights: {}{more}", latest.nights.len(), nights.join(", ")));
         }
     }
+    lines.extend(status.held.iter().flat_map(|night| held(night, &status.location)));
     lines.join("\n")
+}
+
+/// A held night: what failed, and where what it staged is.
+fn held(night: &HeldNight, location: &str) -> Vec<String> {
+    let head = format!("Held: night of {} at {} by {}", night.as_of, night.held_at, night.run_id);
+    let audits = night.audits.iter().map(|audit| {
+        let wanted = if audit.expected.is_empty() { String::new() } else { format!(" (wanted: {})", audit.expected) };
+        format!("  {} of {}: {}{wanted}", audit.id, audit.table, audit.observed)
+    });
+    let place = format!("  its tables are in {location}/{}", night.folder());
+    std::iter::once(head).chain(audits).chain([place]).collect()
 }

@@ -3,9 +3,12 @@
 use headwater_nightly::{RunReport, VerdictLine};
 
 use super::table::{amount, table, thousands};
+use super::value::value;
 
 /// Groups shown of one guardrail; the rest is counted.
 const GROUPS_SHOWN: usize = 4;
+/// The verdict of a value outside its bands.
+const BREACH: &str = "breach";
 
 /// The summary as text.
 pub(crate) fn summary(report: &RunReport, currency: &str) -> String {
@@ -15,7 +18,7 @@ pub(crate) fn summary(report: &RunReport, currency: &str) -> String {
     line(&mut text, &format!("{} accounts", thousands(report.accounts)));
     segments(&mut text, report, currency);
     flags(&mut text, report, currency);
-    verdicts(&mut text, report);
+    verdicts(&mut text, report, currency);
     left_out(&mut text, report);
     if !report.unavailable_metrics.is_empty() {
         line(
@@ -89,33 +92,53 @@ fn flags(text: &mut String, report: &RunReport, currency: &str) {
     text.push_str(&format!("\nFlags\n{}\n", table(&["rule", "state", "severity", "accounts", &heading], &rows)));
 }
 
-fn verdicts(text: &mut String, report: &RunReport) {
+fn verdicts(text: &mut String, report: &RunReport, currency: &str) {
     let mut rows = Vec::new();
     let mut guardrails: Vec<&str> = report.verdicts.iter().map(|verdict| verdict.guardrail_id.as_str()).collect();
     guardrails.dedup();
     for id in guardrails {
-        let of_rule: Vec<&VerdictLine> = report.verdicts.iter().filter(|verdict| verdict.guardrail_id == id).collect();
-        rows.extend(of_rule.iter().take(GROUPS_SHOWN).enumerate().map(|(at, verdict)| verdict_row(at, verdict)));
-        if of_rule.len() > GROUPS_SHOWN {
-            let more = format!("and {} more", of_rule.len() - GROUPS_SHOWN);
-            rows.push(vec![String::new(), more, String::new(), String::new()]);
-        }
+        let mut of_rule: Vec<&VerdictLine> =
+            report.verdicts.iter().filter(|verdict| verdict.guardrail_id == id).collect();
+        of_rule.sort_by_key(|verdict| urgency(verdict));
+        let (shown, others) = of_rule.split_at(GROUPS_SHOWN.min(of_rule.len()));
+        rows.extend(shown.iter().enumerate().map(|(at, verdict)| verdict_row(at, verdict, currency)));
+        rows.extend(rest(others).map(|more| vec![String::new(), more, String::new(), String::new()]));
     }
     if !rows.is_empty() {
         text.push_str(&format!("\nGuardrails\n{}\n", table(&["guardrail", "group", "verdict", "value"], &rows)));
     }
 }
 
-fn verdict_row(at: usize, verdict: &VerdictLine) -> Vec<String> {
+/// What a reader must see comes first.
+fn urgency(verdict: &VerdictLine) -> u8 {
+    match verdict.verdict.as_str() {
+        BREACH => 0,
+        "watch" => 1,
+        _ => 2,
+    }
+}
+
+/// Groups that are not shown, counted.
+fn rest(others: &[&VerdictLine]) -> Option<String> {
+    let breaches = others.iter().filter(|verdict| verdict.verdict == BREACH).count();
+    match (others.len(), breaches) {
+        (0, _) => None,
+        (more, 0) => Some(format!("and {more} more")),
+        (more, breaches) => Some(format!("and {more} more, {breaches} in breach")),
+    }
+}
+
+fn verdict_row(at: usize, verdict: &VerdictLine, currency: &str) -> Vec<String> {
     let group =
         if verdict.scope == "total" { "everyone".to_owned() } else { format!("{} {}", verdict.scope, verdict.group) };
-    let value = match (verdict.value, &verdict.reason) {
-        (Some(value), None) => format!("{value:.2}"),
-        (Some(value), Some(reason)) => format!("{value:.2} ({reason})"),
+    let shown = verdict.value.map(|number| value(number, verdict.unit, currency));
+    let shown = match (shown, &verdict.reason) {
+        (Some(shown), None) => shown,
+        (Some(shown), Some(reason)) => format!("{shown} ({reason})"),
         (None, reason) => reason.clone().unwrap_or_default(),
     };
     let id = if at == 0 { verdict.guardrail_id.clone() } else { String::new() };
-    vec![id, group, verdict.verdict.replace('_', " "), value]
+    vec![id, group, verdict.verdict.replace('_', " "), shown]
 }
 
 fn left_out(text: &mut String, report: &RunReport) {
@@ -124,11 +147,45 @@ fn left_out(text: &mut String, report: &RunReport) {
         for (reason, count) in input.quarantined.iter().chain(&input.unknown_values) {
             rows.push(vec![input.table.clone(), reason.replace('_', " "), thousands(*count)]);
         }
+        for (expectation, count) in &input.unexpected {
+            let kept = format!("kept, though not {}", expectation.replace('_', " "));
+            rows.push(vec![input.table.clone(), kept, thousands(*count)]);
+        }
         if input.after_as_of > 0 {
             rows.push(vec![input.table.clone(), "after the as-of day".to_owned(), thousands(input.after_as_of)]);
         }
     }
     if !rows.is_empty() {
-        text.push_str(&format!("\nRows left out and values unknown\n{}\n", table(&["input", "reason", "rows"], &rows)));
+        text.push_str(&format!(
+            "\nRows left out, values unknown, expectations not met\n{}\n",
+            table(&["input", "reason", "rows"], &rows)
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn breaches_are_shown_first_and_counted_where_they_are_not() {
+        let verdict = |verdict: &str| VerdictLine {
+            guardrail_id: "payback".to_owned(),
+            scope: "plan".to_owned(),
+            group: "pro".to_owned(),
+            verdict: verdict.to_owned(),
+            metric: "cac_payback_months".to_owned(),
+            unit: headwater_metrics::Unit::Months,
+            value: Some(18.05),
+            reason: None,
+        };
+        let mut lines = ["pass", "unknown", "watch", "breach"].map(verdict);
+        lines.sort_by_key(urgency);
+        let order: Vec<&str> = lines.iter().map(|line| line.verdict.as_str()).collect();
+        assert_eq!(order, ["breach", "watch", "pass", "unknown"]);
+        assert_eq!(rest(&lines.iter().collect::<Vec<_>>()).as_deref(), Some("and 4 more, 1 in breach"));
+        assert_eq!(rest(&[&lines[2]]).as_deref(), Some("and 1 more"));
+        assert_eq!(rest(&[]), None);
+        assert_eq!(verdict_row(1, &lines[0], "USD"), ["", "plan pro", "breach", "18.1 months"]);
     }
 }

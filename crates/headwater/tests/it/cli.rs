@@ -1,11 +1,20 @@
 //! Runs the program in a folder of its own.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// A folder with a project in it.
 pub(crate) struct Place {
     folder: tempfile::TempDir,
+}
+
+/// How long a test waits for something a run does.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A run that is at work.
+pub(crate) struct AtWork {
+    process: Child,
 }
 
 /// What a command came to.
@@ -33,17 +42,48 @@ impl Place {
     }
 
     pub(crate) fn headwater(&self, arguments: &[&str]) -> Outcome {
-        let output = Command::new(env!("CARGO_BIN_EXE_headwater"))
-            .current_dir(self.folder.path())
-            .args(arguments)
-            .env_remove("RUST_LOG")
-            .output()
-            .unwrap();
-        Outcome {
-            code: output.status.code().unwrap(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
+        self.command(arguments).output().unwrap().into()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_headwater"));
+        command.current_dir(self.folder.path()).args(arguments).env_remove("RUST_LOG");
+        command
+    }
+
+    /// Starts a night and waits until something that begins with a path is there.
+    pub(crate) fn run_until(&self, path: &str) -> AtWork {
+        let mut command = self.command(&["run", "--as-of", "2026-05-31"]);
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let began = Instant::now();
+        while self.beginning_with(path).is_empty() {
+            assert!(process.try_wait().unwrap().is_none(), "the run ended before {path} was there");
+            assert!(began.elapsed() < PATIENCE, "{path} does not come");
+            std::thread::sleep(Duration::from_millis(2));
         }
+        AtWork { process }
+    }
+
+    /// What there is in a folder whose name begins with the path's last part.
+    pub(crate) fn beginning_with(&self, path: &str) -> Vec<PathBuf> {
+        let (folder, name) = path.rsplit_once('/').unwrap();
+        let Ok(entries) = std::fs::read_dir(self.path(folder)) else { return Vec::new() };
+        let named =
+            entries.map(|entry| entry.unwrap()).filter(|entry| entry.file_name().to_string_lossy().starts_with(name));
+        named.map(|entry| entry.path()).collect()
+    }
+
+    /// The last lease record.
+    pub(crate) fn last_lease(&self) -> (PathBuf, String) {
+        let last = self.beginning_with("published/_leases/").into_iter().max().unwrap();
+        let text = std::fs::read_to_string(&last).unwrap();
+        (last, text)
+    }
+
+    /// Writes a file, with the folders it lies in.
+    pub(crate) fn write(&self, file: &str, text: &str) {
+        std::fs::create_dir_all(self.path(file).parent().unwrap()).unwrap();
+        std::fs::write(self.path(file), text).unwrap();
     }
 
     pub(crate) fn run(&self) -> Outcome {
@@ -64,6 +104,26 @@ impl Place {
                 .map_or(0, |entries| entries.filter(|entry| entry.as_ref().unwrap().file_name() != "_leases").count())
         };
         tables(&self.path("published")) == 0
+    }
+}
+
+impl AtWork {
+    /// Sends a signal, by its name, and waits for the end.
+    pub(crate) fn send(self, signal: &str) -> Outcome {
+        let sent = Command::new("kill").args([&format!("-{signal}"), &self.process.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+        self.process.wait_with_output().unwrap().into()
+    }
+}
+
+impl From<std::process::Output> for Outcome {
+    /// A process that a signal ended has no code; -1 stands for that.
+    fn from(output: std::process::Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
     }
 }
 

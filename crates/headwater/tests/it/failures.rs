@@ -109,14 +109,102 @@ fn an_input_that_is_not_fresh_enough_is_waited_for() {
 }
 
 #[test]
-fn a_night_that_fails_its_audit_is_held_and_kept_for_a_look() {
+fn a_night_that_fails_its_audit_is_held_until_it_is_published() {
     let place = Place::demo();
     place.run().says(0, &[]);
-    let text = "version: 1\naudits:\n  - {id: enough_accounts, table: account_metrics, check: row_count, min: 100000, severity: error, description: d, owner: o}\n";
-    fs::write(place.path("rules/more.yaml"), text).unwrap();
-    place.run().says(4, &["E0801", "enough_accounts"]);
-    place.headwater(&["status"]).says(0, &["as manifest 1"]);
-    assert!(fs::read_dir(place.path("published/_staging")).unwrap().count() > 0);
+    place.write("rules/more.yaml", &too_few_accounts("error"));
+    for _ in 0..2 {
+        place.run().says(4, &["E0801", "enough_accounts"]);
+        let status = place.headwater(&["status"]);
+        status.says(0, &["as manifest 1", "Held: night of 2026-05-31", "enough_accounts of account_metrics"]);
+        let held = place.beginning_with("published/_staging/run_id=");
+        assert_eq!(held.len(), 1, "{held:?}");
+        assert!(held[0].join("held.json").is_file() && held[0].join("account_metrics").is_dir());
+    }
+    place.headwater(&["run", "--as-of", "2026-05-30"]).says(4, &["E0801"]);
+    place.headwater(&["status"]).says(0, &["night of 2026-05-30 at", "night of 2026-05-31 at"]);
+    fs::remove_file(place.path("rules/more.yaml")).unwrap();
+    place.run().says(0, &[]);
+    let status = place.headwater(&["status", "--format", "json"]);
+    let status: serde_json::Value = serde_json::from_str(&status.stdout).unwrap();
+    let held: Vec<_> =
+        status["held"].as_array().unwrap().iter().map(|night| night["as_of"].as_str().unwrap()).collect();
+    assert_eq!(held, ["2026-05-30"]);
+    assert_eq!(place.beginning_with("published/_staging/").len(), 1);
+}
+
+/// A rule file with an audit that fails on every small company.
+fn too_few_accounts(severity: &str) -> String {
+    format!(
+        "version: 1\naudits:\n  - {{id: enough_accounts, table: account_metrics, check: row_count, min: 100000, severity: {severity}, description: d, owner: o}}\n"
+    )
+}
+
+#[test]
+fn warnings_stop_a_night_only_where_they_are_denied() {
+    let place = Place::demo();
+    let denied = ["run", "--as-of", "2026-05-31", "--deny", "warnings"];
+    let unexplained = "version: 1\ntriggers:\n  - {id: unexplained, when: \"seats > 5\"}\n";
+    let warnings = [
+        ("rules/audit.yaml", too_few_accounts("warn"), 4, "it only warns, and warnings are denied"),
+        ("headwater.yaml", "feedback:\n    filter: \"kind = 'none'\"\n".to_owned(), 5, "W0501"),
+        ("rules/rule.yaml", unexplained.to_owned(), 3, "W0401"),
+    ];
+    place.headwater(&denied).says(0, &["published as manifest 1"]);
+    for (file, text, code, shown) in warnings {
+        if file.starts_with("rules/") {
+            place.write(file, &text)
+        } else {
+            place.edit(file, "feedback:\n", &text)
+        }
+        place.headwater(&denied).says(code, &[shown]);
+        assert_eq!(place.beginning_with("published/manifests/").len(), 1);
+    }
+    assert_eq!(place.beginning_with("published/_staging/").len(), 1);
+    place.run().says(0, &["published as manifest 2", "W0401", "W0501", "enough_accounts of account_metrics"]);
+    assert!(!place.path("published/_staging").exists());
+}
+
+#[test]
+fn what_dead_runs_left_is_removed_and_what_others_work_on_is_not() {
+    let place = Place::demo();
+    for file in [
+        "published/_staging/run_id=dead/account_metrics/part-00000.parquet#1",
+        "published/_staging/run_id=dead/group_metrics/part-00000.parquet",
+        "published/_staging/probe-dead",
+        ".headwater/spill/run-dead/headwater.lock",
+        ".headwater/spill/run-dead/tables/accounts-0/00000.parquet",
+        ".headwater/spill/run-alive/headwater.lock",
+        ".headwater/spill/run-alive/tables/accounts-0/00000.parquet",
+        ".headwater/spill/run-down/notes.txt",
+    ] {
+        place.write(file, "left");
+    }
+    let lock = fs::File::options().write(true).open(place.path(".headwater/spill/run-alive/headwater.lock")).unwrap();
+    lock.lock().unwrap();
+    place.run().says(0, &["published as manifest 1"]);
+    assert!(!place.path("published/_staging").exists());
+    let mut left = place.beginning_with(".headwater/spill/");
+    left.sort();
+    assert_eq!(left, [".headwater/spill/run-alive", ".headwater/spill/run-down"].map(|path| place.path(path)));
+}
+
+#[test]
+fn records_that_no_run_wrote_are_named() {
+    for (file, text, code, shown) in [
+        ("manifests/99999999.json", "none", 1, "E0703"),
+        ("manifests/18446744073709551615.json", "none", 1, "E0703"),
+        ("_leases/99999999.json", "none", 7, "E0705"),
+        ("_leases/18446744073709551615.json", "none", 7, "E0705"),
+    ] {
+        let place = Place::demo();
+        place.write(&format!("published/{file}"), text);
+        place.run().says(code, &[shown, file, "= help"]);
+        assert!(place.beginning_with("published/account_metrics/").is_empty());
+        if code == 7 {
+            place.headwater(&["status"]).says(0, &["A run may be at work until", file]);
+        }
+    }
 }
 
 #[test]
@@ -153,5 +241,34 @@ fn a_published_object_that_is_gone_stops_the_next_night() {
 fn a_night_before_the_first_account_is_refused() {
     let place = Place::demo();
     place.headwater(&["run", "--as-of", "1990-01-01"]).says(5, &["E0509", "not one account"]);
+    assert!(place.is_untouched());
+}
+
+/// Bytes at the beginning of an object are turned round: its footer still reads, its data does not.
+#[test]
+fn a_damaged_object_of_a_streamed_input_is_named() {
+    let place = Place::demo();
+    let mut days: Vec<_> =
+        fs::read_dir(place.path("lake/usage_events")).unwrap().map(|day| day.unwrap().path()).collect();
+    days.sort();
+    let day = days.last().unwrap();
+    let object = fs::read_dir(day).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = fs::read(&object).unwrap();
+    bytes[4..60].iter_mut().for_each(|byte| *byte = !*byte);
+    fs::write(&object, bytes).unwrap();
+    let name = object.file_name().unwrap().to_str().unwrap().to_owned();
+    let day = day.file_name().unwrap().to_str().unwrap().to_owned();
+    place.run().says(5, &["E0504", &day, &name, "this object is damaged"]);
+    assert!(place.is_untouched());
+}
+
+#[test]
+fn sql_that_cannot_be_read_is_a_fault_of_the_project() {
+    let place = Place::demo();
+    place.edit("headwater.yaml", "columns: {ordered_on: ordered_at}", "columns: {ordered_on: \"lower(ordered_at\"}");
+    for command in ["check", "run"] {
+        let arguments: &[&str] = if command == "run" { &["run", "--as-of", "2026-05-31"] } else { &["check"] };
+        place.headwater(arguments).says(3, &["E0505", "invalid SQL", "headwater.yaml:"]);
+    }
     assert!(place.is_untouched());
 }

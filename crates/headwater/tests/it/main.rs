@@ -6,3 +6,5 @@ mod cli;
 mod failures;
 #[cfg(test)]
 mod projects;
+#[cfg(all(test, unix))]
+mod signals;

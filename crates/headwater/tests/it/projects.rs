@@ -56,3 +56,38 @@ fn codes_and_metrics_are_explained() {
     place.headwater(&["metrics", "--search", "nrr"]).says(0, &["nrr_{w} (group, ratio)"]);
     place.headwater(&["metrics", "--search", "no such thing"]).says(9, &[]);
 }
+
+/// The bridge begins and ends with the values of its policies, and its steps add up.
+#[test]
+fn two_policies_are_reconciled_switch_by_switch() {
+    let place = Place::demo();
+    let asked =
+        ["reconcile", "--metric", "nrr", "--from", "baremetrics", "--to", "chartmogul", "--as-of", "2026-05-31"];
+    place
+        .headwater(&asked)
+        .says(0, &["nrr_12m of total on 2026-05-31", "contraction_is_lost: true", "reactivation_is_retained: true"]);
+    let by_channel = [&asked[..], &["--by", "acquisition_channel", "--format", "json"]].concat();
+    let told = place.headwater(&by_channel);
+    let bridge: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
+    // A channel without customers at the start of the window has no rate, by any policy.
+    let groups: Vec<_> = bridge["groups"].as_array().unwrap().iter().filter(|group| !group["from"].is_null()).collect();
+    assert!(groups.len() > 2, "{bridge}");
+    for group in groups {
+        let number = |value: &serde_json::Value| value.as_f64().unwrap();
+        let steps = group["steps"].as_array().unwrap();
+        assert_eq!(steps.len(), 2);
+        let changes: f64 = steps.iter().map(|step| number(&step["change"])).sum();
+        assert!((number(&group["from"]) + changes - number(&group["to"])).abs() < 1e-12, "{group}");
+        assert!(number(&steps[0]["change"]) < 0.0 && number(&steps[1]["change"]) >= 0.0, "{group}");
+    }
+    assert!(place.is_untouched());
+    for (asked, code, said) in [
+        (["--metric", "nrrr_12m", "--by", "total"], 3, "did you mean `nrr_12m`?"),
+        (["--metric", "mrr", "--by", "total"], 3, "`mrr` is no metric of groups"),
+        (["--metric", "nrr", "--by", "plann"], 3, "did you mean `plan`?"),
+        (["--metric", "nrr", "--from", "chartmogle"], 2, "did you mean `chartmogul`?"),
+    ] {
+        let asked = [&["reconcile", "--as-of", "2026-05-31"], &asked[..]].concat();
+        place.headwater(&asked).says(code, &[said]);
+    }
+}

@@ -1,0 +1,271 @@
+//! The steps of one night, in their order: open, measure, judge, audit, publish.
+
+use std::sync::Arc;
+
+use datafusion::datasource::object_store::ObjectStoreUrl;
+use headwater_diagnostics::{Code, Diagnostic, Diagnostics};
+use headwater_ingest::{OpenedInputs, Stores};
+use headwater_metrics::{AsOf, InputTable, MeasurePlan, Night};
+use headwater_rules::CheckedRules;
+use object_store::path::Path;
+
+use crate::audit::{self, AuditResult};
+use crate::engine::{Engine, EngineLimits};
+use crate::failure::{FailureKind, RunError};
+use crate::judge::{self, Judged};
+use crate::measure;
+use crate::publish::{FailedAudit, HeldNight, InputRecord, Lease, Manifest, Publication, PublishError};
+use crate::records;
+use crate::report::{RunReport, Summary};
+use crate::rule_set::check_rules_over;
+use crate::run::{Published, RunRequest, sound};
+use crate::stage::{StagedTable, StagingArea};
+use crate::steps::Steps;
+use crate::workshop::Workshop;
+
+/// Where a night works.
+#[derive(Clone, Copy)]
+pub(crate) struct Site<'a> {
+    pub(crate) stores: &'a Stores,
+    pub(crate) publication: &'a Publication,
+    pub(crate) lease: &'a Lease,
+    pub(crate) workshop: &'a Workshop,
+}
+
+/// A night at work.
+pub(crate) struct AtWork<'a> {
+    request: &'a RunRequest,
+    site: Site<'a>,
+    engine: Engine,
+    /// The place of the publication as the engine knows it.
+    outputs: ObjectStoreUrl,
+    /// The manifest published last.
+    before: Option<Manifest>,
+    steps: Steps,
+}
+
+/// Open inputs, and the rules as they may be judged over them.
+pub(crate) struct Opened {
+    inputs: OpenedInputs,
+    rules: CheckedRules,
+    warnings: Diagnostics,
+}
+
+/// What was measured: the table `measured` is there.
+pub(crate) struct Measured {
+    night: Night,
+    plan: MeasurePlan,
+    /// The inputs, with what was counted while they were read.
+    inputs: Vec<InputRecord>,
+}
+
+impl<'a> AtWork<'a> {
+    /// Clears the place of what dead runs left, and makes sure that a night can be published there.
+    pub(crate) async fn begin(request: &'a RunRequest, site: Site<'a>) -> Result<Self, RunError> {
+        let project = &request.project;
+        if let Err(error) = site.publication.sweep_staging(&request.run_id).await {
+            tracing::warn!(%error, "what dead runs staged could not be removed");
+        }
+        site.publication.probe(&request.run_id).await.map_err(|error| request.publishing(&error))?;
+        let before = site.publication.latest().await.map_err(|error| request.publishing(&error))?;
+        let engine = Engine::new(&EngineLimits::of(project, site.workshop.folder(), request.threads))?;
+        let outputs = site.stores.register(engine.context(), &project.outputs.location)?;
+        let steps = Steps::new(Arc::clone(&request.clock), Arc::clone(&request.progress));
+        Ok(Self { request, site, engine, outputs, before, steps })
+    }
+
+    /// Opens the inputs, and checks the rules against what is there.
+    pub(crate) async fn open(&mut self) -> Result<Opened, RunError> {
+        let (request, project) = (self.request, &self.request.project);
+        self.steps.begin("open");
+        let (context, area, as_of) = (self.engine.context(), self.site.workshop.area(), self.as_of());
+        let lake = project.lake_spec();
+        let opening = headwater_ingest::open(context, self.site.stores, &lake, &as_of, area);
+        let inputs = request.stop.unless_asked(opening).await??;
+        self.steps.end(inputs.inputs.iter().map(|input| input.rows.read).sum());
+        some_accounts(&inputs)?;
+        let mut warnings = request.allowed(FailureKind::BrokenContract, inputs.warnings.clone())?;
+        let (rules, of_rules) = sound(check_rules_over(project, &request.sources, &request.rule_files, &inputs))?;
+        warnings.append(request.allowed(FailureKind::InvalidProject, of_rules)?);
+        Ok(Opened { inputs, rules, warnings })
+    }
+
+    /// Computes the metrics that rules and outputs ask for.
+    pub(crate) async fn measure(&mut self, opened: &Opened) -> Result<Measured, RunError> {
+        let (request, project) = (self.request, &self.request.project);
+        let mut night = measure::night(&opened.inputs, self.as_of(), project);
+        let groups = judge::group_metrics(project, &opened.rules, &night);
+        let mut asked = opened.rules.account_metrics_needed();
+        asked.extend(judge::published_metrics(project, &night));
+        let (engine, area, steps) = (&self.engine, self.site.workshop.area(), &mut self.steps);
+        let measuring = measure::measure(engine, area, &asked, &groups, &mut night, steps);
+        let plan = match request.stop.unless_asked(measuring).await? {
+            Ok(plan) => plan,
+            Err(error) => return Err(measure::explained(error, &self.engine, &opened.inputs).await),
+        };
+        let unseen = measure::streamed_quarantine(&self.engine, &plan).await?;
+        let inputs = records::inputs(&opened.inputs, &unseen, &project.lake);
+        Ok(Measured { night, plan, inputs })
+    }
+
+    /// Judges accounts and groups by the rules, and stages what is to be published.
+    pub(crate) async fn judge(&mut self, opened: &Opened, measured: &Measured) -> Result<Judged, RunError> {
+        let publication = self.site.publication;
+        let staging = StagingArea {
+            store: publication.store(),
+            folder: publication.path(&Publication::staging(&self.request.run_id)),
+            compatibility: self.request.project.outputs.compat,
+            stop: self.request.stop.clone(),
+        };
+        judge::judge(judge::Case {
+            engine: &self.engine,
+            work: self.site.workshop.area(),
+            request: self.request,
+            rules: &opened.rules,
+            night: &measured.night,
+            measured: &measured.plan,
+            inputs: &measured.inputs,
+            staging: &staging,
+            publication,
+            outputs: &self.outputs,
+            before: self.before.as_ref(),
+            steps: &mut self.steps,
+        })
+        .await
+    }
+
+    /// Audits the staged tables; a night that fails is held, and what it staged is kept as evidence.
+    pub(crate) async fn audit(&mut self, judged: &Judged) -> Result<Vec<AuditResult>, RunError> {
+        self.steps.begin("audit");
+        let mut checks = audit::standing_checks(&judged.tables);
+        checks.extend(judged.audits.iter().cloned());
+        let results = self.request.stop.unless_asked(audit::run(&self.engine, &checks)).await?;
+        let holding = audit::holding(&results, self.request.deny_warnings);
+        if !holding.is_empty() {
+            self.hold(&holding).await;
+            return Err(RunError::new(FailureKind::Held, audit::failures(&holding)));
+        }
+        self.steps.end(judged.tables.values().map(StagedTable::rows).sum());
+        Ok(results)
+    }
+
+    async fn hold(&self, holding: &[&AuditResult]) {
+        let audits = holding.iter().map(|audit| FailedAudit {
+            id: audit.id.clone(),
+            table: audit.table.clone(),
+            observed: audit.observed.clone(),
+            expected: audit.expected.clone(),
+        });
+        let night = HeldNight {
+            as_of: self.request.as_of,
+            run_id: self.request.run_id.clone(),
+            held_at: (self.request.clock)(),
+            audits: audits.collect(),
+        };
+        if let Err(error) = self.site.publication.hold(&night).await {
+            tracing::warn!(%error, "the held night could not be recorded, so the next run removes what it staged");
+        }
+    }
+
+    /// Publishes the night, unless an input changed while it was read.
+    pub(crate) async fn publish(
+        mut self,
+        opened: Opened,
+        measured: Measured,
+        judged: Judged,
+        audits: Vec<AuditResult>,
+    ) -> Result<Published, RunError> {
+        let Self { request, site, .. } = self;
+        let summary = Summary::read(&self.engine, measured.has_mrr()).await?;
+        request.stop.unless_asked(unchanged_inputs(&opened.inputs, site.stores)).await??;
+        self.steps.begin("publish");
+        let (manifest, staged) = records::manifest(request, &judged, measured.inputs, &summary, &self.steps);
+        let (manifest, unchanged) =
+            self.put_in_place(manifest, &staged).await.map_err(|error| request.publishing(&error))?;
+        self.clean_up().await;
+        self.steps.end(manifest.tables.iter().map(|table| table.rows).sum());
+        let report = RunReport {
+            run_id: request.run_id.clone(),
+            as_of: request.as_of,
+            location: request.project.outputs.location.to_string(),
+            manifest: manifest.number,
+            unchanged,
+            accounts: manifest.table("account_metrics").map_or(0, |table| table.rows),
+            segments: summary.segments,
+            flags: summary.flags,
+            verdicts: summary.verdicts,
+            inputs: manifest.inputs,
+            unavailable_metrics: measured.plan.unavailable,
+            skipped_rules: opened.rules.skipped().to_vec(),
+            audits,
+            tables: manifest.tables,
+            steps: self.steps.records(),
+        };
+        Ok(Published { report, warnings: opened.warnings })
+    }
+
+    /// The manifest as it was created, and whether the night was published before with the same objects.
+    async fn put_in_place(
+        &self,
+        manifest: Manifest,
+        staged: &[(String, Path)],
+    ) -> Result<(Manifest, bool), PublishError> {
+        let (publication, before) = (self.site.publication, self.before.as_ref());
+        let unchanged = match before.and_then(|before| before.nights.get(&manifest.as_of)) {
+            None => false,
+            Some(number) => publication.manifest(*number).await?.tables == manifest.tables,
+        };
+        let manifest = publication.number(manifest, before)?;
+        publication.publish(&manifest, staged, self.site.lease, &self.request.stop).await?;
+        Ok((manifest, unchanged))
+    }
+
+    /// Removes what the night staged and what was held of it before. The night is published, whatever comes of this.
+    async fn clean_up(&self) {
+        let (publication, request) = (self.site.publication, self.request);
+        let cleared = publication.clear_staging(&request.run_id).await;
+        if let Err(error) = cleared.and(publication.forget_held(request.as_of, None).await) {
+            tracing::warn!(%error, "what was staged could not be removed");
+        }
+    }
+
+    fn as_of(&self) -> AsOf {
+        AsOf::new(self.request.as_of, self.request.project.time_zone)
+    }
+}
+
+impl Measured {
+    /// Whether recurring revenue is known of accounts.
+    fn has_mrr(&self) -> bool {
+        self.night.inputs.contains_key(&InputTable::Subscriptions)
+            && self.plan.columns.iter().any(|(name, ..)| name == "mrr")
+    }
+}
+
+/// Refuses a night for which not one account is left although the input has rows.
+fn some_accounts(opened: &OpenedInputs) -> Result<(), RunError> {
+    let Some(accounts) = opened.get(InputTable::Accounts) else { return Ok(()) };
+    if accounts.rows.read == 0 || accounts.rows.kept != Some(0) {
+        return Ok(());
+    }
+    let reasons: Vec<String> =
+        accounts.rows.quarantined.iter().map(|(reason, rows)| format!("{reason} {rows}")).collect();
+    let after = accounts.rows.after_as_of;
+    let problem = Diagnostic::of(Code::QuarantineLimit, "input accounts", "not one account is left for this night")
+        .label(format!("{} rows read; left out: {} after the as-of day {after}", accounts.rows.read, reasons.join(" ")))
+        .help("choose a night after the first sign-up, or mend the export or its mapping");
+    Err(RunError::new(FailureKind::BrokenContract, problem))
+}
+
+/// Refuses a night whose streamed inputs were written again while they were read.
+async fn unchanged_inputs(opened: &OpenedInputs, stores: &Stores) -> Result<(), RunError> {
+    let mut problems = Diagnostics::new();
+    for input in &opened.inputs {
+        let Some(stream) = &input.stream else { continue };
+        problems.extend(stream.changed(stores).await?.into_iter().map(|path| {
+            Diagnostic::of(Code::StoreFailed, path, "the object was written again or removed while the night read it")
+                .help("run again when the export has ended")
+        }));
+    }
+    if problems.is_empty() { Ok(()) } else { Err(RunError::new(FailureKind::Failed, problems)) }
+}

@@ -1,0 +1,184 @@
+//! What lies in the staging folder: the tables of the run at work, what dead runs left, and held nights.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::Path as FilePath;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{Error, ObjectStoreExt, PutPayload};
+use serde::{Deserialize, Serialize};
+
+use super::{Publication, PublishError};
+
+/// The folder of everything that is staged, below the outputs' location.
+const FOLDER: &str = "_staging";
+/// The record in the folder of a held night.
+const HELD: &str = "held.json";
+
+/// A night that its audits held. What it staged lies beside this record, as evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldNight {
+    /// The night.
+    pub as_of: NaiveDate,
+    /// The run.
+    pub run_id: String,
+    /// When it was held.
+    pub held_at: DateTime<Utc>,
+    /// The audits that held it.
+    pub audits: Vec<FailedAudit>,
+}
+
+/// An audit that held a night.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedAudit {
+    /// The audit.
+    pub id: String,
+    /// The table it looked at.
+    pub table: String,
+    /// What it saw.
+    pub observed: String,
+    /// What it demands; empty where it could not be evaluated.
+    pub expected: String,
+}
+
+impl HeldNight {
+    /// Where its tables are, below the outputs' location.
+    #[must_use]
+    pub fn folder(&self) -> String {
+        Publication::staging(&self.run_id)
+    }
+}
+
+impl Publication {
+    /// The folder that a run stages in, below the outputs' location.
+    #[must_use]
+    pub fn staging(run_id: &str) -> String {
+        format!("{FOLDER}/{}", entry_of(run_id))
+    }
+
+    /// Removes everything a run staged.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn clear_staging(&self, run_id: &str) -> Result<(), PublishError> {
+        self.remove_entries(|entry| entry == entry_of(run_id)).await
+    }
+
+    /// Removes what dead runs left. Whoever calls this holds the lease, so every other run is dead; held nights stay.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn sweep_staging(&self, run_id: &str) -> Result<(), PublishError> {
+        let mut kept: BTreeSet<String> = self.held().await?.iter().map(|night| entry_of(&night.run_id)).collect();
+        kept.insert(entry_of(run_id));
+        self.remove_entries(|entry| !kept.contains(entry)).await
+    }
+
+    /// Every night that is held, by night.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn held(&self) -> Result<Vec<HeldNight>, PublishError> {
+        let mut held = Vec::new();
+        for (entry, objects) in self.staged().await? {
+            for path in objects.iter().filter(|path| path.filename() == Some(HELD)) {
+                // A record that is not of its folder says nothing about what lies there.
+                held.extend(self.held_record(path).await?.filter(|night| entry_of(&night.run_id) == entry));
+            }
+        }
+        held.sort_by(|a, b| (a.as_of, &a.run_id).cmp(&(b.as_of, &b.run_id)));
+        Ok(held)
+    }
+
+    /// Keeps what a run staged as evidence, in place of what was kept of the same night before.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn hold(&self, night: &HeldNight) -> Result<(), PublishError> {
+        let mut text = serde_json::to_vec_pretty(night).unwrap_or_default();
+        text.push(b'\n');
+        let path = self.path(&format!("{}/{HELD}", night.folder()));
+        self.store().put(&path, PutPayload::from(text)).await?;
+        self.forget_held(night.as_of, Some(&night.run_id)).await
+    }
+
+    /// Removes what is kept of a night, but for one run.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn forget_held(&self, as_of: NaiveDate, except: Option<&str>) -> Result<(), PublishError> {
+        let held = self.held().await?.into_iter();
+        let settled = held.filter(|night| night.as_of == as_of && Some(night.run_id.as_str()) != except);
+        let settled: BTreeSet<String> = settled.map(|night| entry_of(&night.run_id)).collect();
+        self.remove_entries(|entry| settled.contains(entry)).await
+    }
+
+    async fn held_record(&self, path: &Path) -> Result<Option<HeldNight>, PublishError> {
+        match self.store().get(path).await {
+            Ok(found) => Ok(serde_json::from_slice(&found.bytes().await?).ok()),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The objects of each entry of the staging folder: the folder of a run, or an object of its own.
+    async fn staged(&self) -> Result<BTreeMap<String, Vec<Path>>, PublishError> {
+        let folder = self.path(FOLDER);
+        let listed: Vec<_> = self.store().list(Some(&folder)).try_collect().await?;
+        let mut entries: BTreeMap<String, Vec<Path>> = BTreeMap::new();
+        for object in listed {
+            let entry = object.location.prefix_match(&folder).and_then(|mut parts| parts.next());
+            if let Some(entry) = entry.map(|entry| entry.as_ref().to_owned()) {
+                entries.entry(entry).or_default().push(object.location);
+            }
+        }
+        Ok(entries)
+    }
+
+    async fn remove_entries(&self, goes: impl Fn(&str) -> bool) -> Result<(), PublishError> {
+        for (_, objects) in self.staged().await?.into_iter().filter(|(entry, _)| goes(entry)) {
+            for path in objects {
+                self.delete(&path).await?;
+            }
+        }
+        if let Some(disk) = &self.disk {
+            let removed = remove_files(&disk.join(FOLDER), &goes);
+            removed.map_err(|error| Error::Generic { store: "local disk", source: Box::new(error) })?;
+        }
+        Ok(())
+    }
+}
+
+/// The name of a run's folder.
+fn entry_of(run_id: &str) -> String {
+    format!("run_id={run_id}")
+}
+
+/// Removes what is left of entries on the local disk: files of writes that were cut short, and empty folders.
+fn remove_files(folder: &FilePath, goes: &impl Fn(&str) -> bool) -> io::Result<()> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if !goes(&entry.file_name().to_string_lossy()) {
+            continue;
+        }
+        let removed = if entry.file_type()?.is_dir() {
+            std::fs::remove_dir_all(entry.path())
+        } else {
+            std::fs::remove_file(entry.path())
+        };
+        match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    match std::fs::remove_dir(folder) {
+        Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,49 @@
+//! A run that is told to end, and one that is killed.
+
+use crate::cli::Place;
+
+/// How the folder of a run in the staging folder begins.
+const STAGED: &str = "published/_staging/run_id=";
+
+/// Nothing of a run is left but its lease records.
+#[track_caller]
+fn nothing_is_left(place: &Place) {
+    assert!(place.beginning_with("published/_staging").is_empty());
+    assert!(place.beginning_with(".headwater/spill/run-").is_empty());
+    let (path, record) = place.last_lease();
+    assert!(record.contains("\"state\": \"released\""), "{}: {record}", path.display());
+}
+
+#[test]
+fn a_run_that_is_told_to_end_clears_up_and_the_next_need_not_wait() {
+    let place = Place::demo();
+    for (signal, when) in [("TERM", "published/_leases/"), ("INT", ".headwater/spill/run-"), ("TERM", STAGED)] {
+        place.run_until(when).send(signal).says(1, &["E0704", "= help"]);
+        assert!(place.beginning_with("published/manifests/").is_empty());
+        nothing_is_left(&place);
+    }
+    place.run().says(0, &["published as manifest 1"]);
+    nothing_is_left(&place);
+}
+
+#[test]
+fn a_night_that_is_published_when_the_signal_comes_ends_normally() {
+    let place = Place::demo();
+    let outcome = place.run_until("published/manifests/00000001.json").send("TERM");
+    outcome.says(0, &["published as manifest 1"]);
+    nothing_is_left(&place);
+}
+
+#[test]
+fn what_a_killed_run_left_is_removed_by_the_next() {
+    let place = Place::demo();
+    assert_eq!(place.run_until(STAGED).send("KILL").code, -1);
+    let left = [place.beginning_with(STAGED), place.beginning_with(".headwater/spill/run-")].concat();
+    assert_eq!(left.len(), 2, "{left:?}");
+    place.run().says(7, &["E0701"]);
+    let (path, record) = place.last_lease();
+    std::fs::write(path, record.replace("\"held\"", "\"released\"")).unwrap();
+    place.run().says(0, &["published as manifest 1"]);
+    assert!(left.iter().all(|path| !path.exists()));
+    nothing_is_left(&place);
+}
