@@ -235,8 +235,8 @@ async fn playbook_months_have_the_categories_of_their_author() {
     let ours: Vec<Vec<String>> = theirs
         .iter()
         .map(|row| {
-            let until = moves.iter().filter(|moved| moved[0] == row[0] && moved[1] <= row[1]);
-            let last = until.last().unwrap();
+            let mut until = moves.iter().filter(|moved| moved[0] == row[0] && moved[1] <= row[1]);
+            let last = until.next_back().unwrap();
             let category = if last[1] == row[1] { word(&last[2]) } else { String::new() };
             vec![row[0].clone(), row[1].clone(), last[3].clone(), category]
         })

@@ -18,7 +18,10 @@ pub use catalogue::{Catalogue, Declaration};
 pub use functions::register_functions;
 pub use inputs::{ColumnType, InputColumn, InputTable};
 pub use metric::{Grain, Metric};
-pub use plan::{Economics, FeatureSeen, GroupPlan, GroupScope, MeasurePlan, Night, cohorts, features_query, movements};
+pub use plan::{
+    Economics, FeatureSeen, GroupPlan, GroupScope, MeasurePlan, Night, cohort_summary, cohorts, features_query,
+    movements,
+};
 pub use policy::{PolicyPreset, PolicySwitch, RevenuePolicy};
 pub use query::{Query, identifier, literal};
 pub use unit::{MONEY_PRECISION, MONEY_SCALE, Unit};

@@ -12,7 +12,7 @@ mod movements;
 mod usage;
 
 pub use accounts::MeasurePlan;
-pub use cohorts::cohorts;
+pub use cohorts::{cohort_summary, cohorts};
 pub use groups::{GroupPlan, GroupScope};
 pub use movements::movements;
 pub use usage::features_query;

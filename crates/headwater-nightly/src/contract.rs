@@ -172,6 +172,68 @@ pub fn cohort_metrics() -> TableContract {
     )
 }
 
+/// `cohort_summary`.
+#[must_use]
+pub fn cohort_summary() -> TableContract {
+    TableContract::new(
+        "cohort_summary",
+        "What a cohort has come to: what winning it cost, whether it has paid that back, and where its revenue is heading.",
+        &["scope", "group_name", "cohort"],
+        vec![
+            ColumnContract::required("scope", Unit::Text, "total, an account column, or segment.<scheme>"),
+            ColumnContract::required("group_name", Unit::Text, "the group; (unknown) gathers accounts without a value"),
+            ColumnContract::required(
+                "cohort",
+                Unit::Date,
+                "last day of the period in which its accounts became customers",
+            ),
+            ColumnContract::required("cohort_size", Unit::Count, "accounts that became customers in that period"),
+            ColumnContract::required("age_months", Unit::Count, "periods since then"),
+            ColumnContract::required(
+                "customer_retention",
+                Unit::Ratio,
+                "share of them that are customers on the night",
+            ),
+            ColumnContract::optional(
+                "revenue_retention",
+                Unit::Ratio,
+                "recurring revenue over the first; unknown where the first is nothing",
+            ),
+            ColumnContract::optional(
+                "acquisition_spend",
+                Unit::Money,
+                "spent on acquisition in that period; unknown where spend has no such group",
+            ),
+            ColumnContract::optional("cac", Unit::Amount, "that for each of its accounts"),
+            ColumnContract::required(
+                "margin_per_account",
+                Unit::Amount,
+                "margin of all months up to the night, for each of its accounts",
+            ),
+            ColumnContract::optional(
+                "margin_cac_ratio",
+                Unit::Ratio,
+                "margin to date over acquisition spend; unknown without spend",
+            ),
+            ColumnContract::optional(
+                "payback_months",
+                Unit::Count,
+                "first age at which margin to date reached the spend; unknown where it has not",
+            ),
+            ColumnContract::optional(
+                "payback_censored",
+                Unit::Flag,
+                "whether payback is still to come, so that it is longer than the age; unknown without spend",
+            ),
+            ColumnContract::required(
+                "pattern",
+                Unit::Text,
+                "rising, flat or decaying revenue over three periods; immature where too young or small to tell",
+            ),
+        ],
+    )
+}
+
 /// `group_metrics`.
 #[must_use]
 pub fn group_metrics() -> TableContract {

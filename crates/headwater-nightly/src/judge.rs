@@ -181,7 +181,7 @@ pub fn published_tables(project: &Project, rules: &CheckedRules) -> Vec<TableCon
     ];
     tables.extend(OutputTable::ALL.iter().map(published));
     if night.inputs.contains_key(&InputTable::Subscriptions) {
-        tables.extend([contract::mrr_movements(), contract::cohort_metrics()]);
+        tables.extend([contract::mrr_movements(), contract::cohort_metrics(), contract::cohort_summary()]);
     }
     tables.sort_by(|a, b| a.name.cmp(&b.name));
     tables
@@ -267,8 +267,11 @@ impl Case<'_> {
     }
 
     async fn cohorts(&mut self, staged: &mut BTreeMap<String, StagedTable>) -> Result<(), RunError> {
-        let query = headwater_metrics::cohorts(&scopes(&self.request.project, self.rules), self.night);
-        self.stage(&query, &contract::cohort_metrics(), staged).await
+        let scopes = scopes(&self.request.project, self.rules);
+        let cells = headwater_metrics::cohorts(&scopes, self.night);
+        self.stage(&cells, &contract::cohort_metrics(), staged).await?;
+        let summary = headwater_metrics::cohort_summary(&scopes, self.night);
+        self.stage(&summary, &contract::cohort_summary(), staged).await
     }
 
     async fn movements(&mut self, staged: &mut BTreeMap<String, StagedTable>) -> Result<(), RunError> {

@@ -52,8 +52,14 @@ fn check(
 
 /// The tables that audits may name beside those the rules produce.
 fn other_tables() -> BTreeMap<String, Vec<String>> {
-    [contract::mrr_movements(), contract::cohort_metrics(), contract::group_metrics(), contract::run_manifest()]
-        .into_iter()
-        .map(|table| (table.name, table.columns.into_iter().map(|column| column.name).collect()))
-        .collect()
+    [
+        contract::mrr_movements(),
+        contract::cohort_metrics(),
+        contract::cohort_summary(),
+        contract::group_metrics(),
+        contract::run_manifest(),
+    ]
+    .into_iter()
+    .map(|table| (table.name, table.columns.into_iter().map(|column| column.name).collect()))
+    .collect()
 }

@@ -92,7 +92,7 @@ pub(super) const METRICS: &[Definition] = &[
     fact(
         "unshrunk_mrr_{w}",
         Windows::Months,
-        "sum(greatest([mrr], [mrr_{w}_ago])) FILTER (WHERE [was_customer_{w}_ago] AND [is_customer])",
+        "coalesce(sum(greatest([mrr], [mrr_{w}_ago])) FILTER (WHERE [was_customer_{w}_ago] AND [is_customer]), 0)",
     ),
     fact(
         "returned_mrr_{w}",

@@ -3,8 +3,9 @@
 //! Everything is the running sum of what the movements changed at each age, so that no account is looked at once for
 //! every month of its life.
 
-use crate::{GroupScope, Query, literal};
+use crate::{GroupScope, InputTable, Query, literal};
 
+use super::groups::spend_rows;
 use super::movements::MOVEMENTS;
 use super::{Night, date};
 
@@ -70,4 +71,76 @@ pub fn cohorts(scopes: &[GroupScope], night: &Night) -> Query {
         groups = groups.join(" UNION ALL "),
     );
     Query::new("cohort_metrics", sql)
+}
+
+/// Periods over which a cohort's revenue is compared to tell its pattern.
+const PATTERN_PERIODS: u32 = 3;
+/// Change of revenue over those periods from which it counts as rising, or decaying.
+const PATTERN_CHANGE: &str = "0.02";
+
+/// `cohort_summary`: one row a scope, group and cohort, over the published `cohort_metrics`.
+///
+/// Payback is the first age at which the margin to date reaches what was spent in the cohort's own period; a cohort that
+/// is not there yet is censored at its age, and nothing is extrapolated. Without spend nothing is known of either.
+#[must_use]
+pub fn cohort_summary(scopes: &[GroupScope], night: &Night) -> Query {
+    let as_of = date(night.as_of.day());
+    let margin = super::fill::number(night.economics.gross_margin);
+    let sql = format!(
+        "WITH spent AS ({spent}),
+        followed AS (
+            SELECT cohort_metrics.*, spent.amount AS acquisition_spend,
+                CAST(revenue_to_date AS DOUBLE) * {margin} AS margin_to_date,
+                lag(mrr, {PATTERN_PERIODS}) OVER (PARTITION BY cohort_metrics.scope, cohort_metrics.group_name, cohort_metrics.cohort
+                    ORDER BY age_months) AS mrr_before
+            FROM cohort_metrics LEFT JOIN spent ON spent.scope = cohort_metrics.scope
+                AND spent.group_name = cohort_metrics.group_name AND spent.cohort = cohort_metrics.cohort
+        ),
+        summed AS (
+            SELECT scope, group_name, cohort, max(cohort_size) AS cohort_size, max(age_months) AS age_months,
+                max(acquisition_spend) AS acquisition_spend,
+                min(CASE WHEN margin_to_date >= CAST(acquisition_spend AS DOUBLE) THEN age_months END) AS payback_months,
+                max(CASE WHEN period_end = {as_of} THEN margin_to_date END) AS margin_to_date,
+                max(CASE WHEN period_end = {as_of} THEN customer_retention END) AS customer_retention,
+                max(CASE WHEN period_end = {as_of} THEN revenue_retention END) AS revenue_retention,
+                max(CASE WHEN period_end = {as_of} THEN CAST(mrr AS DOUBLE) / nullif(CAST(mrr_before AS DOUBLE), 0) - 1 END) AS changed,
+                bool_or(few_accounts) AS few_accounts
+            FROM followed GROUP BY scope, group_name, cohort
+        )
+        SELECT {as_of} AS as_of, scope, group_name, cohort, cohort_size, age_months, customer_retention, revenue_retention,
+            acquisition_spend, CAST(acquisition_spend AS DOUBLE) / cohort_size AS cac,
+            margin_to_date / cohort_size AS margin_per_account,
+            margin_to_date / nullif(CAST(acquisition_spend AS DOUBLE), 0) AS margin_cac_ratio,
+            payback_months, CASE WHEN acquisition_spend IS NOT NULL THEN payback_months IS NULL END AS payback_censored,
+            CASE WHEN few_accounts OR age_months < {PATTERN_PERIODS} OR changed IS NULL THEN 'immature'
+                WHEN changed > {PATTERN_CHANGE} THEN 'rising'
+                WHEN changed < -{PATTERN_CHANGE} THEN 'decaying'
+                ELSE 'flat' END AS pattern
+        FROM summed",
+        spent = spent(scopes, night),
+    );
+    Query::new("cohort_summary", sql)
+}
+
+/// Acquisition spend by scope, group and period.
+fn spent(scopes: &[GroupScope], night: &Night) -> String {
+    let none =
+        "SELECT CAST(NULL AS VARCHAR) AS scope, CAST(NULL AS VARCHAR) AS group_name, CAST(NULL AS DATE) AS cohort,
+        CAST(NULL AS DECIMAL(18, 2)) AS amount WHERE false";
+    if !night.has(InputTable::Spend, &[]) {
+        return none.to_owned();
+    }
+    let as_of = date(night.as_of.day());
+    let of_scope = |scope: &GroupScope| {
+        let group = scope.spend_group(night)?;
+        Some(format!(
+            "SELECT {} AS scope, {group} AS group_name, period_end(period_age(spent_on, {as_of}), {as_of}) AS cohort,
+                CAST(sum(amount) AS DECIMAL(18, 2)) AS amount
+            FROM ({}) AS spend_rows WHERE acquires GROUP BY 2, 3",
+            literal(scope.name()),
+            spend_rows(night)
+        ))
+    };
+    let selects: Vec<String> = scopes.iter().filter_map(of_scope).collect();
+    if selects.is_empty() { none.to_owned() } else { selects.join(" UNION ALL ") }
 }

@@ -53,7 +53,7 @@ fn values(text: &str, resolved: &Resolved, night: &Night) -> String {
 }
 
 /// A number that SQL reads back as the same double.
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     format!("CAST('{value:?}' AS DOUBLE)")
 }
 

@@ -42,7 +42,7 @@ impl GroupScope {
     }
 
     /// The SQL of a spend row's group; spend belongs to everyone and to channels only.
-    fn spend_group(&self, night: &Night) -> Option<&'static str> {
+    pub(super) fn spend_group(&self, night: &Night) -> Option<&'static str> {
         match self {
             Self::Total => Some("'all'"),
             Self::Column(column) if column == "acquisition_channel" && night.has(InputTable::Spend, &["channel"]) => {
@@ -149,7 +149,7 @@ fn facts_of_scope(scope: &GroupScope, facts: &BTreeMap<String, Resolved>, night:
     }
 }
 
-fn spend_rows(night: &Night) -> &'static str {
+pub(super) fn spend_rows(night: &Night) -> &'static str {
     if night.has(InputTable::Spend, &["purpose"]) {
         "SELECT *, purpose IS NULL OR purpose = 'acquisition' AS acquires FROM spend"
     } else {

@@ -10,7 +10,7 @@ use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use headwater_metrics::{
     AsOf, Economics, FeatureSeen, GroupPlan, GroupScope, InputTable, MeasurePlan, Night, Query, RevenuePolicy, Unit,
-    cohorts, register_functions,
+    cohort_summary, cohorts, register_functions,
 };
 
 pub(crate) struct Bench {
@@ -122,6 +122,16 @@ impl Bench {
         self.lines(
             "SELECT scope, group_name, cohort, age_months, cohort_size, customers, mrr, first_mrr, revenue_to_date
             FROM cohort_metrics ORDER BY 1, 2, 3, 4",
+        )
+        .await
+    }
+
+    /// What cohorts of everyone have come to: cohort, cost, payback, whether it is censored, pattern, a line a cohort.
+    pub(crate) async fn cohort_summaries(&self) -> Vec<String> {
+        self.cohorts().await;
+        self.keep(&cohort_summary(&[GroupScope::Total], &self.night)).await;
+        self.lines(
+            "SELECT cohort, cac, margin_per_account, payback_months, payback_censored, pattern FROM cohort_summary ORDER BY 1",
         )
         .await
     }

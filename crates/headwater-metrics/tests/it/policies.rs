@@ -124,3 +124,27 @@ async fn a_cohort_is_followed_by_age() {
         ]
     );
 }
+
+/// Payback is read from what a cohort has paid; one that is not there yet is censored, never extrapolated.
+#[tokio::test]
+async fn a_cohort_pays_back_or_is_censored() {
+    // Thirty accounts of January at 10, half of which grow in March; one of March at 7.
+    let january = (0..30).map(|n| format!("('J{n}', '2024-01-05', NULL, 10, NULL, NULL, NULL, NULL)"));
+    let growth = (0..15).map(|n| format!("('J{n}', '2024-03-05', NULL, 1, NULL, NULL, NULL, NULL)"));
+    let rows: Vec<String> =
+        january.chain(growth).chain(["('C', '2024-03-05', NULL, 7, NULL, NULL, NULL, NULL)".to_owned()]).collect();
+    let accounts: Vec<String> = (0..30).map(|n| format!("('J{n}')")).chain(["('C')".to_owned()]).collect();
+    let columns = "account_id VARCHAR, started_on DATE, ended_on DATE, mrr DECIMAL(18,2), plan VARCHAR, seats BIGINT, is_add_on BOOLEAN, cancelled_on DATE";
+    let company = Bench::new("2024-04-30")
+        .input(InputTable::Accounts, "account_id VARCHAR", &accounts.join(", "))
+        .await
+        .input(InputTable::Subscriptions, columns, &rows.join(", "))
+        .await
+        .input(InputTable::Spend, "spent_on DATE, amount DECIMAL(18,2)", "('2024-01-01', 600), ('2024-03-01', 50)")
+        .await;
+    // January: 300, 600, 915, 1230 of revenue to date; a margin of 80 % passes 600 in the third month.
+    assert_eq!(
+        company.cohort_summaries().await,
+        ["2024-01-31 20.0 32.8 2 false rising", "2024-03-31 50.0 11.200000000000001 - true immature"]
+    );
+}
