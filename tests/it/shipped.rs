@@ -58,9 +58,14 @@ async fn derived_metrics_and_audits_of_the_pack() {
     let folder = tempfile::tempdir().unwrap();
     let company = small_company(folder.path());
     let report = company.publish().await.report;
+    let rules = company.rows("SELECT rule_id FROM rule_catalog WHERE kind = 'audit'").await.concat();
+    let asked: Vec<_> = report.audits.iter().filter(|audit| audit.rule_id.is_some()).collect();
     for id in AUDITS {
-        let audit = report.audits.iter().find(|audit| audit.id == *id);
+        let audit = asked.iter().find(|audit| audit.id == *id);
         assert!(audit.is_some_and(|audit| audit.passed), "{id}: {audit:?}");
+    }
+    for audit in asked {
+        assert!(audit.rule_id.as_ref().is_some_and(|rule| rules.contains(rule)), "{audit:?} is of no rule");
     }
     derived_metrics_equal_a_second_writing(&company).await;
 }

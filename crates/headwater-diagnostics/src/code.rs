@@ -139,7 +139,7 @@ codes! {
         "Use metrics relative to the as-of date, such as `days_since_last_activity`.";
     FunctionRefused "E0308" "a function that is not allowed",
         "Functions with randomness, side effects or session state would make results unrepeatable.",
-        "Use a function of the list in `rules/README.md`.";
+        "Use a function of the list in `docs/rules.md`.";
     PlaceholderRefused "E0309" "placeholders are not allowed",
         "Rules are not templates: a value that varies is a parameter with a type.",
         "Declare it under `params` and write `param.name`.";
@@ -148,7 +148,7 @@ codes! {
         "Remove the part before the dot.";
     UnknownFunction "E0311" "unknown function",
         "The function is not part of the language.",
-        "Use a function of the list in `rules/README.md`.";
+        "Use a function of the list in `docs/rules.md`.";
     ConstructRefused "E0312" "an expression that is not part of the language",
         "Only scalar expressions over one row are allowed, from a list that stays small on purpose.",
         "Rewrite it with comparison, arithmetic, CASE, IN, BETWEEN, LIKE, CAST or the listed functions.";

@@ -11,6 +11,9 @@ pub enum Place {
     Named(String),
 }
 
+/// Most names that are listed in a message.
+const MOST_LISTED: usize = 12;
+
 /// A problem in the user's files or data, with everything needed to mend it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -66,6 +69,19 @@ impl Diagnostic {
             Some(close) => self.help(format!("did you mean `{close}`?")),
             None => self,
         }
+    }
+
+    /// Adds which of the `known` names is close to `name` and, where there are few, all of them as words at the caret.
+    #[must_use]
+    pub fn one_of<'a>(self, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        let known: Vec<&str> = known.into_iter().collect();
+        let problem = match known.as_slice() {
+            [] => self,
+            [only] => self.label(format!("the only one is {only}")),
+            few if few.len() <= MOST_LISTED => self.label(format!("one of {}", few.join(", "))),
+            _ => self,
+        };
+        problem.suggest(name, known)
     }
 
     /// Adds a fact.

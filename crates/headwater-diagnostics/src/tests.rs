@@ -43,3 +43,51 @@ fn the_closest_name_is_found_and_far_ones_are_not() {
     assert_eq!(closest("mmr", known), Some("mrr"));
     assert_eq!(closest("weather", known), None);
 }
+
+#[test]
+fn a_value_ends_before_blanks_and_comments() {
+    for (written, value) in [
+        ("\"a > b\"   # why", "\"a > b\""),
+        ("'a > b'\t# it's \"why\"", "'a > b'"),
+        ("\"say \\\"no\\\" # not yet\" # why", "\"say \\\"no\\\" # not yet\""),
+        ("'it''s # not yet' # why", "'it''s # not yet'"),
+        ("'' # why", "''"),
+        ("\"\" # why", "\"\""),
+        ("\"größer\" # why", "\"größer\""),
+        ("\"two\n  lines\" # why", "\"two\n  lines\""),
+        ("a > b   # why", "a > b"),
+        ("a > b#c", "a > b#c"),
+        ("12 # why", "12"),
+        ("[\"a\" , b ] # why", "[\"a\" , b ]"),
+        ("{a: \"b\" , c: d} # why", "{a: \"b\" , c: d}"),
+        ("[] # why", "[]"),
+        ("\n  - a\n  - \"b\" # why\n  # so\n", "- a\n  - \"b\""),
+        ("\n  a: 1\n  b: [\"c\"] # why\n\n# so\n", "a: 1\n  b: [\"c\"]"),
+        ("\n  a: &n 1 # why\n  b: *n # so\n", "a: &n 1 # why\n  b: *n"),
+        (">-\n  a\n  > b\n\n", "a\n  > b"),
+    ] {
+        let mut sources = Sources::default();
+        let file = sources.add("x.yaml", format!("\"key\" : {written}\nnext: 1\n"));
+        let read = yaml::read(file, &sources, &mut Diagnostics::new()).unwrap();
+        let yaml::Value::Map(entries) = read.value else { panic!("a mapping") };
+        assert_eq!(entries.iter().map(|(key, _)| sources.slice(key.span)).collect::<Vec<_>>(), ["\"key\"", "next"]);
+        assert_eq!(sources.slice(entries[0].1.span), value);
+    }
+}
+
+#[test]
+fn a_character_of_a_value_is_found_where_it_was_written() {
+    for written in
+        ["\"§> b\" # > why", "'it''s §> b'", "a §> b # > why", ">-\n  §> b", "|\n\n  a\n  §> b\n", "\"\\\"a\\\" §> b\""]
+    {
+        let text = format!("key: {written}\n");
+        let mut sources = Sources::default();
+        let file = sources.add("x.yaml", text.replace('§', ""));
+        let read = yaml::read(file, &sources, &mut Diagnostics::new()).unwrap();
+        let yaml::Value::Map(entries) = read.value else { panic!("a mapping") };
+        let node = &entries[0].1;
+        let at = node.as_text().unwrap().chars().position(|c| c == '>').unwrap();
+        let span = yaml::TextPositions::of(node, &sources).span(at, at + 1);
+        assert_eq!((span.start, sources.slice(span)), (text.find('§').unwrap(), ">"), "{written}");
+    }
+}

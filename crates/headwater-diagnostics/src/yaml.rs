@@ -111,25 +111,30 @@ enum Open {
     Map { start: usize, anchor: usize, entries: Vec<(Key, Node)>, key: Option<Key> },
 }
 
-struct Reader {
+struct Reader<'t> {
     file: FileId,
+    text: &'t str,
     /// The byte of each character, and the text's length at the end.
     bytes: Vec<usize>,
     open: Vec<Open>,
+    /// The byte after the last value so far.
+    ended: usize,
     anchors: BTreeMap<usize, Node>,
     nodes: usize,
     document: Option<Node>,
     problems: Diagnostics,
 }
 
-impl Reader {
-    fn new(file: FileId, text: &str) -> Self {
+impl<'t> Reader<'t> {
+    fn new(file: FileId, text: &'t str) -> Self {
         let mut bytes: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
         bytes.push(text.len());
         Self {
             file,
+            text,
             bytes,
             open: Vec::new(),
+            ended: 0,
             anchors: BTreeMap::new(),
             nodes: 0,
             document: None,
@@ -144,6 +149,29 @@ impl Reader {
         Span { file: self.file, start: byte(start), end: byte(end).max(byte(start)) }
     }
 
+    /// The place of a scalar. The parser takes blanks and a comment after a closing quote for a part of it.
+    fn scalar_span(&mut self, style: ScalarStyle, start: usize, end: usize) -> Span {
+        let span = self.span(start, end);
+        let written = self.text.get(span.start..span.end).unwrap_or("");
+        let length = match style {
+            ScalarStyle::SingleQuoted => quoted_length(written, '\''),
+            ScalarStyle::DoubleQuoted => quoted_length(written, '"'),
+            _ => written.trim_end().len(),
+        };
+        self.ended = if length == 0 { self.ended } else { span.start + length };
+        Span { end: span.start + length, ..span }
+    }
+
+    /// The place of a list or mapping that starts at a character, and whose end the parser finds between two others:
+    /// at its bracket, with blanks and a comment after it, or at whatever comes after one without brackets.
+    fn collection_span(&mut self, first: usize, start: usize, end: usize) -> Span {
+        if end > start {
+            self.ended = self.span(start, start + 1).end;
+        }
+        let whole = self.span(first, end);
+        Span { end: self.ended.max(whole.start), ..whole }
+    }
+
     fn syntax(&self, error: &ScanError) -> Diagnostic {
         let at = error.marker().index();
         Diagnostic::at(Code::InvalidYaml, self.span(at, at + 1), format!("invalid YAML: {}", error.info()))
@@ -152,7 +180,7 @@ impl Reader {
     fn event(&mut self, event: Event<'_>, start: usize, end: usize) -> Result<(), Diagnostic> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let span = self.span(start, end);
+                let span = self.scalar_span(style, start, end);
                 if tag.is_some() {
                     let problem = Diagnostic::at(Code::InvalidYaml, span, "tags are not part of the language");
                     self.problems.push(problem.help("remove the `!`, or put the text in quotes"));
@@ -162,7 +190,7 @@ impl Reader {
             }
             Event::SequenceStart(anchor, _) => self.descend(Open::List { start, anchor, items: Vec::new() }),
             Event::MappingStart(anchor, _) => self.descend(Open::Map { start, anchor, entries: Vec::new(), key: None }),
-            Event::SequenceEnd | Event::MappingEnd => self.close(end),
+            Event::SequenceEnd | Event::MappingEnd => self.close(start, end),
             Event::Alias(anchor) => self.alias(anchor, start, end),
             Event::DocumentStart(_) if self.document.is_some() => Err(Diagnostic::at(
                 Code::InvalidYaml,
@@ -184,22 +212,19 @@ impl Reader {
         Ok(())
     }
 
-    fn close(&mut self, end: usize) -> Result<(), Diagnostic> {
-        match self.open.pop() {
-            Some(Open::List { start, anchor, items }) => {
-                let node = Node { span: self.span(start, end), value: Value::List(items) };
-                self.add(node, anchor)
-            }
-            Some(Open::Map { start, anchor, entries, .. }) => {
-                let node = Node { span: self.span(start, end), value: Value::Map(entries) };
-                self.add(node, anchor)
-            }
-            None => Ok(()),
-        }
+    fn close(&mut self, start: usize, end: usize) -> Result<(), Diagnostic> {
+        let (first, anchor, value) = match self.open.pop() {
+            Some(Open::List { start, anchor, items }) => (start, anchor, Value::List(items)),
+            Some(Open::Map { start, anchor, entries, .. }) => (start, anchor, Value::Map(entries)),
+            None => return Ok(()),
+        };
+        let span = self.collection_span(first, start, end);
+        self.add(Node { span, value }, anchor)
     }
 
     fn alias(&mut self, anchor: usize, start: usize, end: usize) -> Result<(), Diagnostic> {
         let span = self.span(start, end);
+        self.ended = span.end;
         match self.anchors.get(&anchor).cloned() {
             Some(node) => {
                 self.nodes += count(&node);
@@ -232,6 +257,19 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+/// The bytes of a quoted scalar, both quotes included.
+fn quoted_length(written: &str, quote: char) -> usize {
+    let mut rest = written.char_indices().skip(1).peekable();
+    while let Some((at, c)) = rest.next() {
+        let escapes = if quote == '"' { c == '\\' } else { c == quote };
+        let escaped = escapes && rest.next_if(|(_, next)| quote == '"' || *next == quote).is_some();
+        if c == quote && !escaped {
+            return at + quote.len_utf8();
+        }
+    }
+    written.len()
 }
 
 fn as_key(node: &Node, problems: &mut Diagnostics) -> Key {

@@ -17,6 +17,8 @@ use crate::stage::StagedTable;
 pub struct AuditResult {
     /// The audit.
     pub id: String,
+    /// The rule that asks for it, as in `rule_catalog`; absent for an audit of every night.
+    pub rule_id: Option<String>,
     /// The table it looked at.
     pub table: String,
     /// Whether the night goes on although it failed.
@@ -33,15 +35,18 @@ pub struct AuditResult {
 #[derive(Debug, Clone)]
 pub(crate) struct Check {
     pub(crate) id: String,
+    pub(crate) rule_id: Option<String>,
     pub(crate) table: String,
     pub(crate) only_warns: bool,
     pub(crate) query: Query,
 }
 
 impl Check {
+    /// An audit of every night.
     fn new(id: impl Into<String>, table: &str, sql: String) -> Self {
         let id = id.into();
-        Self { query: Query::new(format!("audit {id}"), sql), id, table: table.to_owned(), only_warns: false }
+        let query = Query::new(format!("audit {id}"), sql);
+        Self { query, id, rule_id: None, table: table.to_owned(), only_warns: false }
     }
 }
 
@@ -55,8 +60,8 @@ pub(crate) async fn run(engine: &Engine, checks: &[Check]) -> Vec<AuditResult> {
             Ok(None) => (false, "the audit gave no answer".to_owned(), String::new()),
             Err(error) => (false, format!("the audit could not be evaluated: {error}"), String::new()),
         };
-        let Check { id, table, only_warns, .. } = check.clone();
-        results.push(AuditResult { id, table, only_warns, passed, observed, expected });
+        let Check { id, rule_id, table, only_warns, .. } = check.clone();
+        results.push(AuditResult { id, rule_id, table, only_warns, passed, observed, expected });
     }
     results
 }

@@ -85,6 +85,7 @@ impl Engine {
                 .set_bool("datafusion.execution.collect_statistics", true)
                 // The check compares nullability before and after optimisation and stops on harmless differences.
                 .set_bool("datafusion.execution.skip_physical_aggregate_schema_check", true)
+                .set_usize("datafusion.sql_parser.recursion_limit", headwater_rules::PLAN_NESTING)
                 // Text that plans make is plain text; only text that is read is a view.
                 .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false);
             let mut context = SessionContext::new_with_config_rt(config, runtime.build_arc()?);

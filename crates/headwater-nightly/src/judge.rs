@@ -190,6 +190,7 @@ pub fn published_tables(project: &Project, rules: &CheckedRules) -> Vec<TableCon
 fn check(audit: &headwater_rules::Audit) -> Check {
     Check {
         id: audit.id.clone(),
+        rule_id: Some(audit.rule_id.clone()),
         table: audit.table.clone(),
         only_warns: audit.severity != RuleSeverity::Error,
         query: audit.query.clone(),

@@ -231,7 +231,7 @@ impl Reading<'_> {
             if let Some(known) = known.as_ref().filter(|known| !known.iter().any(|column| column == name)) {
                 let message = format!("`{name}` is no text column or attribute of accounts");
                 let problem = Diagnostic::at(Code::UnknownDimension, node.span, message);
-                self.problems.push(problem.suggest(name, known.iter().map(String::as_str)));
+                self.problems.push(problem.one_of(name, known.iter().map(String::as_str)));
             }
             groups.push(name.to_owned());
         }

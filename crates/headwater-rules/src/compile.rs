@@ -35,6 +35,8 @@ pub struct DerivedColumn {
 pub struct Audit {
     /// Its id; an audit with two limits is two audits, `<id>_warn` and `<id>_error`.
     pub id: String,
+    /// The rule that asks for it, as in the table `rule_catalog`: an audit, or a trigger that is never to be unknown.
+    pub rule_id: String,
     /// The table it looks at.
     pub table: String,
     /// At `error` a failure holds the publication.
@@ -163,7 +165,7 @@ fn rows(table: &OutputTable, rules: &CheckedRules, dialect: Dialect) -> Vec<Stri
         }
         "flag_evidence" => {
             let out_of_order = rules.ladders.iter().flat_map(|ladder| milestone::evidence(ladder, &evidence));
-            out_of_order.chain(rules.triggers.iter().flat_map(|rule| trigger::evidence(rule, &evidence))).collect()
+            out_of_order.chain(rules.triggers.iter().filter_map(|rule| trigger::evidence(rule, &evidence))).collect()
         }
         "guardrail_verdicts" => guardrail::verdicts(&rules.guardrails, dialect).into_iter().collect(),
         "rule_catalog" => {

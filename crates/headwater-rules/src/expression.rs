@@ -17,10 +17,11 @@ mod tests;
 mod typing;
 mod walk;
 
-pub(crate) use conditions::{Leaf, comparison, leaves};
+pub(crate) use conditions::{Leaf, Reason, comparison, leaves, reasons};
 pub(crate) use kind::Kind;
 pub(crate) use names::{Names, Scheme, Stage};
 pub(crate) use node::{Column, ColumnSource, Expression, Literal, Operator};
+pub use plan::PLAN_NESTING;
 pub(crate) use plan::Planner;
-pub(crate) use sql::Dialect;
+pub(crate) use sql::{Dialect, chained};
 pub(crate) use walk::{Checked, Use, check_expression, resolve_name};

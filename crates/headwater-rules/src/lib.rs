@@ -18,6 +18,7 @@ pub use check::check;
 pub use checked::CheckedRules;
 pub use compile::{Audit, CompiledRules, DerivedColumn, PlanContext, compile};
 pub use environment::Environment;
+pub use expression::PLAN_NESTING;
 pub use header::RuleSeverity;
 pub use outputs::{OutputColumn, OutputTable};
 pub use raw::{RawRules, parse};

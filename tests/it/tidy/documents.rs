@@ -38,6 +38,17 @@ fn examples_are_accepted() {
 }
 
 #[test]
+fn rules_that_are_read_aloud_are_the_shipped_ones() {
+    let flat = |text: &str| text.lines().map(str::trim).collect::<Vec<_>>().join("\n");
+    let shipped = files().into_iter().filter(|file| file.path.starts_with("rules/") && file.path.ends_with(".yaml"));
+    let shipped: String = shipped.map(|file| flat(&file.text)).collect();
+    let page = fs::read_to_string(root().join("rules/README.md")).unwrap();
+    assert!(blocks(&page).count() > 0, "no rule is read aloud");
+    let found = blocks(&page).filter(|block| !shipped.contains(&flat(block))).map(str::to_owned);
+    nothing_of("rules in rules/README.md that are no longer so", &found.collect::<Vec<_>>());
+}
+
+#[test]
 fn the_language_page_names_every_function() {
     let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
     let page = read("docs/rules.md");
@@ -56,10 +67,14 @@ fn documents() -> Vec<File> {
         .collect()
 }
 
-/// The whole files among a document's YAML examples.
+/// A document's YAML examples.
+fn blocks(text: &str) -> impl Iterator<Item = &str> {
+    text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next())
+}
+
+/// The whole files among them.
 fn examples(text: &str) -> impl Iterator<Item = &str> {
-    let blocks = text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
-    blocks.filter(|block| block.starts_with("version: 1"))
+    blocks(text).filter(|block| block.starts_with("version: 1"))
 }
 
 /// What the program has against a project file, if anything.

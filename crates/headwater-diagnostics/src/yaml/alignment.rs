@@ -16,18 +16,12 @@ impl TextPositions {
     /// Lines up the text of `node` with the characters it was written as.
     ///
     /// Works for plain, quoted and block scalars: characters that only belong to the notation (quotes, escapes,
-    /// indentation) are passed over.
+    /// indentation) are passed over. The span of a block scalar is that of its lines, without the mark above them.
     #[must_use]
     pub fn of(node: &Node, sources: &Sources) -> Self {
         let written = sources.slice(node.span);
         let mut rest = written.char_indices().peekable();
-        match rest.peek() {
-            Some((_, '"' | '\'')) => {
-                rest.next();
-            }
-            Some((_, '|' | '>')) => while rest.next_if(|(_, c)| *c != '\n').is_some() {},
-            _ => {}
-        }
+        rest.next_if(|(_, c)| matches!(c, '"' | '\''));
         let mut starts = Vec::new();
         for character in node.as_text().unwrap_or("").chars() {
             while rest.next_if(|&(_, c)| c != character && (c.is_whitespace() || c == '\\' || c == '\'')).is_some() {}

@@ -138,9 +138,8 @@ impl<'a> Fields<'a> {
         let found = allowed.iter().position(|candidate| *candidate == word);
         if found.is_none() {
             let message = format!("`{word}` is no value of `{name}`");
-            let problem =
-                Diagnostic::at(Code::InvalidValue, node.span, message).label(format!("one of {}", allowed.join(", ")));
-            problems.push(problem.suggest(&word, allowed.iter().copied()));
+            let problem = Diagnostic::at(Code::InvalidValue, node.span, message);
+            problems.push(problem.one_of(&word, allowed.iter().copied()));
         }
         found
     }

@@ -116,8 +116,8 @@ impl Reading<'_> {
                 Some((_, kind)) => partitions.push((key.name.clone(), *kind)),
                 None => {
                     let message = format!("`{word}` is no type of a partition");
-                    let problem = Diagnostic::at(Code::InvalidValue, node.span, message).label("date, text or integer");
-                    self.problems.push(problem.suggest(word, PARTITION_TYPES.iter().map(|(known, _)| *known)));
+                    let problem = Diagnostic::at(Code::InvalidValue, node.span, message);
+                    self.problems.push(problem.one_of(word, PARTITION_TYPES.iter().map(|(known, _)| *known)));
                 }
             }
         }

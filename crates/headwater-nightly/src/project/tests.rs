@@ -192,6 +192,36 @@ fn slips_in_inputs_are_pointed_at() {
     }
 }
 
+/// Help and words at the caret of the one problem of a project with `lines` added to it.
+fn answer(lines: &str) -> (String, String) {
+    let problems = read_with(&format!("{SMALLEST}{lines}\n"), Some("dev")).1.err().unwrap_or_default();
+    let [problem] = problems.sorted()[..] else { panic!("{lines}: {problems:?}") };
+    (problem.help.clone().unwrap_or_default(), problem.label.clone().unwrap_or_default())
+}
+
+#[test]
+fn a_slip_is_answered_with_the_word_that_is_meant() {
+    let cases = [
+        ("ruls: [a]", "rules", ""),
+        ("engine: {treads: 2}", "threads", "keys here: memory_mb, threads, spill_dir"),
+        ("time_zone: Europe/Rom", "Europe/Rome", "for example Europe/Rome or UTC"),
+        ("groups: [acquisition_chanel]", "acquisition_channel", ""),
+        ("metrics: [mmr]", "mrr", ""),
+        ("outputs: {compat: widst}", "widest", "one of standard, widest"),
+        ("stores: {s3://b: {regon: x}}", "region", "keys here: endpoint, region, allow_http, path_style, account"),
+        ("  order: {path: a}", "orders", ""),
+        ("  orders: {path: a, columns: {amout: a}}", "amount", ""),
+        ("  orders: {path: a, partitions: {day: dat}}", "date", "one of date, text, integer"),
+        ("  usage_events: {path: a, fresness: {max_age_days: 1}}", "freshness", ""),
+    ];
+    for (lines, meant, listed) in cases {
+        let (help, label) = answer(&format!("{lines}\nprofiles: {{dev: {{}}}}"));
+        assert_eq!(help, format!("did you mean `{meant}`?"), "{lines}");
+        assert!(listed.is_empty() || label == listed, "{lines}: {label}");
+    }
+    assert_eq!(answer("profiles: {devel: {}, prod: {}, dve: {}}").0, "did you mean `dve`?");
+}
+
 #[test]
 fn accounts_are_needed_and_their_attributes_have_names_of_their_own() {
     let head = "version: 2\nname: shop\ncurrency: euro\ninputs:\n";

@@ -30,8 +30,7 @@ impl Walk<'_, '_> {
     fn field(&mut self, field: &str, operand: Expression, at: &Range<usize>) -> Expression {
         let lowered = field.to_ascii_lowercase();
         let Some(word) = FIELDS.iter().find(|known| **known == lowered) else {
-            let message = format!("`{field}` is no part of a date: use one of {}", FIELDS.join(", "));
-            return self.problem(Code::ConstructRefused, at, message);
+            return self.no_part_of_a_date(&lowered, FIELDS, at);
         };
         if !operand.kind.fits(Kind::Date) {
             return self.problem(
@@ -41,6 +40,12 @@ impl Walk<'_, '_> {
             );
         }
         Expression { node: Node::Field(word, Box::new(operand)), kind: Kind::Whole, at: at.clone() }
+    }
+
+    fn no_part_of_a_date(&mut self, word: &str, known: &[&str], at: &Range<usize>) -> Expression {
+        let message = format!("`{word}` is no part of a date");
+        let problem = Diagnostic::at(Code::ConstructRefused, self.span(at), message);
+        self.report(problem.one_of(word, known.iter().copied()), at)
     }
 
     /// A function of the language over checked arguments.
@@ -114,8 +119,7 @@ impl Walk<'_, '_> {
             return self.field(&text, operand, &at);
         }
         if !TRUNCATIONS.contains(&text.as_str()) {
-            let message = format!("`{text}` is no part of a date: use one of {}", TRUNCATIONS.join(", "));
-            return self.problem(Code::TypeMismatch, &word.at, message);
+            return self.no_part_of_a_date(&text, TRUNCATIONS, &word.at);
         }
         if !operand.kind.fits(Kind::Date) {
             return self.problem(
@@ -149,21 +153,21 @@ impl Walk<'_, '_> {
         let unit = interval.leading_field.as_ref().map(ToString::to_string);
         let mut words = written.split_whitespace().map(ToOwned::to_owned).chain(unit);
         let count = words.next().and_then(|count| count.parse::<i32>().ok()).filter(|count| count.abs() <= MOST);
-        let unit = words.next().and_then(|unit| interval_unit(&unit));
-        match (count, unit, words.next()) {
+        let word = words.next().unwrap_or_default().to_ascii_lowercase();
+        match (count, interval_unit(&word), words.next()) {
             (Some(count), Some(unit), None) => {
                 Expression { node: Node::Interval(count, unit), kind: Kind::Interval, at: value.at }
             }
             _ => {
                 let problem =
                     Diagnostic::at(Code::ConstructRefused, self.span(&value.at), "an interval that cannot be read");
-                self.report(problem.help("write INTERVAL '3 months': days, weeks, months or years"), &value.at)
+                let problem = problem.help("write INTERVAL '3 months': days, weeks, months or years");
+                self.report(problem.suggest(&word, ["days", "weeks", "months", "years"]), &value.at)
             }
         }
     }
 }
 
 fn interval_unit(word: &str) -> Option<&'static str> {
-    let lowered = word.to_ascii_lowercase();
-    ["day", "week", "month", "year"].into_iter().find(|unit| lowered.strip_suffix('s').unwrap_or(&lowered) == *unit)
+    ["day", "week", "month", "year"].into_iter().find(|unit| word.strip_suffix('s').unwrap_or(word) == *unit)
 }

@@ -9,8 +9,15 @@ pub(crate) struct Leaf {
     /// The id given in the rule, or `c1`, `c2`, …
     pub(crate) id: String,
     pub(crate) expression: Expression,
-    /// Alternatives it is only a part of: where they do not hold, it explains nothing.
-    pub(crate) within: Vec<Expression>,
+}
+
+/// What can explain that a predicate holds.
+#[derive(Debug)]
+pub(crate) enum Reason<'a> {
+    /// A leaf condition.
+    Leaf(&'a Expression),
+    /// One of several alternatives with the reasons in it: where it does not hold, they explain nothing.
+    Alternative(&'a Expression, Vec<Reason<'a>>),
 }
 
 /// A condition as value, operator and threshold.
@@ -25,39 +32,45 @@ pub(crate) struct Comparison<'a> {
     pub(crate) words: String,
 }
 
-/// The leaf conditions of a list of conditions of which all or `any` must hold, split at their ANDs and ORs.
-pub(crate) fn leaves(items: &[(Option<String>, Expression)], any: bool) -> Vec<Leaf> {
+/// The leaf conditions of a list of conditions, split at their ANDs and ORs.
+pub(crate) fn leaves(items: &[(Option<String>, Expression)]) -> Vec<Leaf> {
     let mut found = Vec::new();
     for (id, expression) in items {
-        let mut parts = Vec::new();
-        split(expression, any, &[], &mut parts);
+        let parts = conditions(expression);
         let several = parts.len() > 1;
-        for (at, (part, within)) in parts.into_iter().enumerate() {
+        for (at, part) in parts.into_iter().enumerate() {
             let id = match id {
                 Some(id) if several => format!("{id}_{}", at + 1),
                 Some(id) => id.clone(),
                 None => format!("c{}", found.len() + 1),
             };
-            found.push(Leaf { id, expression: part.clone(), within });
+            found.push(Leaf { id, expression: part.clone() });
         }
     }
     found
 }
 
-fn split<'a>(
-    expression: &'a Expression,
-    any: bool,
-    within: &[Expression],
-    parts: &mut Vec<(&'a Expression, Vec<Expression>)>,
-) {
+/// The conditions side by side in an expression: what its ANDs and ORs join; itself where it has none.
+pub(super) fn conditions(expression: &Expression) -> Vec<&Expression> {
     match &expression.node {
-        Node::All(items) if any => {
-            let within = [within, std::slice::from_ref(expression)].concat();
-            items.iter().for_each(|item| split(item, false, &within, parts));
-        }
-        Node::All(items) => items.iter().for_each(|item| split(item, false, within, parts)),
-        Node::Any(items) => items.iter().for_each(|item| split(item, true, within, parts)),
-        _ => parts.push((expression, within.to_vec())),
+        Node::All(items) | Node::Any(items) => items.iter().flat_map(conditions).collect(),
+        _ => vec![expression],
+    }
+}
+
+/// What can explain that a predicate holds, in the order written.
+pub(crate) fn reasons(predicate: &Expression) -> Vec<Reason<'_>> {
+    match &predicate.node {
+        Node::All(items) => items.iter().flat_map(reasons).collect(),
+        Node::Any(items) => items.iter().flat_map(alternative).collect(),
+        _ => vec![Reason::Leaf(predicate)],
+    }
+}
+
+fn alternative(condition: &Expression) -> Vec<Reason<'_>> {
+    match &condition.node {
+        Node::All(_) => vec![Reason::Alternative(condition, reasons(condition))],
+        _ => reasons(condition),
     }
 }
 

@@ -95,6 +95,27 @@ impl Names<'_> {
         .help("use it in segments, milestones and triggers")
     }
 
+    /// The metrics of the catalogue with a value for each account, or for each group.
+    pub(crate) fn catalogue(&self, grain: Grain) -> Vec<String> {
+        let catalogue = self.environment.catalogue;
+        let of_grain = |name: &String| catalogue.metric(name).is_some_and(|metric| metric.grain == grain);
+        catalogue.names().into_iter().filter(of_grain).collect()
+    }
+
+    /// The problem of a parameter that is not declared; none where the file that declares it may be unreadable.
+    pub(crate) fn unknown_parameter(&self, name: &str, span: Span) -> Option<Diagnostic> {
+        let problem = Diagnostic::at(Code::UnknownParameter, span, format!("unknown parameter `{name}`"));
+        let problem = problem.label("not declared under `params`");
+        (!self.incomplete).then(|| problem.one_of(name, self.params.keys().map(String::as_str)))
+    }
+
+    /// The problem of a segment scheme that is not declared; none where the file that declares it may be unreadable.
+    pub(crate) fn unknown_scheme(&self, name: &str, span: Span) -> Option<Diagnostic> {
+        let problem = Diagnostic::at(Code::UnknownSegment, span, format!("unknown segment scheme `{name}`"));
+        let problem = problem.label("not declared under `segment_schemes`");
+        (!self.incomplete).then(|| problem.one_of(name, self.schemes.keys().map(String::as_str)))
+    }
+
     fn unknown(&self, name: &str, span: Span) -> Diagnostic {
         let problem = Diagnostic::at(Code::UnknownName, span, format!("unknown metric `{name}`"))
             .label("not a metric, column or parameter");
@@ -104,7 +125,7 @@ impl Names<'_> {
         if self.schemes.contains_key(name) {
             return problem.help(format!("write `segment.{name}`"));
         }
-        let catalogue = self.environment.catalogue.names();
+        let catalogue = self.catalogue(Grain::Account);
         let known = catalogue
             .iter()
             .map(String::as_str)
@@ -125,14 +146,14 @@ impl Names<'_> {
             [ladder, milestone] => match self.ladders.get(*ladder) {
                 None => {
                     let problem = unknown(format!("unknown ladder `{ladder}`"));
-                    Err(Some(problem.suggest(ladder, self.ladders.keys().map(String::as_str))))
+                    Err(Some(problem.one_of(ladder, self.ladders.keys().map(String::as_str))))
                 }
                 Some(known) if known.iter().any(|id| id == milestone) => {
                     Ok(((*ladder).to_owned(), (*milestone).to_owned()))
                 }
                 Some(known) => {
                     let problem = unknown(format!("the ladder `{ladder}` has no milestone `{milestone}`"));
-                    Err(Some(problem.suggest(milestone, known.iter().map(String::as_str))))
+                    Err(Some(problem.one_of(milestone, known.iter().map(String::as_str))))
                 }
             },
             [milestone] => self.milestone_anywhere(milestone, span).map_err(Some),
@@ -147,7 +168,7 @@ impl Names<'_> {
             [] => {
                 let problem = Diagnostic::at(Code::UnknownMilestone, span, format!("unknown milestone `{milestone}`"));
                 let all = self.ladders.values().flatten().map(String::as_str);
-                Err(problem.suggest(milestone, all))
+                Err(problem.one_of(milestone, all))
             }
             [(ladder, _), ..] => {
                 let message = format!("more than one ladder has a milestone `{milestone}`");

@@ -8,10 +8,12 @@ use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Span as TokenSpan, Token, TokenWithSpan, Tokenizer};
 use headwater_diagnostics::{Code, Diagnostic};
 
+use super::plan::PLAN_NESTING;
+use super::walk::MAX_DEPTH;
 use crate::reading::Written;
 
-/// Most tokens of one expression.
-const MAX_TOKENS: usize = 2_000;
+/// Most tokens of one expression: some two thousand conditions side by side.
+const MAX_TOKENS: usize = 10_000;
 
 /// Turns the parser's lines and columns into counts of characters from the start.
 #[derive(Debug)]
@@ -47,20 +49,23 @@ pub(crate) fn parse(written: &Written) -> Result<(Expr, Positions), Diagnostic> 
         syntax(written, at..at + 1, &error.message)
     })?;
     refuse_tokens(written, &positions, &tokens)?;
-    let mut parser = Parser::new(&dialect).with_tokens_with_locations(tokens);
+    let mut parser = Parser::new(&dialect).with_recursion_limit(PLAN_NESTING).with_tokens_with_locations(tokens);
     let parsed = parser.parse_expr().and_then(|parsed| match parser.peek_token().token {
         Token::EOF => Ok(parsed),
         _ => parser.expected("the end of the expression", parser.peek_token()),
     });
     match parsed {
         Ok(tree) => Ok((tree, positions)),
-        Err(ParserError::RecursionLimitExceeded) => {
-            Err(Diagnostic::at(Code::ExpressionSyntax, written.whole(), "the expression is nested too deeply"))
-        }
+        Err(ParserError::RecursionLimitExceeded) => Err(too_deep(written)),
         Err(ParserError::TokenizerError(message) | ParserError::ParserError(message)) => {
             Err(located(written, &positions, &message))
         }
     }
+}
+
+/// The problem of parts inside parts inside parts.
+pub(super) fn too_deep(written: &Written) -> Diagnostic {
+    Diagnostic::at(Code::ExpressionSyntax, written.whole(), "the expression is nested too deeply")
 }
 
 fn syntax(written: &Written, at: Range<usize>, message: &str) -> Diagnostic {
@@ -93,6 +98,7 @@ fn located(written: &Written, positions: &Positions, message: &str) -> Diagnosti
 fn refuse_tokens(written: &Written, positions: &Positions, tokens: &[TokenWithSpan]) -> Result<(), Diagnostic> {
     let meaningful = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF));
     let mut count = 0_usize;
+    let mut open = 0_usize;
     for token in meaningful {
         count += 1;
         let range = positions.range(token.span);
@@ -106,6 +112,9 @@ fn refuse_tokens(written: &Written, positions: &Positions, tokens: &[TokenWithSp
                 .label("not a value")
                 .help("declare the value under `params` and write `param.name`"));
             }
+            Token::LParen if open == MAX_DEPTH => return Err(too_deep(written)),
+            Token::LParen => open += 1,
+            Token::RParen => open = open.saturating_sub(1),
             Token::SemiColon => {
                 return Err(syntax(written, range, "one expression only, without `;`"));
             }

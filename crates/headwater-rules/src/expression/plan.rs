@@ -8,11 +8,18 @@ use datafusion::common::DFSchema;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::ExprSchemable as _;
+use datafusion::prelude::SessionConfig;
 use headwater_diagnostics::{Code, Diagnostic};
 use headwater_metrics::Unit;
 
 use super::node::Node;
 use super::{Checked, Dialect, Expression};
+
+/// Levels of brackets that an engine's parser must allow, `datafusion.sql_parser.recursion_limit`.
+///
+/// The deepest expression that passes its check, with all its guards and inside any plan, needs fewer than half of
+/// them. A parser that stops on the way down tries every level above it a second time, which takes for ever.
+pub const PLAN_NESTING: usize = 500;
 
 /// Plans expressions against the columns that exist.
 pub(crate) struct Planner {
@@ -31,7 +38,8 @@ impl Planner {
     pub(crate) fn new(columns: impl IntoIterator<Item = (String, Unit)>) -> Self {
         let fields: Vec<_> = columns.into_iter().map(|(name, unit)| Field::new(name, unit.data_type(), true)).collect();
         let schema = DFSchema::try_from(Arc::new(Schema::new(fields))).ok();
-        Self { state: SessionStateBuilder::new().with_default_features().build(), schema }
+        let config = SessionConfig::new().set_usize("datafusion.sql_parser.recursion_limit", PLAN_NESTING);
+        Self { state: SessionStateBuilder::new().with_config(config).with_default_features().build(), schema }
     }
 
     /// The problem of an expression that passed every check of ours and still cannot be planned.

@@ -85,7 +85,7 @@ impl Dialect {
 
     fn joined(self, items: &[Expression], between: &str) -> String {
         let items: Vec<_> = items.iter().map(|item| self.sql(item)).collect();
-        format!("({})", items.join(between))
+        format!("({})", chained(&items, between))
     }
 
     fn binary(self, operator: Operator, left: &Expression, right: &Expression) -> String {
@@ -185,6 +185,19 @@ impl Dialect {
     }
 }
 
+/// Most parts of a chain that stand side by side.
+const MOST_SIDE_BY_SIDE: usize = 16;
+
+/// Parts joined by an operator that may be bracketed at will. The engine walks a chain as a tree of one level for each
+/// part; halves in brackets keep that tree low, however long the chain.
+pub(crate) fn chained(parts: &[String], operator: &str) -> String {
+    if parts.len() <= MOST_SIDE_BY_SIDE {
+        return parts.join(operator);
+    }
+    let (first, second) = parts.split_at(parts.len() / 2);
+    format!("({}){operator}({})", chained(first, operator), chained(second, operator))
+}
+
 /// How many times over the text of its parts an expression becomes, at most: guards repeat what they guard.
 pub(crate) fn weight(expression: &Expression) -> u64 {
     let parts = expression.children().into_iter().map(weight).fold(1_u64, u64::saturating_add);
@@ -192,11 +205,19 @@ pub(crate) fn weight(expression: &Expression) -> u64 {
         Node::Call(function, _) => match function.signature {
             Signature::Calculates => 6,
             Signature::Truncates => 8,
+            // The engine asks whether each argument is known before it takes it.
+            Signature::Chooses if function.name == "coalesce" => 2,
             _ => 1,
         },
+        // The engine asks a cast inside a cast for its type more than once.
+        Node::Binary(_, left, right) if expression.kind == Kind::Date && !is_interval(left) && !is_interval(right) => 3,
         _ => 1,
     };
     parts.saturating_mul(times)
+}
+
+fn is_interval(side: &Expression) -> bool {
+    side.kind == Kind::Interval
 }
 
 /// The first day of the year, quarter, month or week (from Monday) of a day. Counted in days: the engine's own

@@ -1,9 +1,8 @@
-//! Expressions as text: what is written back means the same, and the page for people lists every function.
+//! Expressions as text: what is written back means the same, and long chains stay shallow.
 
 use headwater_diagnostics::{Diagnostics, Sources, yaml};
 use headwater_metrics::Unit;
 
-use super::functions::FUNCTIONS;
 use super::*;
 use crate::environment::Environment;
 use crate::reading::{Reading, Written};
@@ -79,18 +78,36 @@ fn sql_gives_every_operator_one_meaning() {
 }
 
 #[test]
-fn a_leaf_knows_the_alternative_it_belongs_to() {
-    let condition = checked("a > 1 OR (b > 1 AND f)");
-    let leaves = leaves(&[(None, condition)], false);
-    let told: Vec<_> =
-        leaves.iter().map(|leaf| (leaf.id.as_str(), leaf.expression.to_string(), leaf.within.len())).collect();
-    assert_eq!(told, [("c1", "a > 1".to_owned(), 0), ("c2", "b > 1".to_owned(), 1), ("c3", "f".to_owned(), 1)]);
+fn a_long_chain_is_bracketed_by_halves() {
+    let chain = |length: usize| chained(&vec!["f".to_owned(); length], " AND ");
+    assert_eq!(chain(3), "f AND f AND f");
+    let deepest = |sql: &str| {
+        let depths = sql.chars().scan(0_i32, |depth, c| {
+            *depth += i32::from(c == '(') - i32::from(c == ')');
+            Some(*depth)
+        });
+        depths.max().unwrap_or_default()
+    };
+    for (length, levels) in [(16, 0), (17, 1), (600, 6), (2_000, 7)] {
+        assert_eq!(chain(length).matches('f').count(), length);
+        assert_eq!(deepest(&chain(length)), levels, "{length}");
+    }
 }
 
 #[test]
-fn the_readme_of_the_rules_lists_every_function() {
-    let readme = include_str!("../../../../rules/README.md");
-    for function in FUNCTIONS {
-        assert!(readme.contains(&format!("`{}`", function.name)), "rules/README.md does not name {}", function.name);
+fn an_alternative_explains_as_a_whole() {
+    let told = |reason: &Reason<'_>| match reason {
+        Reason::Leaf(leaf) => leaf.to_string(),
+        Reason::Alternative(alternative, parts) => format!("{alternative}: {}", parts.len()),
+    };
+    for (text, ids, explained) in [
+        ("a > 1 AND (b > 1 AND f)", vec!["c1", "c2", "c3"], vec!["a > 1", "b > 1", "f"]),
+        ("a > 1 OR (b > 1 AND f)", vec!["c1", "c2", "c3"], vec!["a > 1", "b > 1 AND f: 2"]),
+        ("a > 1 OR f OR (b > 1 OR f)", vec!["c1", "c2", "c3", "c4"], vec!["a > 1", "f", "b > 1", "f"]),
+    ] {
+        let condition = checked(text);
+        assert_eq!(reasons(&condition).iter().map(told).collect::<Vec<_>>(), explained, "{text}");
+        let leaves = leaves(&[(None, condition)]);
+        assert_eq!(leaves.iter().map(|leaf| leaf.id.as_str()).collect::<Vec<_>>(), ids, "{text}");
     }
 }

@@ -186,7 +186,7 @@ impl Walk<'_, '_> {
         };
         let message = format!("`{}` has no segment `{segment}`", column.name);
         let problem = Diagnostic::at(Code::UnknownSegment, self.span(&text.at), message);
-        self.report(problem.suggest(segment, known.iter().map(String::as_str)), &text.at);
+        self.report(problem.one_of(segment, known.iter().map(String::as_str)), &text.at);
         false
     }
 
@@ -297,12 +297,15 @@ impl Walk<'_, '_> {
             DataType::Boolean | DataType::Bool => (Kind::Flag, "BOOLEAN"),
             other => {
                 let problem = Diagnostic::at(Code::ConstructRefused, self.span(&at), format!("a cast to `{other}`"));
-                return self.report(problem.help("cast to BIGINT, DOUBLE, DECIMAL, VARCHAR, DATE or BOOLEAN"), &at);
+                return self.report(problem.one_of(&other.to_string().to_ascii_uppercase(), CASTS), &at);
             }
         };
         Expression { node: Node::Cast(Box::new(operand), sql), kind, at }
     }
 }
+
+/// The types that a value can be cast to, as messages name them.
+const CASTS: [&str; 6] = ["BIGINT", "DOUBLE", "DECIMAL", "VARCHAR", "DATE", "BOOLEAN"];
 
 fn negated(operand: Expression) -> Expression {
     let at = operand.at.start.saturating_sub(1)..operand.at.end;

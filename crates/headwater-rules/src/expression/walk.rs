@@ -7,17 +7,20 @@ use datafusion::sql::sqlparser::ast::{self, Expr, Ident};
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics, Span};
 use headwater_metrics::Unit;
 
+use super::conditions::conditions;
 use super::names::Meaning;
 use super::node::Node;
-use super::parse::{Positions, parse};
+use super::parse::{Positions, parse, too_deep};
 use super::sql::weight;
 use super::{Column, ColumnSource, Expression, Kind, Literal, Names, Stage};
 use crate::reading::Written;
 
-/// Deepest nesting of one expression; chains of AND and OR do not count.
-const MAX_DEPTH: usize = 64;
-/// Most that the SQL of one expression may weigh.
+/// Deepest nesting of one expression, and most brackets inside each other; chains of AND and OR do not count.
+pub(super) const MAX_DEPTH: usize = 64;
+/// Most that the SQL of one condition may weigh: the engine's time grows faster than a condition.
 const MAX_WEIGHT: u64 = 5_000;
+/// Most that the SQL of conditions side by side may weigh: the engine's time grows with their number.
+const MAX_WEIGHT_TOGETHER: u64 = 20_000;
 
 /// What checking leaves behind beside expressions.
 #[derive(Debug, Default)]
@@ -54,11 +57,17 @@ pub(crate) fn check_expression(written: &Written, stage: Stage, names: &Names<'_
 
 /// Refuses an expression whose SQL would be out of all proportion to its text.
 fn refuse_heavy(expression: Expression, written: &Written, used: &mut Use) -> Expression {
-    if weight(&expression) <= MAX_WEIGHT {
+    let weights: Vec<_> = conditions(&expression).into_iter().map(weight).collect();
+    let heaviest = weights.iter().copied().max().unwrap_or_default();
+    let message = if heaviest > MAX_WEIGHT {
+        "too many functions inside each other"
+    } else if weights.into_iter().fold(0, u64::saturating_add) > MAX_WEIGHT_TOGETHER {
+        "too many conditions with functions"
+    } else {
         return expression;
-    }
-    let problem = Diagnostic::at(Code::ExpressionSyntax, written.whole(), "too many functions inside each other");
-    used.problems.push(problem.help("put the inner ones into a derived metric"));
+    };
+    let problem = Diagnostic::at(Code::ExpressionSyntax, written.whole(), message);
+    used.problems.push(problem.help("put what the functions give into derived metrics"));
     Expression::refused(expression.at)
 }
 
@@ -116,8 +125,7 @@ impl Walk<'_, '_> {
     /// Checks one part and all below it.
     pub(super) fn expression(&mut self, tree: &Expr) -> Expression {
         if self.depth >= MAX_DEPTH {
-            let all = 0..self.written.text.chars().count();
-            return self.problem(Code::ExpressionSyntax, &all, "the expression is nested too deeply");
+            return self.report(too_deep(self.written), &(0..self.written.text.chars().count()));
         }
         self.depth += 1;
         let checked = self.construct(tree);
@@ -220,7 +228,8 @@ impl Walk<'_, '_> {
                 let message = format!("`{}` is a table-qualified name", words.join("."));
                 let problem = Diagnostic::at(Code::QualifiedNameRefused, span, message);
                 let problem = problem.label("names stand alone").help(format!("write `{last}`"));
-                self.report(problem, &at)
+                let first = words.first().copied().unwrap_or("");
+                self.report(problem.suggest(first, ["param", "segment", "milestone"]), &at)
             }
         }
     }
@@ -232,13 +241,9 @@ impl Walk<'_, '_> {
                 Expression { kind: value.kind(), node: Node::Parameter(name.to_owned(), value.clone()), at }
             }
             Some(None) => Expression::refused(at),
-            None if self.names.incomplete => Expression::refused(at),
             None => {
-                let span = self.span(&at);
-                let problem = Diagnostic::at(Code::UnknownParameter, span, format!("unknown parameter `{name}`"));
-                let problem = problem.label("not declared under `params`");
-                let problem = problem.suggest(name, self.names.params.keys().map(String::as_str));
-                self.report(problem, &at)
+                self.used.problems.extend(self.names.unknown_parameter(name, self.span(&at)));
+                Expression::refused(at)
             }
         }
     }
@@ -259,13 +264,8 @@ impl Walk<'_, '_> {
             let column = Column { name: format!("segment.{scheme}"), source: ColumnSource::Segment };
             return Expression { node: Node::Column(column), kind: Kind::Text, at };
         }
-        if self.names.incomplete {
-            return Expression::refused(at);
-        }
-        let problem =
-            Diagnostic::at(Code::UnknownSegment, self.span(&at), format!("unknown segment scheme `{scheme}`"));
-        let problem = problem.suggest(scheme, self.names.schemes.keys().map(String::as_str));
-        self.report(problem, &at)
+        self.used.problems.extend(self.names.unknown_scheme(scheme, self.span(&at)));
+        Expression::refused(at)
     }
 
     fn milestone(&mut self, parts: &[&str], at: Range<usize>) -> Expression {

@@ -39,8 +39,7 @@ fn choice(node: &Node, reading: &mut Reading<'_>) -> Option<&'static str> {
     if found.is_none() {
         let problem =
             Diagnostic::at(Code::InvalidValue, node.span, format!("`{}` is no type of a parameter", word.text));
-        let problem = problem.label(format!("one of {}", TYPES.join(", ")));
-        reading.problems.push(problem.suggest(&word.text, TYPES));
+        reading.problems.push(problem.one_of(&word.text, TYPES));
     }
     found
 }

@@ -126,7 +126,7 @@ impl Predicate {
     pub(crate) fn new(conditions: &[(Option<String>, Expression)], any: bool, written: Vec<Checked>) -> Self {
         let parts: Vec<_> = conditions.iter().map(|(_, expression)| expression.clone()).collect();
         let whole = Expression::joined(parts, any);
-        Self { whole, leaves: leaves(conditions, any), written }
+        Self { whole, leaves: leaves(conditions), written }
     }
 }
 

@@ -7,5 +7,5 @@ mod syntax;
 
 pub(crate) use check::{OnNull, Trigger, check};
 pub(crate) use compile::{flagged, flags};
-pub(crate) use evidence::{Evidence, evidence, evidence_row, leaf_evidence};
+pub(crate) use evidence::{Evidence, EvidenceRow, evidence, evidence_rows, leaf_evidence};
 pub(crate) use syntax::RawTrigger;

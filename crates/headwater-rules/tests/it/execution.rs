@@ -118,7 +118,7 @@ async fn night() -> Night {
 }
 
 #[track_caller]
-fn same(found: &str, wanted: &str) {
+pub(crate) fn same(found: &str, wanted: &str) {
     let wanted: Vec<_> = wanted.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     assert_eq!(found, wanted.join("\n"), "\nfound:\n{found}\n");
 }
@@ -259,10 +259,44 @@ async fn flags_fire_are_held_back_and_explained() {
          A3 | growing | scope_3 | plan IS NULL | plan | - | team | is | - | null | false | accounts",
     );
     same(
+        &of("A2 | doubtful"),
+        "A2 | doubtful | c1 | revenue < 30 | revenue | 20.0 | 20.00 | < | 30.0 | 30 | true | accounts",
+    );
+    same(
         &of("A4"),
         "A4 | doubtful | c1 | revenue < 30 | revenue | - | - | < | 30.0 | 30 | - | accounts
          A4 | falling | fell | trend <= -0.5 | trend | - | - | <= | -0.5 | -0.5 | - | accounts
          A4 | falling | quiet | quiet_days > 21 | quiet_days | 90.0 | 90 | > | 21.0 | 21 | true | accounts",
+    );
+}
+
+#[tokio::test]
+async fn evidence_shows_values_of_every_type() {
+    let text = "version: 1
+triggers:
+  - {id: money, description: d, owner: o, when: 'revenue > revenue / 2'}
+  - {id: flag, description: d, owner: o, when: 'CAST(events AS BOOLEAN)'}
+  - {id: day, description: d, owner: o, when: 'paid_on > activated_on'}
+  - {id: text, description: d, owner: o, when: 'plan < account_name'}
+  - {id: number, description: d, owner: o, when: 'share > 0.5'}
+  - {id: whole, description: d, owner: o, when: 'events < events_before'}
+  - {id: all, description: d, owner: o, when: {all: [revenue > 1, events > 1, share > 0.1, paid_on > activated_on]}}
+";
+    let row = "('A1', 'zoe', '2026-01-01', 'team', 10, 20, 2, 0.9, 100.00, 3, '2026-01-05', '2026-02-01')";
+    let night = Night::new(&checked(text), "2026-05-31", COLUMNS, row).await;
+    let columns = "rule_id condition_id value value_text threshold threshold_text met";
+    same(
+        &night.rows("flag_evidence", columns).await,
+        "all | c1 | 100.0 | 100.00 | 1.0 | 1 | true
+         all | c2 | 10.0 | 10 | 1.0 | 1 | true
+         all | c3 | 0.9 | 0.9 | 0.1 | 0.1 | true
+         all | c4 | - | 2026-02-01 | - | 2026-01-05 | true
+         day | c1 | - | 2026-02-01 | - | 2026-01-05 | true
+         flag | c1 | - | true | - | true | true
+         money | c1 | 100.0 | 100.00 | 50.0 | 50.00 | true
+         number | c1 | 0.9 | 0.9 | 0.5 | 0.5 | true
+         text | c1 | - | team | - | zoe | true
+         whole | c1 | 10.0 | 10 | 20.0 | 20 | true",
     );
 }
 
@@ -358,27 +392,39 @@ async fn guardrails_judge_groups_and_wait_for_each_other() {
     assert!(few.contains("ratio | total | waiting | - | payback"), "{few}");
 }
 
+/// What each audit finds, with its id and its rule.
+async fn audits(night: &Night) -> String {
+    let mut lines = Vec::new();
+    for audit in night.compiled.audits() {
+        let row = night.query(&audit.query.sql, "failed observed expected").await;
+        lines.push(format!("{} of {} {}: {row}", audit.id, audit.rule_id, audit.severity.word()));
+    }
+    lines.join("\n")
+}
+
 #[tokio::test]
 async fn audits_answer_in_one_row() {
     let night = night().await;
     for table in ["segment_scores", "flagged_accounts"] {
         night.keep(table).await;
     }
-    let mut lines = Vec::new();
-    for audit in night.compiled.audits() {
-        let row = night.query(&audit.query.sql, "failed observed expected").await;
-        lines.push(format!("{} {}: {row}", audit.id, audit.severity.word()));
-    }
     same(
-        &lines.join("\n"),
-        "known warn: false | 0 rows | severity, owner known in every row
-         one_each error: false | 0 repeated | no two rows of equal scheme, account_id
-         scores warn: false | 0 rows | score from 0 to 100
-         some warn: true | 15 rows | rows at least 100
-         states warn: false | 0 rows | state one of firing, held_back
-         thrash_warn warn: false | 0 of 0 accounts moved | at most 5 %
-         thrash_error error: false | 0 of 0 accounts moved | at most 60 %",
+        &audits(&night).await,
+        "known of known warn: false | 0 rows | severity, owner known in every row
+         one_each of one_each error: false | 0 repeated | no two rows of equal scheme, account_id
+         scores of scores warn: false | 0 rows | score from 0 to 100
+         some of some warn: true | 15 rows | rows at least 100
+         states of states warn: false | 0 rows | state one of firing, held_back
+         thrash_warn of thrash warn: false | 0 of 0 accounts moved | at most 5 %
+         thrash_error of thrash error: false | 0 of 0 accounts moved | at most 60 %",
     );
+}
+
+#[tokio::test]
+async fn a_trigger_that_must_not_be_unknown_is_audited() {
+    let text = "version: 1\ntriggers: [{id: t, description: d, owner: o, when: \"revenue < 30\", on_null: error}]\n";
+    let night = Night::new(&checked(text), "2026-05-31", COLUMNS, ROWS).await;
+    same(&audits(&night).await, "on_null_t of t error: true | 1 rows | the trigger t is never unknown");
 }
 
 #[tokio::test]

@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
 mod execution;
+mod long;
 mod night;
 mod pack;
 mod problems;
 mod random;
+mod suggestions;
 mod support;

@@ -5,7 +5,7 @@ use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::util::display::array_value_to_string;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use headwater_metrics::Unit;
-use headwater_rules::{CheckedRules, CompiledRules, OutputTable, PlanContext, compile};
+use headwater_rules::{CheckedRules, CompiledRules, OutputTable, PLAN_NESTING, PlanContext, compile};
 
 /// A night whose account tables are ready.
 pub(crate) struct Night {
@@ -22,6 +22,7 @@ impl Night {
         let compiled = compile(rules, &context);
         let config = SessionConfig::new().with_target_partitions(3);
         let config = config.set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false);
+        let config = config.set_usize("datafusion.sql_parser.recursion_limit", PLAN_NESTING);
         let night = Self { context: SessionContext::new_with_config(config), compiled };
         night.table("measured", columns, rows).await;
         for (table, query) in

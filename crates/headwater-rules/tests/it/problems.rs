@@ -164,12 +164,36 @@ fn what_is_refused_on_purpose() {
 
 #[test]
 fn deep_and_long_expressions_are_answered_not_crashed_into() {
-    condition(&format!("§{}events{} > 3", "(".repeat(200), ")".repeat(200)), &["E0301"]);
-    condition(&format!("{}§{}beta", "NOT ".repeat(50), "NOT ".repeat(150)), &["E0301"]);
-    condition(&format!("§events{} > 3", " + 1".repeat(200)), &["E0301"]);
-    condition(&format!("§{}events{} > 3", "sqrt(".repeat(40), ")".repeat(40)), &["E0301"]);
-    condition(&vec!["events > 3"; 450].join(" AND "), &[]);
-    condition(&format!("§{}", vec!["events > 3"; 900].join(" AND ")), &["E0301"]);
+    let nested = |open: &str, inner: &str, close: &str, times: usize| {
+        format!("{}{inner}{}", open.repeat(times), close.repeat(times))
+    };
+    let chain = |condition: &str, times: usize| vec![condition; times].join(" AND ");
+    for answered in [
+        nested("(", "beta", ")", 60),
+        nested("NOT (", "beta", ")", 30),
+        nested("NOT ", "beta", "", 30),
+        nested("CASE WHEN beta THEN ", "events", " END", 40) + " > 3",
+        nested("", "events", " + 1", 60) + " > 3",
+        nested("coalesce(", "share", ", 1)", 9) + " > 3",
+        nested("", "signed_up_on", " + 1", 6) + " < as_of",
+        chain("events > 3", 2_400),
+        chain("sqrt(share) > 3", 1_200),
+    ] {
+        condition(&answered, &[]);
+    }
+    for refused in [
+        nested("(", "beta", ")", 200),
+        nested("NOT (", "beta", ")", 200),
+        nested("NOT ", "beta", "", 200),
+        nested("", "events", " + 1", 200) + " > 3",
+        nested("sqrt(", "share", ")", 40) + " > 3",
+        nested("coalesce(", "share", ", 1)", 20) + " > 3",
+        nested("", "signed_up_on", " + 1", 20) + " < as_of",
+        chain("events > 3", 2_600),
+        chain("sqrt(share) > 3", 1_600),
+    ] {
+        condition(&format!("§{refused}"), &["E0301"]);
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use headwater_diagnostics::{Code, Diagnostic};
+use headwater_metrics::Grain;
 
 use super::syntax::{RawAudit, RawTest};
 use crate::check::Checking;
@@ -87,7 +88,7 @@ fn known_columns(table: &Word, checking: &mut Checking<'_>) -> Option<BTreeSet<S
         .label("not published");
     let names = OutputTable::ALL.iter().map(|known| known.name).chain([ACCOUNT_METRICS]);
     let names = names.chain(environment.other_tables.keys().map(String::as_str));
-    checking.used.problems.push(problem.suggest(&table.text, names));
+    checking.used.problems.push(problem.one_of(&table.text, names));
     None
 }
 
@@ -110,8 +111,9 @@ fn known_column(
     }
     let message = format!("`{}` has no column `{}`", table.text, word.text);
     let problem = Diagnostic::at(Code::UnknownColumn, word.span, message);
-    let names = columns.iter().chain(derived.iter().filter(|_| of_accounts)).map(String::as_str);
-    checking.used.problems.push(problem.suggest(&word.text, names));
+    let metrics = if of_accounts { checking.names.catalogue(Grain::Account) } else { Vec::new() };
+    let names = columns.iter().chain(derived.iter().filter(|_| of_accounts)).chain(&metrics).map(String::as_str);
+    checking.used.problems.push(problem.one_of(&word.text, names));
     None
 }
 
@@ -120,9 +122,7 @@ fn check_moved(table: &Word, scheme: &Word, checking: &mut Checking<'_>) {
         checking.problem(Code::Contradiction, table.span, "`moved_pct` is about `segment_scores`");
     }
     let names = checking.names;
-    if !names.schemes.contains_key(&scheme.text) && !names.incomplete {
-        let problem =
-            Diagnostic::at(Code::UnknownSegment, scheme.span, format!("unknown segment scheme `{}`", scheme.text));
-        checking.used.problems.push(problem.suggest(&scheme.text, names.schemes.keys().map(String::as_str)));
+    if !names.schemes.contains_key(&scheme.text) {
+        checking.used.problems.extend(names.unknown_scheme(&scheme.text, scheme.span));
     }
 }

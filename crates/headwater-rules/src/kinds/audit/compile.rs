@@ -20,8 +20,9 @@ pub(crate) fn audits(audits: &[CheckedAudit], triggers: &[Trigger], dialect: Dia
 
 fn audit(audit: &CheckedAudit) -> Vec<Audit> {
     let table = identifier(&audit.table);
-    let id = &audit.header.id.text;
-    let one = |sql: String| vec![named(id.clone(), &audit.table, audit.header.severity, sql)];
+    let rule = &audit.header.id.text;
+    let named = |id: String, severity: RuleSeverity, sql: String| named([&id, rule], &audit.table, severity, sql);
+    let one = |sql: String| vec![named(rule.clone(), audit.header.severity, sql)];
     match &audit.test {
         Test::Unique(columns) => one(unique(&table, columns)),
         Test::NotNull(columns) => {
@@ -45,18 +46,18 @@ fn audit(audit: &CheckedAudit) -> Vec<Audit> {
         )),
         Test::MovedPct { scheme, warn, error } => {
             let limit = |limit: Option<f64>, severity: RuleSeverity| {
-                limit.map(|limit| {
-                    named(format!("{id}_{}", severity.word()), &audit.table, severity, moved(&table, scheme, limit))
-                })
+                let id = format!("{rule}_{}", severity.word());
+                limit.map(|limit| named(id, severity, moved(&table, scheme, limit)))
             };
             [limit(*warn, RuleSeverity::Warn), limit(*error, RuleSeverity::Error)].into_iter().flatten().collect()
         }
     }
 }
 
-fn named(id: String, table: &str, severity: RuleSeverity, sql: String) -> Audit {
+/// An audit by its id and the rule that asks for it.
+fn named([id, rule]: [&str; 2], table: &str, severity: RuleSeverity, sql: String) -> Audit {
     let query = Query::new(format!("audit {id}"), sql);
-    Audit { id, table: table.to_owned(), severity, query }
+    Audit { id: id.to_owned(), rule_id: rule.to_owned(), table: table.to_owned(), severity, query }
 }
 
 fn unique(table: &str, columns: &[String]) -> String {
@@ -113,7 +114,8 @@ fn never_unknown(trigger: &Trigger, dialect: Dialect) -> Audit {
         Some(scope) => format!("{} AND {unknown}", dialect.sql(&scope.whole)),
         None => unknown,
     };
-    let id = format!("on_null_{}", trigger.header.id.text);
-    let expected = format!("the trigger {} is never unknown", trigger.header.id.text);
-    named(id, "judged", RuleSeverity::Error, no_rows("judged", &wrong, &expected))
+    let rule = &trigger.header.id.text;
+    let expected = format!("the trigger {rule} is never unknown");
+    let sql = no_rows("judged", &wrong, &expected);
+    named([&format!("on_null_{rule}"), rule], "judged", RuleSeverity::Error, sql)
 }

@@ -83,8 +83,7 @@ fn read_test(check: &Word, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -
         }
         other => {
             let problem = Diagnostic::at(Code::InvalidValue, check.span, format!("`{other}` is no check of an audit"));
-            let problem = problem.label(format!("one of {}", CHECKS.join(", ")));
-            reading.problems.push(problem.suggest(other, CHECKS));
+            reading.problems.push(problem.one_of(other, CHECKS));
             None
         }
     }

@@ -91,7 +91,7 @@ fn check_guardrail(
         if !known.contains(word.text.as_str()) && !checking.names.incomplete {
             let problem =
                 Diagnostic::at(Code::UnknownGuardrail, word.span, format!("unknown guardrail `{}`", word.text));
-            checking.used.problems.push(problem.suggest(&word.text, known.iter().copied()));
+            checking.used.problems.push(problem.one_of(&word.text, known.iter().copied()));
         }
     }
     let fate = checking.settle("guardrail", &raw.header, &reads, &[]);
@@ -127,7 +127,7 @@ fn check_metric(word: &Word, reads: &mut Reads, checking: &mut Checking<'_>) -> 
         )
         .help("a guardrail judges a metric of groups, such as `nrr_12m`")
     } else {
-        let known = names.environment.catalogue.names();
+        let known = names.catalogue(Grain::Group);
         Diagnostic::at(Code::UnknownName, word.span, format!("unknown metric `{}`", word.text))
             .label("not a metric of groups")
             .suggest(&word.text, known.iter().map(String::as_str))
@@ -179,10 +179,7 @@ fn check_scope(word: &Word, checking: &mut Checking<'_>) -> Option<Option<Column
         if names.schemes.contains_key(scheme) {
             return column(ColumnSource::Segment);
         }
-        if !names.incomplete {
-            let problem = Diagnostic::at(Code::UnknownSegment, word.span, format!("unknown segment scheme `{scheme}`"));
-            checking.used.problems.push(problem.suggest(scheme, names.schemes.keys().map(String::as_str)));
-        }
+        checking.used.problems.extend(names.unknown_scheme(scheme, word.span));
         return None;
     }
     let accounts = headwater_metrics::InputTable::Accounts;
@@ -193,7 +190,11 @@ fn check_scope(word: &Word, checking: &mut Checking<'_>) -> Option<Option<Column
         .label("not a text column of accounts");
     let schemes: Vec<_> = names.schemes.keys().map(|scheme| format!("segment.{scheme}")).collect();
     let known = names.environment.dimensions().chain([TOTAL]).chain(schemes.iter().map(String::as_str));
-    checking.used.problems.push(problem.suggest(text, known));
+    let problem = problem.one_of(text, known);
+    checking.used.problems.push(match names.schemes.contains_key(text) {
+        true => problem.help(format!("write `segment.{text}`")),
+        false => problem,
+    });
     None
 }
 
@@ -233,11 +234,7 @@ fn check_band(written: &Written, checking: &mut Checking<'_>) -> Option<Range> {
         Problem::NotANumber(name) => {
             Diagnostic::at(Code::TypeMismatch, span, format!("the parameter `{name}` is not a number"))
         }
-        Problem::UnknownParameter(_) if names.incomplete => return None,
-        Problem::UnknownParameter(name) => {
-            Diagnostic::at(Code::UnknownParameter, span, format!("unknown parameter `{name}`"))
-                .suggest(&name, names.params.keys().map(String::as_str))
-        }
+        Problem::UnknownParameter(name) => names.unknown_parameter(&name, span)?,
     };
     checking.used.problems.push(problem);
     None

@@ -88,8 +88,8 @@ impl RawBands {
                 let word = reading.word(node, "bands_from")?;
                 if word.text != "stage_profile" {
                     let message = format!("bands cannot come from `{}`", word.text);
-                    let problem = Diagnostic::at(Code::InvalidValue, node.span, message).label("one of stage_profile");
-                    reading.problems.push(problem);
+                    let problem = Diagnostic::at(Code::InvalidValue, node.span, message);
+                    reading.problems.push(problem.one_of(&word.text, ["stage_profile"]));
                     return None;
                 }
                 Some(Self::Stage)
@@ -140,8 +140,7 @@ fn read_profile(node: &Node, reading: &mut Reading<'_>) -> Option<Profile> {
     let found = Profile::from_word(&word.text);
     if found.is_none() {
         let problem = Diagnostic::at(Code::InvalidValue, node.span, format!("`{}` is no stage profile", word.text));
-        let problem = problem.label(format!("one of {}", Profile::WORDS.join(", ")));
-        reading.problems.push(problem.suggest(&word.text, Profile::WORDS));
+        reading.problems.push(problem.one_of(&word.text, Profile::WORDS));
     }
     found
 }

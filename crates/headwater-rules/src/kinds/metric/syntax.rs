@@ -102,8 +102,7 @@ fn unit(written: Option<&Node>, expression: Span, reading: &mut Reading<'_>) -> 
     let unit = Unit::from_word(&word.text);
     if unit.is_none() {
         let problem = Diagnostic::at(Code::InvalidValue, node.span, format!("`{}` is no type of a metric", word.text));
-        let problem = problem.label(format!("one of {}", words.join(", "))).suggest(&word.text, words);
-        reading.problems.push(problem);
+        reading.problems.push(problem.one_of(&word.text, words));
     }
     unit
 }

@@ -89,7 +89,7 @@ fn position(word: &Word, ladder: &RawLadder, checking: &mut Checking<'_>) -> Opt
         let message = format!("the ladder `{}` has no milestone `{}`", ladder.header.id.text, word.text);
         let known = ladder.milestone_ids();
         let problem = Diagnostic::at(Code::UnknownMilestone, word.span, message);
-        checking.used.problems.push(problem.suggest(&word.text, known.iter().map(String::as_str)));
+        checking.used.problems.push(problem.one_of(&word.text, known.iter().map(String::as_str)));
     }
     found.map(|at| (at, word.text.clone()))
 }

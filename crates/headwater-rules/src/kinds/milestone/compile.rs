@@ -4,7 +4,7 @@ use headwater_metrics::{identifier, literal};
 
 use super::check::{Ladder, Milestone, OutOfOrder};
 use crate::expression::Dialect;
-use crate::kinds::trigger::{Evidence, evidence_row, leaf_evidence};
+use crate::kinds::trigger::{Evidence, EvidenceRow, evidence_rows, leaf_evidence};
 
 /// The columns of `judged` that say which milestones an account has reached.
 pub(crate) fn columns(ladder: &Ladder, dialect: Dialect) -> Vec<String> {
@@ -108,17 +108,17 @@ pub(crate) fn flags(ladder: &Ladder, dialect: Dialect) -> Vec<String> {
 
 /// The conditions behind today's flags of one ladder: those of both milestones.
 pub(crate) fn evidence(ladder: &Ladder, sources: &Evidence<'_>) -> Vec<String> {
-    let mut rows = Vec::new();
-    for flag in &ladder.out_of_order {
-        let filter = holds(ladder, flag, sources.dialect);
-        for id in [&flag.milestone, &flag.before] {
-            let Some(milestone) = ladder.milestones.iter().find(|milestone| milestone.id == **id) else { continue };
-            for leaf in &milestone.reached_when.leaves {
-                let mut row = leaf_evidence(leaf, sources);
-                row.condition_id = format!("{id}.{}", leaf.id);
-                rows.push(evidence_row(&flag.header.id.text, &filter, &row, sources.dialect));
-            }
-        }
-    }
-    rows
+    let of_flag = |flag: &OutOfOrder| {
+        let both = [&flag.milestone, &flag.before];
+        let milestones =
+            both.into_iter().filter_map(|id| ladder.milestones.iter().find(|milestone| milestone.id == *id));
+        let rows: Vec<_> = milestones.flat_map(|milestone| milestone_evidence(milestone, sources)).collect();
+        evidence_rows(&flag.header.id.text, &holds(ladder, flag, sources.dialect), &rows, sources.dialect)
+    };
+    ladder.out_of_order.iter().filter_map(of_flag).collect()
+}
+
+fn milestone_evidence(milestone: &Milestone, sources: &Evidence<'_>) -> Vec<EvidenceRow> {
+    let leaves = milestone.reached_when.leaves.iter();
+    leaves.map(|leaf| leaf_evidence(&format!("{}.{}", milestone.id, leaf.id), leaf, sources)).collect()
 }

@@ -4,7 +4,7 @@ use headwater_metrics::{Unit, identifier, literal};
 
 use super::check::{Segment, SegmentScheme};
 use super::presets::{Population, PopulationColumn};
-use crate::expression::{Dialect, Leaf, comparison};
+use crate::expression::{Dialect, Expression, Reason, comparison, reasons};
 
 /// Joins that add the population columns to the table `base`, and the columns' definitions.
 #[derive(Debug, Default)]
@@ -129,10 +129,7 @@ fn why(scheme: &SegmentScheme, dialect: Dialect) -> String {
     let mut sql = format!("CASE {column}");
     for segment in &scheme.segments {
         let words = match &segment.predicate {
-            Some(predicate) => {
-                let leaves: Vec<_> = predicate.leaves.iter().map(|leaf| leaf_words(leaf, dialect)).collect();
-                format!("concat_ws(', ', {})", leaves.join(", "))
-            }
+            Some(predicate) => listed(&reasons(&predicate.whole), dialect),
             None => literal("otherwise"),
         };
         sql += &format!(" WHEN {} THEN {words}", literal(&segment.id));
@@ -140,11 +137,23 @@ fn why(scheme: &SegmentScheme, dialect: Dialect) -> String {
     sql + " END"
 }
 
-/// `usage_trend_28d = -0.62 (<= -0.5)` where the condition holds, else nothing.
-fn leaf_words(leaf: &Leaf, dialect: Dialect) -> String {
-    let holds: Vec<_> = leaf.within.iter().chain([&leaf.expression]).map(|part| dialect.sql(part)).collect();
-    let holds = holds.join(" AND ");
-    let words = match comparison(&leaf.expression) {
+/// Reasons that hold, joined with commas.
+fn listed(reasons: &[Reason<'_>], dialect: Dialect) -> String {
+    let words: Vec<_> = reasons.iter().map(|reason| reason_words(reason, dialect)).collect();
+    format!("concat_ws(', ', {})", words.join(", "))
+}
+
+fn reason_words(reason: &Reason<'_>, dialect: Dialect) -> String {
+    let (condition, words) = match reason {
+        Reason::Leaf(leaf) => (leaf, leaf_words(leaf, dialect)),
+        Reason::Alternative(alternative, parts) => (alternative, listed(parts, dialect)),
+    };
+    format!("CASE WHEN {} THEN {words} END", dialect.sql(condition))
+}
+
+/// `usage_trend_28d = -0.62 (<= -0.5)`.
+fn leaf_words(leaf: &Expression, dialect: Dialect) -> String {
+    match comparison(leaf) {
         Some(found) => {
             let before = literal(&format!("{} = ", found.value));
             let value = dialect.words(found.value);
@@ -155,22 +164,16 @@ fn leaf_words(leaf: &Leaf, dialect: Dialect) -> String {
             let operator = literal(&format!(" ({} ", found.operator));
             format!("concat({before}, COALESCE({value}, 'unknown'), {operator}, {threshold}, ')')")
         }
-        None => literal(&leaf.expression.to_string()),
-    };
-    format!("CASE WHEN {holds} THEN {words} END")
+        None => literal(&leaf.to_string()),
+    }
 }
 
-/// Whether a condition of an earlier segment was neither true nor false.
+/// Whether a segment tried before the account's own could not be decided.
 fn unknown(scheme: &SegmentScheme, dialect: Dialect) -> String {
-    let column = identifier(&segment_column(scheme));
-    let mut earlier: Vec<String> = Vec::new();
-    let mut sql = format!("CASE {column}");
-    for segment in &scheme.segments {
-        let any = if earlier.is_empty() { "FALSE".to_owned() } else { earlier.join(" OR ") };
-        sql += &format!(" WHEN {} THEN {any}", literal(&segment.id));
-        if let Some(predicate) = &segment.predicate {
-            earlier.push(format!("({} IS NULL)", dialect.sql(&predicate.whole)));
-        }
-    }
-    sql + " ELSE FALSE END"
+    let conditions = scheme.segments.iter().filter_map(|segment| segment.predicate.as_ref());
+    let steps: Vec<_> = conditions
+        .map(|predicate| dialect.sql(&predicate.whole))
+        .map(|holds| format!(" WHEN {holds} THEN FALSE WHEN {holds} IS NULL THEN TRUE"))
+        .collect();
+    if steps.is_empty() { "FALSE".to_owned() } else { format!("CASE{} ELSE FALSE END", steps.concat()) }
 }

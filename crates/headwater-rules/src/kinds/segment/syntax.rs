@@ -116,8 +116,7 @@ fn preset_form(preset: &Node, fields: &mut Fields<'_>, reading: &mut Reading<'_>
         other => {
             let problem =
                 Diagnostic::at(Code::InvalidValue, preset.span, format!("`{other}` is no preset of segments"));
-            let problem = problem.label(format!("one of {}", PRESETS.join(", ")));
-            reading.problems.push(problem.suggest(other, PRESETS));
+            reading.problems.push(problem.one_of(other, PRESETS));
             // What belongs to an unknown preset cannot be known: nothing is said about the rest.
             fields.rest();
             None

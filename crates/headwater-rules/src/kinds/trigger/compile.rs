@@ -3,7 +3,7 @@
 use headwater_metrics::{identifier, literal};
 
 use super::check::{OnNull, SummaryPart, Trigger};
-use crate::expression::Dialect;
+use crate::expression::{Dialect, Leaf, chained};
 use crate::outputs::{OutputColumn, OutputTable};
 
 /// Which accounts a trigger is about tonight.
@@ -49,11 +49,9 @@ fn optional(text: Option<&str>) -> String {
 }
 
 fn unknown_conditions(trigger: &Trigger, dialect: Dialect) -> String {
-    let unknown = |leaf: &crate::expression::Leaf| {
-        format!("CASE WHEN {} IS NULL THEN 1 ELSE 0 END", dialect.sql(&leaf.expression))
-    };
+    let unknown = |leaf: &Leaf| format!("CASE WHEN {} IS NULL THEN 1 ELSE 0 END", dialect.sql(&leaf.expression));
     let counts: Vec<_> = trigger.when.leaves.iter().map(unknown).collect();
-    format!("CAST({} AS BIGINT)", counts.join(" + "))
+    format!("CAST({} AS BIGINT)", chained(&counts, " + "))
 }
 
 fn summary(trigger: &Trigger, dialect: Dialect) -> String {

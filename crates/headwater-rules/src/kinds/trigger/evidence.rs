@@ -7,7 +7,7 @@ use headwater_metrics::{InputTable, identifier, literal};
 use super::check::Trigger;
 use super::compile::filter;
 use crate::checked::sources;
-use crate::expression::{Dialect, Leaf, comparison};
+use crate::expression::{Column, Dialect, Expression, Leaf, comparison};
 
 /// What rows of evidence are made from.
 #[derive(Debug, Clone, Copy)]
@@ -17,97 +17,113 @@ pub(crate) struct Evidence<'a> {
     pub(crate) lineage: &'a BTreeMap<String, BTreeSet<InputTable>>,
 }
 
-/// One row of evidence, each column as SQL but the ids and words.
+/// The evidence of one condition: each column as SQL over the account.
 #[derive(Debug)]
 pub(crate) struct EvidenceRow {
-    pub(crate) condition_id: String,
+    condition_id: String,
     expression: String,
     metric: String,
-    value: Option<String>,
+    value: String,
     value_text: String,
     operator: String,
-    threshold: Option<String>,
-    threshold_text: Option<String>,
+    threshold: String,
+    threshold_text: String,
     met: String,
     source: String,
 }
 
-/// The row of a leaf condition.
-pub(crate) fn leaf_evidence(leaf: &Leaf, evidence: &Evidence<'_>) -> EvidenceRow {
+/// A column that differs between the conditions of one rule.
+type EvidenceColumn = (&'static str, fn(&EvidenceRow) -> &str);
+
+const COLUMNS: [EvidenceColumn; 10] = [
+    ("condition_id", |row| &row.condition_id),
+    ("expression", |row| &row.expression),
+    ("metric", |row| &row.metric),
+    ("value", |row| &row.value),
+    ("value_text", |row| &row.value_text),
+    ("operator", |row| &row.operator),
+    ("threshold", |row| &row.threshold),
+    ("threshold_text", |row| &row.threshold_text),
+    ("met", |row| &row.met),
+    ("source", |row| &row.source),
+];
+
+const NO_NUMBER: &str = "CAST(NULL AS DOUBLE)";
+
+/// The row of a leaf condition under an id.
+pub(crate) fn leaf_evidence(id: &str, leaf: &Leaf, evidence: &Evidence<'_>) -> EvidenceRow {
     let dialect = evidence.dialect;
     let inputs = sources(&leaf.expression, evidence.lineage);
-    let source = inputs.iter().map(|input| input.name()).collect::<Vec<_>>().join(",");
     let found = comparison(&leaf.expression);
     let value = found.as_ref().map_or(&leaf.expression, |found| found.value);
     let threshold = found.as_ref().and_then(|found| found.threshold);
     let threshold_text = match threshold.filter(|threshold| threshold.constant().is_none()) {
-        Some(threshold) => Some(dialect.words(threshold)),
-        None => found.as_ref().map(|found| literal(&found.words)),
+        Some(threshold) => dialect.words(threshold),
+        None => literal(found.as_ref().map_or("true", |found| &found.words)),
     };
-    let number = |side: &crate::expression::Expression| side.kind.is_numeric().then(|| dialect.double(side));
+    let number = |side: &Expression| side.kind.is_numeric().then(|| dialect.double(side));
     EvidenceRow {
-        condition_id: leaf.id.clone(),
-        expression: leaf.expression.to_string(),
-        metric: value.to_string(),
-        value: number(value),
+        condition_id: literal(id),
+        expression: literal(&leaf.expression.to_string()),
+        metric: literal(&value.to_string()),
+        value: number(value).unwrap_or_else(|| NO_NUMBER.to_owned()),
         value_text: dialect.words(value),
-        operator: found.as_ref().map_or("is", |found| found.operator).to_owned(),
-        threshold: threshold.and_then(number),
-        threshold_text: Some(threshold_text.unwrap_or_else(|| literal("true"))),
-        met: dialect.sql(&leaf.expression),
-        source,
+        operator: literal(found.as_ref().map_or("is", |found| found.operator)),
+        threshold: threshold.and_then(number).unwrap_or_else(|| NO_NUMBER.to_owned()),
+        threshold_text,
+        met: format!("CAST({} AS BOOLEAN)", dialect.sql(&leaf.expression)),
+        source: names(&inputs),
     }
 }
 
 /// The row of a milestone that a trigger waits for.
-fn gate_evidence(column: &str, milestone: &str, source: String) -> EvidenceRow {
-    let reached = identifier(column);
+fn gate_evidence(column: &Column, milestone: &str, evidence: &Evidence<'_>) -> EvidenceRow {
+    let reached = identifier(&column.name);
+    let milestone = literal(&format!("milestone.{milestone}"));
     EvidenceRow {
-        condition_id: "after".to_owned(),
-        expression: format!("milestone.{milestone}"),
-        metric: format!("milestone.{milestone}"),
-        value: None,
+        condition_id: literal("after"),
+        expression: milestone.clone(),
+        metric: milestone,
+        value: NO_NUMBER.to_owned(),
         value_text: format!("CAST({reached} AS VARCHAR)"),
-        operator: "is".to_owned(),
-        threshold: None,
-        threshold_text: Some(literal("true")),
+        operator: literal("is"),
+        threshold: NO_NUMBER.to_owned(),
+        threshold_text: literal("true"),
         met: reached,
-        source,
+        source: evidence.lineage.get(&column.name).map_or_else(|| literal(""), names),
     }
 }
 
-/// The SQL of one row of evidence for every account that `filter` lets through.
-pub(crate) fn evidence_row(rule: &str, filter: &str, row: &EvidenceRow, dialect: Dialect) -> String {
-    let or_null = |sql: &Option<String>, kind: &str| sql.clone().unwrap_or_else(|| format!("CAST(NULL AS {kind})"));
-    format!(
-        "SELECT {as_of} AS as_of, account_id, {rule} AS rule_id, {condition} AS condition_id, {expression} AS expression, \
-         {metric} AS metric, {value} AS value, {value_text} AS value_text, {operator} AS operator, \
-         {threshold} AS threshold, {threshold_text} AS threshold_text, {met} AS met, {source} AS source \
-         FROM judged WHERE {filter}",
-        as_of = Dialect::date(dialect.as_of),
-        rule = literal(rule),
-        condition = literal(&row.condition_id),
-        expression = literal(&row.expression),
-        metric = literal(&row.metric),
-        value = or_null(&row.value, "DOUBLE"),
-        value_text = row.value_text,
-        operator = literal(&row.operator),
-        threshold = or_null(&row.threshold, "DOUBLE"),
-        threshold_text = or_null(&row.threshold_text, "VARCHAR"),
-        met = row.met,
-        source = literal(&row.source),
-    )
+fn names(inputs: &BTreeSet<InputTable>) -> String {
+    literal(&inputs.iter().map(|input| input.name()).collect::<Vec<_>>().join(","))
+}
+
+/// The SQL of all rows of a rule for every account that `filter` lets through; none where there are no rows.
+///
+/// The filter and the account are looked at once for all conditions: a list for each column is unnested side by side.
+/// The lists have names of their own before that, since the engine takes two unnamed ones that differ by a cast for one.
+pub(crate) fn evidence_rows(rule: &str, filter: &str, rows: &[EvidenceRow], dialect: Dialect) -> Option<String> {
+    let listed = |(name, column): EvidenceColumn| {
+        let values: Vec<_> = rows.iter().map(column).collect();
+        format!("make_array({}) AS {name}", values.join(", "))
+    };
+    let unnested = |(name, _): EvidenceColumn| format!("unnest({name}) AS {name}");
+    (!rows.is_empty()).then(|| {
+        format!(
+            "SELECT {as_of} AS as_of, account_id, {rule} AS rule_id, {unnested} \
+             FROM (SELECT account_id, {listed} FROM judged WHERE {filter}) AS flagged",
+            as_of = Dialect::date(dialect.as_of),
+            rule = literal(rule),
+            unnested = COLUMNS.map(unnested).join(", "),
+            listed = COLUMNS.map(listed).join(", "),
+        )
+    })
 }
 
 /// All rows of evidence of one trigger: its conditions, its scope, and the milestone it waits for.
-pub(crate) fn evidence(trigger: &Trigger, evidence: &Evidence<'_>) -> Vec<String> {
-    let filter = filter(trigger, evidence.dialect);
+pub(crate) fn evidence(trigger: &Trigger, evidence: &Evidence<'_>) -> Option<String> {
     let leaves = trigger.when.leaves.iter().chain(trigger.scope.iter().flat_map(|scope| &scope.leaves));
-    let mut rows: Vec<_> = leaves.map(|leaf| leaf_evidence(leaf, evidence)).collect();
-    if let Some((column, milestone)) = &trigger.after {
-        let inputs = evidence.lineage.get(&column.name).into_iter().flatten();
-        let source = inputs.map(|input| input.name()).collect::<Vec<_>>().join(",");
-        rows.push(gate_evidence(&column.name, milestone, source));
-    }
-    rows.iter().map(|row| evidence_row(&trigger.header.id.text, &filter, row, evidence.dialect)).collect()
+    let gate = trigger.after.iter().map(|(column, milestone)| gate_evidence(column, milestone, evidence));
+    let rows: Vec<_> = leaves.map(|leaf| leaf_evidence(&leaf.id, leaf, evidence)).chain(gate).collect();
+    evidence_rows(&trigger.header.id.text, &filter(trigger, evidence.dialect), &rows, evidence.dialect)
 }
