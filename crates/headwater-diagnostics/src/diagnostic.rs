@@ -12,7 +12,7 @@ pub enum Place {
 }
 
 /// Most names that are listed in a message.
-const MOST_LISTED: usize = 12;
+const MOST_LISTED: usize = 16;
 
 /// A problem in the user's files or data, with everything needed to mend it.
 #[derive(Debug, Clone, PartialEq, Eq)]

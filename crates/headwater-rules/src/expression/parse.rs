@@ -15,6 +15,10 @@ use crate::reading::Written;
 /// Most tokens of one expression: some two thousand conditions side by side.
 const MAX_TOKENS: usize = 10_000;
 
+/// Most casts inside each other: the parser reads each of them twice, so that time doubles with every one.
+const MAX_CASTS: usize = 8;
+const CASTS: [&str; 3] = ["cast", "try_cast", "safe_cast"];
+
 /// Turns the parser's lines and columns into counts of characters from the start.
 #[derive(Debug)]
 pub(crate) struct Positions {
@@ -98,7 +102,9 @@ fn located(written: &Written, positions: &Positions, message: &str) -> Diagnosti
 fn refuse_tokens(written: &Written, positions: &Positions, tokens: &[TokenWithSpan]) -> Result<(), Diagnostic> {
     let meaningful = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF));
     let mut count = 0_usize;
-    let mut open = 0_usize;
+    // The open brackets, and whether each is that of a cast.
+    let mut open: Vec<bool> = Vec::new();
+    let mut follows_cast = false;
     for token in meaningful {
         count += 1;
         let range = positions.range(token.span);
@@ -112,14 +118,22 @@ fn refuse_tokens(written: &Written, positions: &Positions, tokens: &[TokenWithSp
                 .label("not a value")
                 .help("declare the value under `params` and write `param.name`"));
             }
-            Token::LParen if open == MAX_DEPTH => return Err(too_deep(written)),
-            Token::LParen => open += 1,
-            Token::RParen => open = open.saturating_sub(1),
+            Token::LParen => {
+                open.push(follows_cast);
+                let casts = open.iter().filter(|cast| **cast).count();
+                if open.len() > MAX_DEPTH || casts > MAX_CASTS {
+                    return Err(too_deep(written));
+                }
+            }
+            Token::RParen => {
+                open.pop();
+            }
             Token::SemiColon => {
                 return Err(syntax(written, range, "one expression only, without `;`"));
             }
             _ => {}
         }
+        follows_cast = matches!(&token.token, Token::Word(word) if CASTS.contains(&word.value.to_lowercase().as_str()));
     }
     match count {
         0 => Err(Diagnostic::at(Code::ExpressionSyntax, written.whole(), "the expression is empty")),

@@ -17,8 +17,8 @@ use super::{Checked, Dialect, Expression};
 
 /// Levels of brackets that an engine's parser must allow, `datafusion.sql_parser.recursion_limit`.
 ///
-/// The deepest expression that passes its check, with all its guards and inside any plan, needs fewer than half of
-/// them. A parser that stops on the way down tries every level above it a second time, which takes for ever.
+/// The deepest expression that passes its check needs some two hundred, with all its guards and inside any plan. A
+/// parser that has to stop on the way down tries each level above that a second time: every level doubles its time.
 pub const PLAN_NESTING: usize = 500;
 
 /// Plans expressions against the columns that exist.

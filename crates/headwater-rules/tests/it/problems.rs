@@ -182,6 +182,7 @@ fn deep_and_long_expressions_are_answered_not_crashed_into() {
         condition(&answered, &[]);
     }
     for refused in [
+        nested("CAST(", "events", " AS BIGINT)", 30) + " > 3",
         nested("(", "beta", ")", 200),
         nested("NOT (", "beta", ")", 200),
         nested("NOT ", "beta", "", 200),

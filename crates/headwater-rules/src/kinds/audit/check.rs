@@ -84,8 +84,7 @@ fn known_columns(table: &Word, checking: &mut Checking<'_>) -> Option<BTreeSet<S
     if let Some(known) = environment.other_tables.get(&table.text) {
         return Some(known.iter().cloned().collect());
     }
-    let problem = Diagnostic::at(Code::UnknownColumn, table.span, format!("unknown table `{}`", table.text))
-        .label("not published");
+    let problem = Diagnostic::at(Code::UnknownColumn, table.span, format!("unknown table `{}`", table.text));
     let names = OutputTable::ALL.iter().map(|known| known.name).chain([ACCOUNT_METRICS]);
     let names = names.chain(environment.other_tables.keys().map(String::as_str));
     checking.used.problems.push(problem.one_of(&table.text, names));

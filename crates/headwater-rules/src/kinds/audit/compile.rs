@@ -21,8 +21,8 @@ pub(crate) fn audits(audits: &[CheckedAudit], triggers: &[Trigger], dialect: Dia
 fn audit(audit: &CheckedAudit) -> Vec<Audit> {
     let table = identifier(&audit.table);
     let rule = &audit.header.id.text;
-    let named = |id: String, severity: RuleSeverity, sql: String| named([&id, rule], &audit.table, severity, sql);
-    let one = |sql: String| vec![named(rule.clone(), audit.header.severity, sql)];
+    let asked = |id: &str, severity: RuleSeverity, sql: String| named([id, rule], &audit.table, severity, sql);
+    let one = |sql: String| vec![asked(rule, audit.header.severity, sql)];
     match &audit.test {
         Test::Unique(columns) => one(unique(&table, columns)),
         Test::NotNull(columns) => {
@@ -47,7 +47,7 @@ fn audit(audit: &CheckedAudit) -> Vec<Audit> {
         Test::MovedPct { scheme, warn, error } => {
             let limit = |limit: Option<f64>, severity: RuleSeverity| {
                 let id = format!("{rule}_{}", severity.word());
-                limit.map(|limit| named(id, severity, moved(&table, scheme, limit)))
+                limit.map(|limit| asked(&id, severity, moved(&table, scheme, limit)))
             };
             [limit(*warn, RuleSeverity::Warn), limit(*error, RuleSeverity::Error)].into_iter().flatten().collect()
         }
