@@ -83,6 +83,8 @@ impl Engine {
                 .with_target_partitions(limits.threads.max(1))
                 .with_information_schema(false)
                 .set_bool("datafusion.execution.collect_statistics", true)
+                // A state of many words for each row costs more than any table of groups saves.
+                .set_str("datafusion.execution.skip_partial_aggregation_probe_ratio_threshold", "1.0")
                 // The check compares nullability before and after optimisation and stops on harmless differences.
                 .set_bool("datafusion.execution.skip_physical_aggregate_schema_check", true)
                 .set_usize("datafusion.sql_parser.recursion_limit", headwater_rules::PLAN_NESTING)
