@@ -120,7 +120,7 @@ pub(crate) struct Definition {
     /// What the value measures.
     pub(crate) unit: Unit,
     /// The inputs and optional columns without which it is unavailable.
-    pub(crate) reads: &'static [(InputTable, &'static [&'static str])],
+    pub(crate) reads: Reads,
     /// How it is computed.
     pub(crate) formula: Formula,
     /// What it says.
@@ -131,7 +131,15 @@ pub(crate) struct Definition {
     pub(crate) source: &'static str,
 }
 
+/// The inputs and optional columns that a definition reads.
+pub(crate) type Reads = &'static [(InputTable, &'static [&'static str])];
+
 impl Definition {
+    /// A building block of group metrics, which is not published by itself.
+    pub(crate) const fn block(name: &'static str, windows: Windows, reads: Reads, formula: Formula) -> Self {
+        Self { name, windows, unit: Unit::Number, reads, formula, meaning: "", null_rule: "", source: "" }
+    }
+
     pub(crate) fn grain(&self) -> Option<Grain> {
         match self.formula {
             Formula::Rows { .. } | Formula::Usage(_) | Formula::Users(_) | Formula::Account(_) => Some(Grain::Account),

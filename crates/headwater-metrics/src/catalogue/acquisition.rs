@@ -10,15 +10,6 @@ const SPEND_AND_SIGN_UP: &[(InputTable, &[&str])] =
 const TRIALS: &[(InputTable, &[&str])] = &[(InputTable::Subscriptions, &["is_trial"])];
 const NO_SPEND: &str = "no spend is known for this group";
 
-const fn fact(
-    name: &'static str,
-    windows: Windows,
-    reads: &'static [(InputTable, &'static [&'static str])],
-    formula: Formula,
-) -> Definition {
-    Definition { name, windows, unit: Unit::Number, reads, formula, meaning: "", null_rule: "", source: "" }
-}
-
 const fn cost(name: &'static str, windows: Windows, unit: Unit, formula: Formula, meaning: &'static str) -> Definition {
     Definition {
         name,
@@ -33,19 +24,19 @@ const fn cost(name: &'static str, windows: Windows, unit: Unit, formula: Formula
 }
 
 pub(super) const METRICS: &[Definition] = &[
-    fact(
+    Definition::block(
         "spend_added_up_{w}",
         Windows::Months,
         &[(InputTable::Spend, &[])],
         Formula::SpendFact("sum(amount) FILTER (WHERE acquires AND {in})"),
     ),
-    fact(
+    Definition::block(
         "earlier_spend_added_up_{w}",
         Windows::Months,
         &[(InputTable::Spend, &[])],
         Formula::SpendFact("sum(amount) FILTER (WHERE acquires AND {in_earlier})"),
     ),
-    fact(
+    Definition::block(
         "retention_spend_added_up_{w}",
         Windows::Months,
         &[(InputTable::Spend, &["purpose"])],
@@ -67,13 +58,13 @@ pub(super) const METRICS: &[Definition] = &[
             "Spend on keeping accounts, for one unit of monthly revenue that was kept.",
         )
     },
-    fact(
+    Definition::block(
         "signed_up_{w}",
         Windows::Months,
         &[(InputTable::Accounts, &["signed_up_on"])],
         Formula::AccountFact("count(*) FILTER (WHERE signed_up_on > {from_before} AND signed_up_on <= {as_of})"),
     ),
-    fact(
+    Definition::block(
         "earlier_new_customers_{w}",
         Windows::Months,
         &[(InputTable::Subscriptions, &[])],
@@ -145,7 +136,7 @@ pub(super) const METRICS: &[Definition] = &[
         },
         "Months of margin that pay back the cost of winning an account, assuming that none is lost meanwhile.",
     ),
-    fact(
+    Definition::block(
         "trials_due_{w}",
         Windows::Days,
         TRIALS,
@@ -153,7 +144,7 @@ pub(super) const METRICS: &[Definition] = &[
             "count(*) FILTER (WHERE days_between([trial_started_on], {as_of}) BETWEEN {n} AND {n} + 90)",
         ),
     ),
-    fact(
+    Definition::block(
         "trials_won_{w}",
         Windows::Days,
         TRIALS,

@@ -70,22 +70,24 @@ pub(super) const METRICS: &[Definition] = &[
             "Discounts given on orders.",
         )
     },
-    Definition {
-        reads: &[(InputTable::Orders, &["discount_amount"])],
-        formula: Formula::AccountFact("sum([order_discounts_{w}])"),
-        meaning: "",
-        ..windowed("discounts_added_up_{w}", Unit::Number, "", "")
-    },
-    Definition {
-        formula: Formula::AccountFact("sum([net_revenue_{w}])"),
-        meaning: "",
-        ..windowed("net_revenue_added_up_{w}", Unit::Number, "", "")
-    },
-    Definition {
-        formula: Formula::AccountFact("count(*) FILTER (WHERE [orders_{w}] > 0)"),
-        meaning: "",
-        ..windowed("buyers_{w}", Unit::Number, "", "")
-    },
+    Definition::block(
+        "discounts_added_up_{w}",
+        Windows::Days,
+        &[(InputTable::Orders, &["discount_amount"])],
+        Formula::AccountFact("sum([order_discounts_{w}])"),
+    ),
+    Definition::block(
+        "net_revenue_added_up_{w}",
+        Windows::Days,
+        ORDERS,
+        Formula::AccountFact("sum([net_revenue_{w}])"),
+    ),
+    Definition::block(
+        "buyers_{w}",
+        Windows::Days,
+        ORDERS,
+        Formula::AccountFact("count(*) FILTER (WHERE [orders_{w}] > 0)"),
+    ),
     Definition {
         reads: &[(InputTable::Orders, &["discount_amount"])],
         unit: Unit::Ratio,

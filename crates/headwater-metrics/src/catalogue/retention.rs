@@ -6,16 +6,7 @@ const SUBSCRIPTIONS: &[(InputTable, &[&str])] = &[(InputTable::Subscriptions, &[
 
 /// An aggregate over the group's accounts.
 const fn fact(name: &'static str, windows: Windows, sql: &'static str) -> Definition {
-    Definition {
-        name,
-        windows,
-        unit: Unit::Number,
-        reads: SUBSCRIPTIONS,
-        formula: Formula::AccountFact(sql),
-        meaning: "",
-        null_rule: "",
-        source: "",
-    }
+    Definition::block(name, windows, SUBSCRIPTIONS, Formula::AccountFact(sql))
 }
 
 const fn group(

@@ -1,19 +1,13 @@
 //! Deals of one account, and what a group's deals come to.
 
-use super::{Definition, Formula, InputTable, RowTable, Unit, Windows};
+use super::{Definition, Formula, InputTable, Reads, RowTable, Unit, Windows};
 
 const DECIDED: &[(InputTable, &[&str])] = &[(InputTable::Opportunities, &["stage", "closed_on"])];
 const AMOUNTS: &[(InputTable, &[&str])] = &[(InputTable::Opportunities, &["stage", "closed_on", "amount"])];
 const RENEWALS: &[(InputTable, &[&str])] = &[(InputTable::Opportunities, &["stage", "closed_on", "amount", "kind"])];
 const NO_DEALS: &str = "Zero for an account without such a deal.";
 
-const fn deals(
-    name: &'static str,
-    unit: Unit,
-    reads: &'static [(InputTable, &'static [&'static str])],
-    sql: &'static str,
-    meaning: &'static str,
-) -> Definition {
+const fn deals(name: &'static str, unit: Unit, reads: Reads, sql: &'static str, meaning: &'static str) -> Definition {
     Definition {
         name,
         windows: Windows::Months,
@@ -26,27 +20,14 @@ const fn deals(
     }
 }
 
-const fn fact(
-    name: &'static str,
-    reads: &'static [(InputTable, &'static [&'static str])],
-    sql: &'static str,
-) -> Definition {
-    Definition {
-        name,
-        windows: Windows::Months,
-        unit: Unit::Number,
-        reads,
-        formula: Formula::AccountFact(sql),
-        meaning: "",
-        null_rule: "",
-        source: "",
-    }
+const fn fact(name: &'static str, reads: Reads, sql: &'static str) -> Definition {
+    Definition::block(name, Windows::Months, reads, Formula::AccountFact(sql))
 }
 
 const fn group(
     name: &'static str,
     unit: Unit,
-    reads: &'static [(InputTable, &'static [&'static str])],
+    reads: Reads,
     formula: Formula,
     meaning: &'static str,
     source: &'static str,
