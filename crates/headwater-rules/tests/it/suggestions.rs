@@ -49,7 +49,7 @@ const SLIPS: &[(&str, &str, &str, &str)] = &[
         "type: ratio",
         "type: rato",
         "ratio",
-        "one of money, count, ratio, percent, score, days, months, hours, number, date, text, flag",
+        "one of money, amount, count, ratio, percent, score, days, months, hours, number, date, text, flag",
     ),
     ("when_missing: unknown", "when_missing: unknwon", "unknown", "one of redistribute, zero, unknown"),
     ("preset: tiers", "preset: tier", "tiers", "one of rfm, tiers"),
