@@ -190,3 +190,53 @@ async fn the_order_of_rows_and_the_cut_into_files_do_not_show() {
         assert_eq!(digests(folder.path(), threads).await, expected, "turned by {turn}, {threads} threads");
     }
 }
+
+/// The same history told as periods, as events and as snapshots gives the same movements.
+#[tokio::test]
+async fn three_forms_of_one_history_give_the_same_movements() {
+    let months: &[(&str, &[(&str, f64)])] = &[
+        ("2024-02-01", &[("a", 10.0), ("b", 7.0)]),
+        ("2024-03-01", &[("a", 10.0), ("b", 7.0)]),
+        ("2024-04-01", &[("a", 25.0)]),
+        ("2024-05-01", &[("a", 25.0)]),
+        ("2024-06-01", &[("a", 20.0), ("b", 5.0)]),
+    ];
+    let snapshots: Vec<(&str, &str, f64)> =
+        months.iter().flat_map(|(day, rows)| rows.iter().map(|(account, mrr)| (*account, *day, *mrr))).collect();
+    let events = vec![
+        ("a", "2024-02-01", 10.0),
+        ("a", "2024-04-01", 25.0),
+        ("a", "2024-06-01", 20.0),
+        ("b", "2024-02-01", 7.0),
+        ("b", "2024-04-01", 0.0),
+        ("b", "2024-06-01", 5.0),
+    ];
+    let expected = [
+        ["a", "2024-02-29", "new", "10.00"],
+        ["a", "2024-04-30", "expansion", "25.00"],
+        ["a", "2024-06-30", "contraction", "20.00"],
+        ["b", "2024-02-29", "new", "7.00"],
+        ["b", "2024-04-30", "churn", "0.00"],
+        ["b", "2024-06-30", "reactivation", "5.00"],
+    ];
+    for (form, rows) in [("snapshots", snapshots), ("events", events)] {
+        let folder = tempfile::tempdir().unwrap();
+        company(folder.path(), &["a", "b"], &[]);
+        let column = |pick: fn(&(&'static str, &'static str, f64)) -> &'static str| -> ArrayRef {
+            Arc::new(StringArray::from_iter_values(rows.iter().map(pick)))
+        };
+        let amounts: ArrayRef = Arc::new(Float64Array::from_iter_values(rows.iter().map(|row| row.2)));
+        let columns = vec![("account_id", column(|row| row.0)), ("started_on", column(|row| row.1)), ("mrr", amounts)];
+        write(folder.path(), "subscriptions.parquet", columns);
+        let told = format!("subscriptions: {{form: {form}, path: subscriptions.parquet}}");
+        std::fs::write(
+            folder.path().join("headwater.yaml"),
+            PROJECT.replace("subscriptions: {path: subscriptions.parquet}", &told),
+        )
+        .unwrap();
+        let company = Company::in_folder(folder.path(), NIGHT);
+        company.publish().await;
+        let moves = "SELECT account_id, period_end, movement, closing_mrr FROM mrr_movements ORDER BY 1, 2";
+        assert_eq!(company.rows(moves).await, expected, "{form}");
+    }
+}

@@ -174,7 +174,9 @@ impl<'t> Reader<'t> {
 
     fn syntax(&self, error: &ScanError) -> Diagnostic {
         let at = error.marker().index();
-        Diagnostic::at(Code::InvalidYaml, self.span(at, at + 1), format!("invalid YAML: {}", error.info()))
+        let problem =
+            Diagnostic::at(Code::InvalidYaml, self.span(at, at + 1), format!("invalid YAML: {}", error.info()));
+        problem.help("text with `: `, ` #`, or a bracket in it stands in quotes")
     }
 
     fn event(&mut self, event: Event<'_>, start: usize, end: usize) -> Result<(), Diagnostic> {

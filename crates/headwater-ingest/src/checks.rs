@@ -13,6 +13,7 @@ use crate::contract::{self, Conversion};
 use crate::mapping::{FilledColumn, Mapping};
 use crate::prepare::{Expected, Prepared};
 use crate::sieve::Sieve;
+use crate::spec::SubscriptionForm;
 
 /// The reason of rows that happened after the night: they are cut, not wrong.
 pub(crate) const AFTER_AS_OF: &str = "after_as_of";
@@ -105,7 +106,7 @@ pub(crate) fn checked(input: &Prepared<'_>, as_of: &AsOf, accounts: Option<DataF
     for (name, flag) in steps.reasons {
         reasons.add(&name, flag);
     }
-    contradictions(table, mapping, &mut reasons);
+    contradictions(input, &mut reasons);
     let (leave_out, count): (Vec<_>, Vec<_>) = input.expectations.iter().partition(|expected| expected.leaves_out);
     for expected in leave_out {
         reasons.add(&format!("unexpected_{}", expected.name), column(&flag(expected)));
@@ -119,7 +120,11 @@ pub(crate) fn checked(input: &Prepared<'_>, as_of: &AsOf, accounts: Option<DataF
     last.push(reasons.number()?.alias("reason"));
     last.extend(steps.unknown.iter().map(|name| column(name)));
     last.extend(count.iter().map(|expected| column(&flag(expected))));
-    let unexpected = count.into_iter().map(|expected| expected.name.clone()).collect();
+    let mut unexpected: Vec<String> = count.into_iter().map(|expected| expected.name.clone()).collect();
+    if gives_notice(table, mapping) {
+        last.push(column("cancelled_on").lt(column("started_on")));
+        unexpected.push("cancelled_after_start".to_owned());
+    }
     Ok(Checked { frame: frame.select(last)?, reasons: reasons.names, unknown: steps.unknown, unexpected, width })
 }
 
@@ -222,8 +227,11 @@ const NEVER_NEGATIVE: &[(InputTable, &str)] = &[
 ];
 
 /// Rows that contradict themselves.
-fn contradictions(table: InputTable, mapping: &Mapping, reasons: &mut Reasons) {
-    if table == InputTable::Subscriptions && mapping.column("ended_on").is_some() {
+fn contradictions(input: &Prepared<'_>, reasons: &mut Reasons) {
+    let (table, mapping) = (input.spec.table, &input.mapping);
+    // Where rows are events or snapshots, an end that they carry is not read.
+    let reads_end = input.spec.form == SubscriptionForm::Periods && mapping.column("ended_on").is_some();
+    if table == InputTable::Subscriptions && reads_end {
         reasons.add("reversed_period", column("ended_on").lt(column("started_on")));
     }
     for (_, name) in NEVER_NEGATIVE.iter().filter(|(of, name)| *of == table && mapping.column(name).is_some()) {
@@ -231,13 +239,17 @@ fn contradictions(table: InputTable, mapping: &Mapping, reasons: &mut Reasons) {
     }
 }
 
+/// Whether rows say when notice was given, which is no notice before there was anything to end.
+fn gives_notice(table: InputTable, mapping: &Mapping) -> bool {
+    table == InputTable::Subscriptions && mapping.column("cancelled_on").is_some()
+}
+
 /// A column as it was known on the night: an outcome that came later is not known yet.
 fn as_known(table: InputTable, filled: &FilledColumn, as_of: &AsOf) -> Expr {
     let value = column(&filled.name);
     let decided = match (table, filled.name.as_str()) {
-        (InputTable::SupportTickets, "closed_at")
-        | (InputTable::Opportunities, "closed_on")
-        | (InputTable::Subscriptions, "cancelled_on") => later(filled, as_of),
+        (InputTable::SupportTickets, "closed_at") | (InputTable::Opportunities, "closed_on") => later(filled, as_of),
+        (InputTable::Subscriptions, "cancelled_on") => later(filled, as_of).or(value.clone().lt(column("started_on"))),
         _ => return value,
     };
     let unknown = when(decided, lit(ScalarValue::Null)).otherwise(value.clone());

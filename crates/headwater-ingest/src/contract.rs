@@ -163,7 +163,7 @@ fn timestamp(source: Expr, from: &DataType, zone: &str) -> Option<Conversion> {
         DataType::Timestamp(_, Some(_)) => Some(unsure(try_cast(source, instant))),
         DataType::Timestamp(_, None) => Some(unsure(try_cast(try_cast(source, micros(zone)), instant))),
         DataType::Date32 | DataType::Date64 => {
-            let midnight = cast(source, DataType::Timestamp(TimeUnit::Microsecond, None));
+            let midnight = try_cast(source, DataType::Timestamp(TimeUnit::Microsecond, None));
             Some(unsure(try_cast(try_cast(midnight, micros(zone)), instant)))
         }
         _ if is_text(from) => {

@@ -8,17 +8,38 @@ use crate::WorkArea;
 use crate::prepare::Prepared;
 use crate::spec::SubscriptionForm;
 
-/// Rewrites the clean rows of subscriptions as periods. The answer is the number of periods.
-pub(crate) async fn settle(context: &SessionContext, work: &WorkArea, input: &Prepared<'_>, rows: u64) -> Result<u64> {
+/// What became of the rows.
+pub(crate) struct Settled {
+    /// Periods there are now.
+    pub periods: u64,
+    /// Snapshots that a later one of the same subscription and month takes the place of.
+    pub superseded: u64,
+}
+
+/// Rewrites the clean rows of subscriptions as periods. An end that rows of these forms carry is not read: it follows
+/// from what comes next.
+pub(crate) async fn settle(
+    context: &SessionContext,
+    work: &WorkArea,
+    input: &Prepared<'_>,
+    rows: u64,
+) -> Result<Settled> {
     let has = |name: &str| input.mapping.column(name).is_some();
-    let columns: Vec<&str> = input.mapping.columns.iter().map(|column| column.name.as_str()).collect();
+    let columns = input.mapping.columns.iter().map(|column| column.name.as_str());
+    let columns: Vec<&str> = columns.filter(|name| *name != "ended_on").collect();
+    let mut superseded = 0;
     let sql = match input.spec.form {
-        SubscriptionForm::Periods => return Ok(rows),
+        SubscriptionForm::Periods => return Ok(Settled { periods: rows, superseded }),
         SubscriptionForm::Events => of_events(&columns, has),
-        SubscriptionForm::Snapshots => of_snapshots(&columns, has),
+        SubscriptionForm::Snapshots => {
+            let repeated = format!("SELECT 1 FROM ({}) WHERE nth > 1", by_month(&columns, has));
+            superseded = u64::try_from(context.sql(&repeated).await?.count().await?).unwrap_or(u64::MAX);
+            of_snapshots(&columns, has)
+        }
     };
     let periods = context.sql(&sql).await?;
-    work.materialise(context, InputTable::Subscriptions.name(), periods).await
+    let periods = work.materialise(context, InputTable::Subscriptions.name(), periods).await?;
+    Ok(Settled { periods, superseded })
 }
 
 /// What one subscription is: without an id, the account has one.
@@ -26,36 +47,55 @@ fn line(has: impl Fn(&str) -> bool) -> &'static str {
     if has("subscription_id") { "account_id, subscription_id" } else { "account_id" }
 }
 
-/// The columns as they are, but for the two that say from when to when.
-fn others(columns: &[&str]) -> String {
-    let others = columns.iter().filter(|name| !["started_on", "ended_on"].contains(*name));
-    others.map(|name| format!("{}, ", identifier(name))).collect()
+/// Whether a row ends its subscription: as it says, or where nothing says so by an amount of nothing.
+fn ends(has: impl Fn(&str) -> bool) -> &'static str {
+    if has("is_end") { "is_end IS TRUE" } else { "mrr = 0" }
 }
 
-/// Each event holds until the next one of its subscription. The order on one day is that of `sequence`, then of all
-/// columns, so that it never depends on files.
+fn listed(columns: &[&str]) -> String {
+    columns.iter().map(|name| identifier(name)).collect::<Vec<_>>().join(", ")
+}
+
+/// The columns but the day a row begins.
+fn others(columns: &[&str]) -> String {
+    listed(&columns.iter().copied().filter(|name| *name != "started_on").collect::<Vec<_>>())
+}
+
+/// Each event holds until the next one of its subscription. The order on one day is that of `sequence`, shorter ones
+/// first so that 9 comes before 10, then of all columns, so that it never depends on files.
 fn of_events(columns: &[&str], has: impl Fn(&str) -> bool) -> String {
-    let order: Vec<String> = columns.iter().map(|name| identifier(name)).collect();
-    let sequence = if has("sequence") { "sequence, " } else { "" };
-    let ends = if has("is_end") { "is_end IS TRUE" } else { "mrr = 0" };
+    let sequence = if has("sequence") { "length(sequence), sequence, " } else { "" };
     format!(
-        "SELECT {others}started_on, ended_on FROM (
-            SELECT *, lead(started_on) OVER (PARTITION BY {line} ORDER BY started_on, {sequence}{order}) AS ended_on
+        "SELECT {columns}, ended_on FROM (
+            SELECT {columns}, lead(started_on) OVER (PARTITION BY {line} ORDER BY started_on, {sequence}{columns}) AS ended_on
             FROM subscriptions)
         WHERE NOT ({ends})",
-        others = others(columns),
+        columns = listed(columns),
         line = line(&has),
-        order = order.join(", "),
+        ends = ends(&has),
+    )
+}
+
+/// Snapshots with their month, the last month of all, and their place among those of the same subscription and month,
+/// the latest first.
+fn by_month(columns: &[&str], has: impl Fn(&str) -> bool) -> String {
+    format!(
+        "SELECT {columns}, month, max(month) OVER () AS last_month,
+            row_number() OVER (PARTITION BY {line}, month ORDER BY started_on DESC, {columns}) AS nth
+        FROM (SELECT {columns}, date_trunc('month', started_on) AS month FROM subscriptions)",
+        columns = listed(columns),
+        line = line(has),
     )
 }
 
 /// Each snapshot holds for its month. The last month there is holds on: what comes after it is not known yet.
 fn of_snapshots(columns: &[&str], has: impl Fn(&str) -> bool) -> String {
-    let paid = if has("is_end") { "is_end IS NOT TRUE" } else { "true" };
     format!(
-        "SELECT {others}CAST(month AS DATE) AS started_on,
-            CASE WHEN month < max(month) OVER () THEN CAST(month + INTERVAL '1 month' AS DATE) END AS ended_on
-        FROM (SELECT *, date_trunc('month', started_on) AS month FROM subscriptions) WHERE {paid}",
+        "SELECT {others}, CAST(month AS DATE) AS started_on,
+            CASE WHEN month < last_month THEN CAST(month + INTERVAL '1 month' AS DATE) END AS ended_on
+        FROM ({months}) WHERE nth = 1 AND NOT ({ends})",
         others = others(columns),
+        months = by_month(columns, &has),
+        ends = ends(&has),
     )
 }

@@ -31,8 +31,11 @@ const INTERVALS: &[Interval] = &[
 /// Most minor units of one bill: with more, whole numbers would not hold what is calculated.
 const MOST: i64 = 1_000_000_000_000_000;
 
+/// Most intervals of one bill: a hundred years of months.
+const MOST_INTERVALS: i64 = 1_200;
+
 /// The amount per month of bills of `amount` that come every `count` intervals; unknown for an interval nobody knows,
-/// and for a count that is not positive.
+/// and for a count that no bill has.
 pub(crate) fn per_month(amount: Expr, interval: Expr, count: Expr) -> Result<Expr> {
     let minor_units = lit(ScalarValue::Decimal128(Some(10_i128.pow(MONEY_SCALE.unsigned_abs().into())), 4, 0));
     let minor = cast(amount * minor_units, DataType::Int64);
@@ -45,7 +48,7 @@ pub(crate) fn per_month(amount: Expr, interval: Expr, count: Expr) -> Result<Exp
             when(word.clone().in_list(words, false), lit(pick(known))).otherwise(otherwise)
         })
     };
-    let count = when(count.clone().gt(lit(0_i64)), count).otherwise(unknown())?;
+    let count = when(count.clone().between(lit(1_i64), lit(MOST_INTERVALS)), count).otherwise(unknown())?;
     let whole = by_interval(|known| known.of)? * count;
     let twice = lit(2_i64) * minor.clone() * by_interval(|known| known.bills)?;
     let away = when(minor.lt(lit(0_i64)), lit(-1_i64)).otherwise(lit(1_i64))? * whole.clone();

@@ -47,8 +47,11 @@ impl Mapping {
             }
         }
         if spec.table == InputTable::Subscriptions && mapping.column("mrr").is_none() {
-            let monthly = mapping.monthly_amount();
-            mapping.columns.extend(monthly);
+            match mapping.monthly_amount() {
+                Some(monthly) => mapping.columns.push(monthly),
+                None if problems.has_errors() => {}
+                None => problems.extend(spec.table.column("mrr").map(|column| missing_column(spec, column, raw))),
+            }
         }
         mapping.contract = mapping.columns.len();
         for attribute in &spec.attributes {
@@ -114,13 +117,17 @@ fn unmapped(spec: &InputSpec, column: &InputColumn, raw: &Raw) -> Result<Option<
     if !column.required || Mapping::is_derived(spec, column, raw) {
         return Ok(None);
     }
+    Err(missing_column(spec, column, raw))
+}
+
+fn missing_column(spec: &InputSpec, column: &InputColumn, raw: &Raw) -> Diagnostic {
     let message = format!("`{}` needs `{}`: {}", spec.table.name(), column.name, column.meaning);
     let names = raw.names();
     let example = headwater_diagnostics::closest(column.name, names.iter().copied()).unwrap_or("COLUMN");
     let remedy = format!("say which column it is: `columns: {{{}: {example}}}`", column.name);
-    Err(Diagnostic::at(Code::MissingColumn, spec.span, message)
+    Diagnostic::at(Code::MissingColumn, spec.span, message)
         .help(raw.in_path(column.name).unwrap_or(remedy))
-        .note(format!("the input's columns: {}", names.join(", "))))
+        .note(format!("the input's columns: {}", names.join(", ")))
 }
 
 fn attribute_column(attribute: &MappedColumn, raw: &Raw) -> Result<FilledColumn, Diagnostic> {

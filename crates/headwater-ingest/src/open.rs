@@ -9,13 +9,13 @@ use datafusion::functions_aggregate::expr_fn::sum;
 use datafusion::logical_expr::{Expr, lit, when};
 use datafusion::prelude::SessionContext;
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics};
-use headwater_metrics::{AsOf, InputTable};
+use headwater_metrics::{AsOf, ColumnType, InputTable};
 
 use crate::checks::{self, AFTER_AS_OF};
 use crate::facts::{self, Facts};
 use crate::failure::{Failure, damaged_object, failure};
 use crate::opened::{OpenError, OpenedColumn, OpenedInput, OpenedInputs, RowCounts};
-use crate::prepare::{Lake, Prepared};
+use crate::prepare::{Expected, Lake, Prepared};
 use crate::stream::{StreamedInput, is_plain_scan};
 use crate::{
     InputSource, InputSpec, LakeSpec, Location, StoreError, Stores, SubscriptionForm, WorkArea, duplicates, forms,
@@ -168,7 +168,11 @@ impl Opening<'_> {
             }
         }
         if table == InputTable::Subscriptions {
-            kept = forms::settle(self.context, self.work, input, kept).await?;
+            let settled = forms::settle(self.context, self.work, input, kept).await?;
+            kept = settled.periods;
+            if settled.superseded > 0 {
+                quarantined.insert("superseded_snapshot".to_owned(), settled.superseded);
+            }
         }
         let (unknown, unexpected) = tally.unknown.split_at(checked.unknown.len().min(tally.unknown.len()));
         let unknown = named(&checked.unknown, unknown);
@@ -211,9 +215,16 @@ impl Opening<'_> {
         if let Some(visible) = checks::is_visible(input.spec.table, &input.mapping, self.as_of) {
             frame = frame.filter(visible)?;
         }
+        // A row that is left out is not counted among those that were kept.
+        let is_broken = |expected: &Expected| checks::column(&checks::flag(expected));
+        let left_out = input.expectations.iter().filter(|expected| expected.leaves_out).map(is_broken).reduce(Expr::or);
         let sums = input.expectations.iter().map(|expected| {
-            let one = when(checks::column(&checks::flag(expected)), lit(1_i64)).otherwise(lit(0_i64))?;
-            Ok(sum(one).alias(&expected.name))
+            let counted = when(is_broken(expected), lit(1_i64)).otherwise(lit(0_i64))?;
+            let counted = match &left_out {
+                Some(left_out) if !expected.leaves_out => when(left_out.clone(), lit(0_i64)).otherwise(counted)?,
+                _ => counted,
+            };
+            Ok(sum(counted).alias(&expected.name))
         });
         let answer = frame.aggregate(vec![], sums.collect::<datafusion::error::Result<Vec<_>>>()?)?.collect().await?;
         let rows_of = |name: &str| {
@@ -251,6 +262,10 @@ fn described(input: &Prepared<'_>, rows: RowCounts, stream: Option<StreamedInput
         input.mapping.columns.iter().map(|column| OpenedColumn { name: column.name.clone(), kind: column.kind });
     let mut columns: Vec<OpenedColumn> = columns.collect();
     let attributes = columns.split_off(input.mapping.contract.min(columns.len()));
+    if input.spec.form != SubscriptionForm::Periods && input.mapping.column("ended_on").is_none() {
+        // Where rows are events or snapshots, the end of each is made from what comes next.
+        columns.push(OpenedColumn { name: "ended_on".to_owned(), kind: ColumnType::Date });
+    }
     OpenedInput {
         table: input.spec.table,
         columns,

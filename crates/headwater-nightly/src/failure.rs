@@ -25,6 +25,8 @@ pub enum FailureKind {
     Failed,
     /// The run was asked to stop; try again.
     Stopped,
+    /// What was asked for does not exist.
+    NotFound,
 }
 
 /// A night that was not published. What was published before is untouched.

@@ -97,7 +97,8 @@ fn metric_of(asked: &BridgeRequest, project: &Project) -> Result<Metric, RunErro
         let names: Vec<String> = Catalogue.names().into_iter().filter(groups).collect();
         let message = format!("`{}` is no metric of groups", asked.metric);
         let problem = Diagnostic::of(Code::UnknownName, "--metric", message);
-        RunError::new(FailureKind::InvalidProject, problem.suggest(&asked.metric, names.iter().map(String::as_str)))
+        let problem = problem.help("`headwater metrics` lists them");
+        RunError::new(FailureKind::NotFound, problem.suggest(&asked.metric, names.iter().map(String::as_str)))
     })
 }
 
@@ -108,8 +109,9 @@ fn scope_of(asked: &BridgeRequest, project: &Project) -> Result<GroupScope, RunE
         GroupScope::Column(column) if !columns.contains(column) => {
             let message = format!("`{column}` is no text column or attribute of accounts");
             let problem = Diagnostic::of(Code::UnknownDimension, "--by", message);
+            let problem = problem.help(format!("one of {}", columns.join(", ")));
             let problem = problem.suggest(column, columns.iter().map(String::as_str).chain(["total"]));
-            Err(RunError::new(FailureKind::InvalidProject, problem))
+            Err(RunError::new(FailureKind::NotFound, problem))
         }
         _ => Ok(scope),
     }

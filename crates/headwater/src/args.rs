@@ -144,10 +144,10 @@ pub(crate) struct Reconcile {
     #[arg(long, value_name = "DAY")]
     pub(crate) as_of: String,
     /// The policy to begin with: strict, chartmogul, profitwell, stripe, baremetrics, or the project's own
-    #[arg(long, value_name = "POLICY", default_value = "strict")]
+    #[arg(long, value_name = "POLICY", default_value = "project")]
     pub(crate) from: String,
     /// The policy to end with
-    #[arg(long, value_name = "POLICY", default_value = "project")]
+    #[arg(long, value_name = "POLICY", default_value = "strict")]
     pub(crate) to: String,
     /// A text column of accounts to group by
     #[arg(long, value_name = "COLUMN", default_value = "total")]

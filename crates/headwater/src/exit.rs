@@ -40,6 +40,7 @@ impl From<FailureKind> for Exit {
             FailureKind::Held => Self::Held,
             FailureKind::Lease => Self::Lease,
             FailureKind::Failed | FailureKind::Stopped => Self::Failed,
+            FailureKind::NotFound => Self::NotFound,
         }
     }
 }

@@ -104,6 +104,16 @@ async fn days_outside_the_calendar_cannot_be_read() {
 }
 
 #[tokio::test]
+async fn a_day_that_is_no_point_in_time_cannot_be_read() {
+    let lake = Lake::with_accounts();
+    let days: ArrayRef = Arc::new(Date32Array::from(vec![19_900, i32::MIN, i32::MAX]));
+    lake.write("tickets.parquet", &[("account_id", texts(&["a", "b", "c"])), ("opened_at", days)]);
+    let night = lake.open(&[lake.accounts(), lake.input(InputTable::SupportTickets, "tickets.parquet")]).await.unwrap();
+    let rows = &night.opened.get(InputTable::SupportTickets).unwrap().rows;
+    assert_eq!((rows.kept, rows.quarantined.get("invalid_opened_at"), rows.after_as_of), (Some(1), Some(&2), 0));
+}
+
+#[tokio::test]
 async fn an_empty_lake_is_one_problem() {
     let lake = Lake::new();
     let inputs = [lake.accounts(), lake.input(InputTable::Orders, "orders.parquet")];

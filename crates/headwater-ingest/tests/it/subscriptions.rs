@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array};
+use datafusion::arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, NullArray};
 use headwater_ingest::{InputSpec, SubscriptionForm};
 use headwater_metrics::InputTable;
 
-use crate::lake::{Lake, text, texts};
+use crate::lake::{Lake, texts};
 
 fn told(lake: &Lake, form: SubscriptionForm, columns: &[(&str, ArrayRef)]) -> InputSpec {
     lake.write("subscriptions.parquet", columns);
@@ -32,6 +32,8 @@ async fn bills_of_any_interval_are_amounts_per_month() {
         ("decade", 100.0, None, "missing"),
         ("month", 100.0, Some(0), "missing"),
         ("month", 1e14, None, "missing"),
+        ("year", 1200.0, Some((1 << 62) + 1), "missing"),
+        ("month", 1200.0, Some(i64::MAX), "missing"),
     ];
     for (interval, amount, count, expected) in cases {
         let lake = Lake::with_accounts();
@@ -60,9 +62,11 @@ async fn an_event_holds_until_the_next_one() {
         ("account_id", texts(&["a", "a", "a", "b", "b", "c"])),
         ("started_on", texts(&["2024-01-05", "2024-03-01", "2024-05-01", "2024-02-01", "2024-02-01", "2024-07-09"])),
         ("mrr", Arc::new(Int64Array::from(vec![10, 25, 0, 5, 7, 1]))),
-        ("sequence", texts(&["1", "2", "3", "2", "1", "1"])),
+        ("sequence", texts(&["1", "2", "3", "10", "9", "1"])),
     ];
     let night = lake.open(&[lake.accounts(), told(&lake, SubscriptionForm::Events, &columns)]).await.unwrap();
+    // Whoever plans over the periods is told that they have an end.
+    assert!(night.opened.get(InputTable::Subscriptions).unwrap().has("ended_on"));
     assert_eq!(
         night.rows(PERIODS).await,
         [
@@ -75,6 +79,8 @@ async fn an_event_holds_until_the_next_one() {
     let ended: Vec<(&str, ArrayRef)> = [
         ("subscription_id", texts(&["x", "x", "y", "x", "x", "z"])),
         ("is_end", Arc::new(BooleanArray::from(vec![false, true, false, false, true, false])) as ArrayRef),
+        // An end that the lake has beside events is not read.
+        ("ended_on", texts(&["2024-01-06"; 6])),
     ]
     .into_iter()
     .chain(columns)
@@ -91,9 +97,12 @@ async fn an_event_holds_until_the_next_one() {
 async fn a_snapshot_holds_for_its_month() {
     let lake = Lake::with_accounts();
     let columns: Vec<(&str, ArrayRef)> = vec![
-        ("account_id", texts(&["a", "a", "a", "b"])),
-        ("started_on", text(&[Some("2024-03-01"), Some("2024-04-30"), Some("2024-06-01"), Some("2024-04-01")])),
-        ("mrr", Arc::new(Int64Array::from(vec![10, 10, 12, 5]))),
+        ("account_id", texts(&["a", "a", "a", "b", "c", "c", "c"])),
+        (
+            "started_on",
+            texts(&["2024-03-01", "2024-04-30", "2024-06-01", "2024-04-01", "2024-05-01", "2024-06-01", "2024-06-15"]),
+        ),
+        ("mrr", Arc::new(Int64Array::from(vec![10, 10, 12, 5, 8, 9, 0]))),
     ];
     let night = lake.open(&[lake.accounts(), told(&lake, SubscriptionForm::Snapshots, &columns)]).await.unwrap();
     assert_eq!(
@@ -103,6 +112,28 @@ async fn a_snapshot_holds_for_its_month() {
             "a 2024-04-01 2024-05-01 10.00",
             "a 2024-06-01 NULL 12.00",
             "b 2024-04-01 2024-05-01 5.00",
+            "c 2024-05-01 2024-06-01 8.00",
         ]
     );
+    let subscriptions = night.opened.get(InputTable::Subscriptions).unwrap();
+    assert!(subscriptions.has("ended_on"));
+    assert_eq!(subscriptions.rows.quarantined.get("superseded_snapshot"), Some(&1));
+}
+
+#[tokio::test]
+async fn what_is_missing_or_contradicts_itself_is_said() {
+    let lake = Lake::with_accounts();
+    let row = |more: (&'static str, ArrayRef)| -> Vec<(&'static str, ArrayRef)> {
+        vec![("account_id", texts(&["a"])), ("started_on", texts(&["2024-03-01"])), more]
+    };
+    let mut bills = row(("amount", Arc::new(Int64Array::from(vec![10]))));
+    bills.push(("billing_interval", Arc::new(NullArray::new(1))));
+    let problems = lake.problems(&[lake.accounts(), told(&lake, SubscriptionForm::Periods, &bills)]).await;
+    assert!(problems.len() == 1 && problems[0].starts_with("E0502 `subscriptions` needs `mrr`"), "{problems:?}");
+    let mut notice = row(("mrr", Arc::new(Int64Array::from(vec![10]))));
+    notice.push(("cancelled_on", texts(&["2023-01-01"])));
+    let night = lake.open(&[lake.accounts(), told(&lake, SubscriptionForm::Periods, &notice)]).await.unwrap();
+    assert_eq!(night.rows("SELECT cancelled_on FROM subscriptions").await, ["NULL"]);
+    let rows = &night.opened.get(InputTable::Subscriptions).unwrap().rows;
+    assert_eq!(rows.unexpected.get("cancelled_after_start"), Some(&1));
 }

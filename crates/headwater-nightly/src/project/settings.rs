@@ -85,7 +85,11 @@ impl Reading<'_> {
     }
 
     fn preset(&mut self, node: &Node) -> RevenuePolicy {
-        let name = node.as_text().unwrap_or_default();
+        let Some(name) = node.as_text() else {
+            let message = format!("a policy is a name or a mapping of switches, not {}", node.kind());
+            self.problems.push(Diagnostic::at(Code::WrongShape, node.span, message));
+            return RevenuePolicy::default();
+        };
         let known = || RevenuePolicy::PRESETS.iter().map(|preset| preset.name);
         RevenuePolicy::preset(name).unwrap_or_else(|| {
             let message = format!("`{name}` is no policy of recurring revenue");

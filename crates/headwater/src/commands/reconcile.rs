@@ -65,16 +65,15 @@ fn text(bridge: &Bridge, asked: &Reconcile, currency: &str) -> String {
 }
 
 fn lines(group: &BridgeOfGroup, unit: Unit, asked: &Reconcile, currency: &str) -> Vec<Vec<String>> {
-    let shown =
-        |number: Option<f64>| number.map_or_else(|| "unknown".to_owned(), |number| value(number, unit, currency));
+    // A change may be smaller than what two digits show.
+    let exact = |number: f64| match unit {
+        Unit::Ratio => format!("{number:.4}"),
+        _ => value(number, unit, currency),
+    };
+    let shown = |number: Option<f64>| number.map_or_else(|| "unknown".to_owned(), exact);
     let change = |number: Option<f64>| {
-        number.map_or_else(
-            || "unknown".to_owned(),
-            |number| {
-                let sign = if number > 0.0 { "+" } else { "" };
-                format!("{sign}{}", value(number, unit, currency))
-            },
-        )
+        let sign = if number.is_some_and(|number| number > 0.0) { "+" } else { "" };
+        format!("{sign}{}", shown(number))
     };
     let line = |name: &str, policy: String, value: String, change: String| vec![name.to_owned(), policy, value, change];
     let mut lines = vec![line(&group.group, asked.from.clone(), shown(group.from), String::new())];

@@ -58,7 +58,8 @@ fn text(status: &Status) -> String {
             let nights: Vec<String> = latest.nights.keys().rev().take(NIGHTS_SHOWN).map(ToString::to_string).collect();
             let more = latest.nights.len().saturating_sub(NIGHTS_SHOWN);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            lines.push(format!("{} nights: {}{more}", latest.nights.len(), nights.join(", ")));
+            let word = if latest.nights.len() == 1 { "night" } else { "nights" };
+            lines.push(format!("{} {word}: {}{more}", latest.nights.len(), nights.join(", ")));
         }
     }
     lines.extend(status.held.iter().flat_map(|night| held(night, &status.location)));

@@ -82,9 +82,9 @@ fn two_policies_are_reconciled_switch_by_switch() {
     }
     assert!(place.is_untouched());
     for (asked, code, said) in [
-        (["--metric", "nrrr_12m", "--by", "total"], 3, "did you mean `nrr_12m`?"),
-        (["--metric", "mrr", "--by", "total"], 3, "`mrr` is no metric of groups"),
-        (["--metric", "nrr", "--by", "plann"], 3, "did you mean `plan`?"),
+        (["--metric", "nrrr_12m", "--by", "total"], 9, "did you mean `nrr_12m`?"),
+        (["--metric", "mrr", "--by", "total"], 9, "`mrr` is no metric of groups"),
+        (["--metric", "nrr", "--by", "plann"], 9, "did you mean `plan`?"),
         (["--metric", "nrr", "--from", "chartmogle"], 2, "did you mean `chartmogul`?"),
     ] {
         let asked = [&["reconcile", "--as-of", "2026-05-31"], &asked[..]].concat();
