@@ -1,6 +1,7 @@
 //! `init`: a project to fill in.
 
 use std::fs;
+use std::path::Path;
 
 use super::folder;
 use crate::args::Init;
@@ -9,6 +10,18 @@ use crate::pack;
 use crate::render::Output;
 
 const PROJECT: &str = include_str!("../../templates/init.yaml");
+/// The name of the project in the template.
+const NAMED: &str = "name: my_company";
+
+/// The template with the folder's name as the project's, where that needs no quotes.
+fn named_after(dir: &Path) -> String {
+    let name = dir.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let is_plain = name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    // Words that YAML takes for something else than text.
+    let is_text = !["true", "false", "null"].contains(&name.to_lowercase().as_str());
+    if is_plain && is_text { PROJECT.replace(NAMED, &format!("name: {name}")) } else { PROJECT.to_owned() }
+}
 
 pub(crate) fn run(init: &Init, output: &Output) -> Exit {
     let dir = folder(&init.dir);
@@ -20,7 +33,7 @@ pub(crate) fn run(init: &Init, output: &Output) -> Exit {
         }
     }
     let written = fs::create_dir_all(&dir)
-        .and_then(|()| fs::write(&project, PROJECT))
+        .and_then(|()| fs::write(&project, named_after(&dir)))
         .and_then(|()| pack::write_rules(&dir.join("rules")));
     match written {
         Ok(()) => {

@@ -34,6 +34,9 @@ fn a_second_night_knows_the_first() {
 fn a_new_project_is_valid_before_it_has_data() {
     let place = Place::empty();
     place.headwater(&["init", "shop"]).says(0, &["headwater -C shop check"]);
+    assert!(std::fs::read_to_string(place.path("shop/headwater.yaml")).unwrap().contains("\nname: shop\n"));
+    place.headwater(&["init", "null"]).says(0, &["headwater -C null check"]);
+    place.headwater(&["-C", "null", "check"]).says(0, &["my_company"]);
     place.headwater(&["-C", "shop", "check"]).says(0, &["rule files (6) have no error"]);
     place.headwater(&["init", "shop"]).says(2, &["is there already"]);
 }
