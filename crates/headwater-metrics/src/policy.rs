@@ -138,13 +138,6 @@ impl RevenuePolicy {
     pub fn differences(self, other: Self) -> impl Iterator<Item = &'static PolicySwitch> {
         Self::SWITCHES.iter().filter(move |switch| switch.is_on(self) != switch.is_on(other))
     }
-
-    /// The switches as one line, for records.
-    #[must_use]
-    pub fn describe(self) -> String {
-        let words = Self::SWITCHES.iter().map(|switch| format!("{}: {}", switch.name, switch.is_on(self)));
-        words.collect::<Vec<_>>().join(", ")
-    }
 }
 
 #[cfg(test)]
@@ -162,6 +155,5 @@ mod tests {
             }
         }
         assert_eq!(RevenuePolicy::preset("strict"), Some(RevenuePolicy::default()));
-        assert_eq!(RevenuePolicy::default().describe().matches("true").count(), 1);
     }
 }

@@ -62,6 +62,20 @@ impl TableContract {
         }
     }
 
+    /// A table whose rows belong to a group of accounts; its first columns after `as_of` say which.
+    fn of_groups(name: &str, description: &str, key: &[&str], columns: Vec<ColumnContract>) -> Self {
+        let group = [
+            ColumnContract::required("scope", Unit::Text, "total, an account column, or segment.<scheme>"),
+            ColumnContract::required("group_name", Unit::Text, "the group; (unknown) gathers accounts without a value"),
+        ];
+        Self::new(
+            name,
+            description,
+            &[&["scope", "group_name"], key].concat(),
+            group.into_iter().chain(columns).collect(),
+        )
+    }
+
     /// The Arrow schema of its files, with Parquet field ids that follow the column order.
     #[must_use]
     pub fn schema(&self) -> SchemaRef {
@@ -133,13 +147,11 @@ pub fn mrr_movements() -> TableContract {
 /// `cohort_metrics`.
 #[must_use]
 pub fn cohort_metrics() -> TableContract {
-    TableContract::new(
+    TableContract::of_groups(
         "cohort_metrics",
         "Accounts that became customers in the same period, followed by age: who stays, what they pay, what they have paid.",
-        &["scope", "group_name", "cohort", "age_months"],
+        &["cohort", "age_months"],
         vec![
-            ColumnContract::required("scope", Unit::Text, "total, an account column, or segment.<scheme>"),
-            ColumnContract::required("group_name", Unit::Text, "the group; (unknown) gathers accounts without a value"),
             ColumnContract::required("cohort", Unit::Date, "last day of the period in which they became customers"),
             ColumnContract::required("age_months", Unit::Count, "periods since then; 0 is that period itself"),
             ColumnContract::required("period_end", Unit::Date, "last day of the period that the row is about"),
@@ -175,13 +187,11 @@ pub fn cohort_metrics() -> TableContract {
 /// `cohort_summary`.
 #[must_use]
 pub fn cohort_summary() -> TableContract {
-    TableContract::new(
+    TableContract::of_groups(
         "cohort_summary",
         "What a cohort has come to: what winning it cost, whether it has paid that back, and where its revenue is heading.",
-        &["scope", "group_name", "cohort"],
+        &["cohort"],
         vec![
-            ColumnContract::required("scope", Unit::Text, "total, an account column, or segment.<scheme>"),
-            ColumnContract::required("group_name", Unit::Text, "the group; (unknown) gathers accounts without a value"),
             ColumnContract::required(
                 "cohort",
                 Unit::Date,
@@ -237,13 +247,11 @@ pub fn cohort_summary() -> TableContract {
 /// `group_metrics`.
 #[must_use]
 pub fn group_metrics() -> TableContract {
-    TableContract::new(
+    TableContract::of_groups(
         "group_metrics",
         "A metric of a group of accounts: everyone, a value of a dimension, a segment.",
-        &["scope", "group_name", "metric"],
+        &["metric"],
         vec![
-            ColumnContract::required("scope", Unit::Text, "total, an account column, or segment.<scheme>"),
-            ColumnContract::required("group_name", Unit::Text, "the group; (unknown) gathers accounts without a value"),
             ColumnContract::required("metric", Unit::Text, "the metric"),
             ColumnContract::required("unit", Unit::Text, "what the value measures"),
             ColumnContract::optional("value", Unit::Number, "the value; unknown is null, never zero"),

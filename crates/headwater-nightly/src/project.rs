@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use chrono_tz::Tz;
 use headwater_diagnostics::yaml::{self, Fields, Node};
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics, FileId, Sources, Span};
-use headwater_ingest::{InputSpec, LakeSpec, Location, SourceSpec, StoreOverride};
+use headwater_ingest::{InputSpec, LakeSpec, Location, SourceSpec, StoreOptions, StoreOverride, Stores};
 use headwater_metrics::{Catalogue, ColumnType, Economics, InputTable, RevenuePolicy, Unit};
 
 mod columns;
@@ -111,6 +111,12 @@ impl Project {
     #[must_use]
     pub fn lake_spec(&self) -> LakeSpec<'_> {
         LakeSpec { location: &self.lake, sources: &self.sources, inputs: &self.inputs }
+    }
+
+    /// The stores it reads from and publishes to, with what the environment says about them. Nothing is sent yet.
+    #[must_use]
+    pub(crate) fn open_stores(&self, environment: Vec<(String, String)>) -> Stores {
+        Stores::new(StoreOptions { environment, overrides: self.stores.clone(), retry_for: None })
     }
 
     /// The text columns of accounts, attributes included: what groups can be made of.

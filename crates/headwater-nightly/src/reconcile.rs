@@ -7,7 +7,7 @@ use arrow::datatypes::Float64Type;
 use arrow::record_batch::RecordBatch;
 use chrono::NaiveDate;
 use headwater_diagnostics::{Code, Diagnostic};
-use headwater_ingest::{StoreOptions, Stores, WorkArea};
+use headwater_ingest::WorkArea;
 use headwater_metrics::{
     AsOf, Catalogue, Grain, GroupPlan, GroupScope, InputTable, MeasurePlan, Metric, Night, Query, RevenuePolicy, Unit,
 };
@@ -125,11 +125,7 @@ async fn bridge(
 ) -> Result<Bridge, RunError> {
     let project = &request.project;
     let engine = Engine::new(&EngineLimits::of(project, workshop.folder(), request.threads))?;
-    let stores = Stores::new(StoreOptions {
-        environment: request.environment.clone(),
-        overrides: project.stores.clone(),
-        retry_for: None,
-    });
+    let stores = project.open_stores(request.environment.clone());
     let as_of = AsOf::new(request.as_of, project.time_zone);
     let lake = project.lake_spec();
     let opening = headwater_ingest::open(engine.context(), &stores, &lake, &as_of, workshop.area());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use headwater_diagnostics::{Diagnostics, FileId, Sources};
-use headwater_ingest::{StoreOptions, Stores};
+use headwater_ingest::Stores;
 use headwater_rules::CheckedRules;
 
 use crate::failure::{FailureKind, RunError};
@@ -86,11 +86,7 @@ pub async fn run(request: &RunRequest) -> Result<Published, RunError> {
     let project = &request.project;
     let (_, warnings) = sound(check_rules(project, &request.sources, &request.rule_files))?;
     let warnings = request.allowed(FailureKind::InvalidProject, warnings)?;
-    let stores = Stores::new(StoreOptions {
-        environment: request.environment.clone(),
-        overrides: project.stores.clone(),
-        retry_for: None,
-    });
+    let stores = project.open_stores(request.environment.clone());
     let location = &project.outputs.location;
     let publication = Publication::new(stores.open(location)?, location.path()).on_disk(location.local_path());
     let lease = publication.lease(&request.run_id, &request.host, Arc::clone(&request.clock)).await;

@@ -1,6 +1,5 @@
 //! What is published, who is at work, and which nights are held.
 
-use headwater_ingest::{StoreOptions, Stores};
 use serde::Serialize;
 
 use crate::failure::RunError;
@@ -29,7 +28,7 @@ pub struct Status {
 /// # Errors
 /// When its store fails or its record is damaged.
 pub async fn status(project: &Project, environment: Vec<(String, String)>, clock: &Clock) -> Result<Status, RunError> {
-    let stores = Stores::new(StoreOptions { environment, overrides: project.stores.clone(), retry_for: None });
+    let stores = project.open_stores(environment);
     let location = project.outputs.location.to_string();
     let publication = Publication::new(stores.open(&project.outputs.location)?, project.outputs.location.path());
     let failed = |error: PublishError| RunError::publishing(&location, &error);

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use headwater_diagnostics::{Diagnostics, Rendering, Sources, render};
+use headwater_metrics::RevenuePolicy;
 use headwater_nightly::check_rules;
 use headwater_nightly::project::{Project, load};
 
@@ -58,6 +59,18 @@ fn the_language_page_names_every_function() {
     let missing =
         names.into_iter().filter(|name| ["`", "("].iter().all(|end| !page.contains(&format!("`{name}{end}"))));
     nothing_of("functions that docs/rules.md does not name", &missing.map(str::to_owned).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_project_page_names_every_switch_and_preset_of_the_policy() {
+    let page = fs::read_to_string(root().join("docs/project.md")).unwrap();
+    let switches = RevenuePolicy::SWITCHES.iter().map(|switch| switch.name);
+    let names = switches.chain(RevenuePolicy::PRESETS.iter().map(|preset| preset.name));
+    let missing = names.filter(|name| !page.contains(&format!("`{name}`")));
+    nothing_of(
+        "switches and presets that docs/project.md does not name",
+        &missing.map(str::to_owned).collect::<Vec<_>>(),
+    );
 }
 
 fn documents() -> Vec<File> {
