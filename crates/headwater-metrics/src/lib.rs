@@ -20,7 +20,7 @@ pub use inputs::{ColumnType, InputColumn, InputTable};
 pub use metric::{Grain, Metric};
 pub use plan::{
     Economics, FeatureSeen, GroupPlan, GroupScope, MeasurePlan, Night, cohort_summary, cohorts, features_query,
-    movements,
+    movements, published_movements,
 };
 pub use policy::{PolicyPreset, PolicySwitch, RevenuePolicy};
 pub use query::{Query, identifier, literal};

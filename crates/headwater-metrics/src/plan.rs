@@ -14,7 +14,7 @@ mod usage;
 pub use accounts::MeasurePlan;
 pub use cohorts::{cohort_summary, cohorts};
 pub use groups::{GroupPlan, GroupScope};
-pub use movements::movements;
+pub use movements::{movements, published_movements};
 pub use usage::features_query;
 
 /// What the economics of the company are, as the project declares them.

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use datafusion::datasource::object_store::ObjectStoreUrl;
 use headwater_ingest::WorkArea;
-use headwater_metrics::{AsOf, Catalogue, Grain, GroupPlan, GroupScope, InputTable, MeasurePlan, Night, Query, Unit};
+use headwater_metrics::{AsOf, Catalogue, Grain, GroupPlan, GroupScope, MeasurePlan, Night, Query, Unit};
 use headwater_rules::{CheckedRules, CompiledRules, OutputTable, PlanContext, RuleSeverity};
 
 use crate::audit::Check;
+use crate::catalogue_tables::CATALOGUE_TABLES;
 use crate::contract::{self, ColumnContract, TableContract};
 use crate::engine::Engine;
 use crate::failure::RunError;
@@ -117,10 +118,11 @@ pub(crate) async fn judge(mut case: Case<'_>) -> Result<Judged, RunError> {
     for (table, query) in compiled.tables() {
         case.stage(query, &published(table), &mut staged).await?;
     }
-    if case.night.inputs.contains_key(&InputTable::Subscriptions) {
-        // Staged movements take the place of the kept ones, which know their periods by number.
-        case.cohorts(&mut staged).await?;
-        case.movements(&mut staged).await?;
+    let scopes = scopes(&case.request.project, case.rules);
+    for table in CATALOGUE_TABLES {
+        if let Some(query) = (table.query)(&scopes, case.night) {
+            case.stage(&query, &(table.contract)(), &mut staged).await?;
+        }
     }
     let left_out = records::LeftOut { metrics: &case.measured.unavailable, rules: case.rules.skipped() };
     let manifest = records::run_manifest(case.request, case.inputs, left_out, &staged);
@@ -180,9 +182,9 @@ pub fn published_tables(project: &Project, rules: &CheckedRules) -> Vec<TableCon
         contract::run_manifest(),
     ];
     tables.extend(OutputTable::ALL.iter().map(published));
-    if night.inputs.contains_key(&InputTable::Subscriptions) {
-        tables.extend([contract::mrr_movements(), contract::cohort_metrics(), contract::cohort_summary()]);
-    }
+    let scopes = scopes(project, rules);
+    let there = CATALOGUE_TABLES.iter().filter(|table| (table.query)(&scopes, &night).is_some());
+    tables.extend(there.map(|table| (table.contract)()));
     tables.sort_by(|a, b| a.name.cmp(&b.name));
     tables
 }
@@ -265,18 +267,5 @@ impl Case<'_> {
         let plan = GroupPlan::new(&asked, self.night);
         self.keep(&plan.facts).await?;
         self.stage(&plan.metrics, &contract::group_metrics(), staged).await
-    }
-
-    async fn cohorts(&mut self, staged: &mut BTreeMap<String, StagedTable>) -> Result<(), RunError> {
-        let scopes = scopes(&self.request.project, self.rules);
-        let cells = headwater_metrics::cohorts(&scopes, self.night);
-        self.stage(&cells, &contract::cohort_metrics(), staged).await?;
-        let summary = headwater_metrics::cohort_summary(&scopes, self.night);
-        self.stage(&summary, &contract::cohort_summary(), staged).await
-    }
-
-    async fn movements(&mut self, staged: &mut BTreeMap<String, StagedTable>) -> Result<(), RunError> {
-        let sql = format!("SELECT DATE '{}' AS as_of, * FROM mrr_movements", self.request.as_of);
-        self.stage(&Query::new("mrr_movements", sql), &contract::mrr_movements(), staged).await
     }
 }

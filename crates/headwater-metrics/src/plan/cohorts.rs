@@ -17,7 +17,10 @@ const FEW: u32 = 30;
 /// A cohort is named by the last day of the period in which its accounts became customers; age 0 is that period. A cell
 /// holds customers and recurring revenue at its end, and the revenue of all months up to it.
 #[must_use]
-pub fn cohorts(scopes: &[GroupScope], night: &Night) -> Query {
+pub fn cohorts(scopes: &[GroupScope], night: &Night) -> Option<Query> {
+    if !night.has(InputTable::Subscriptions, &[]) {
+        return None;
+    }
     let as_of = date(night.as_of.day());
     let groups: Vec<String> = scopes
         .iter()
@@ -70,7 +73,7 @@ pub fn cohorts(scopes: &[GroupScope], night: &Night) -> Query {
         WINDOW by_age AS (PARTITION BY scope, group_name, born ORDER BY age ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)",
         groups = groups.join(" UNION ALL "),
     );
-    Query::new("cohort_metrics", sql)
+    Some(Query::new("cohort_metrics", sql))
 }
 
 /// Periods over which a cohort's revenue is compared to tell its pattern.
@@ -83,7 +86,10 @@ const PATTERN_CHANGE: &str = "0.02";
 /// Payback is the first age at which the margin to date reaches what was spent in the cohort's own period; a cohort that
 /// is not there yet is censored at its age, and nothing is extrapolated. Without spend nothing is known of either.
 #[must_use]
-pub fn cohort_summary(scopes: &[GroupScope], night: &Night) -> Query {
+pub fn cohort_summary(scopes: &[GroupScope], night: &Night) -> Option<Query> {
+    if !night.has(InputTable::Subscriptions, &[]) {
+        return None;
+    }
     let as_of = date(night.as_of.day());
     let margin = super::fill::number(night.economics.gross_margin);
     let sql = format!(
@@ -119,7 +125,7 @@ pub fn cohort_summary(scopes: &[GroupScope], night: &Night) -> Query {
         FROM summed",
         spent = spent(scopes, night),
     );
-    Query::new("cohort_summary", sql)
+    Some(Query::new("cohort_summary", sql))
 }
 
 /// Acquisition spend by scope, group and period.

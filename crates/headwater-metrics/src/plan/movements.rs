@@ -5,7 +5,7 @@
 
 use crate::{InputTable, Query};
 
-use super::{Night, date};
+use super::{GroupScope, Night, date};
 
 /// The name under which the movements are kept.
 pub(crate) const MOVEMENTS: &str = "mrr_movements";
@@ -66,6 +66,13 @@ pub fn movements(night: &Night) -> Query {
         changed = CHANGED,
     );
     Query::new(MOVEMENTS, sql)
+}
+
+/// The movements as they are published, over those that were kept.
+#[must_use]
+pub fn published_movements(_: &[GroupScope], night: &Night) -> Option<Query> {
+    let sql = format!("SELECT {} AS as_of, * FROM {MOVEMENTS}", date(night.as_of.day()));
+    night.has(InputTable::Subscriptions, &[]).then(|| Query::new(MOVEMENTS, sql))
 }
 
 /// What began and what ended in a period.

@@ -13,6 +13,9 @@ use headwater_metrics::{
     cohort_summary, cohorts, register_functions,
 };
 
+/// What fills a table of the catalogue.
+type CatalogueQuery = fn(&[GroupScope], &Night) -> Option<Query>;
+
 pub(crate) struct Bench {
     context: SessionContext,
     night: Night,
@@ -117,9 +120,8 @@ impl Bench {
     /// Cohorts of everyone: cohort, age, size, active, MRR, first MRR, value so far, a line a cell.
     pub(crate) async fn cohorts(&self) -> Vec<String> {
         self.accounts(&["mrr"]).await;
-        self.keep(&Query::new("judged", "SELECT * FROM measured")).await;
-        self.keep(&cohorts(&[GroupScope::Total], &self.night)).await;
-        self.lines(
+        self.table(
+            cohorts,
             "SELECT scope, group_name, cohort, age_months, cohort_size, customers, mrr, first_mrr, revenue_to_date
             FROM cohort_metrics ORDER BY 1, 2, 3, 4",
         )
@@ -129,11 +131,18 @@ impl Bench {
     /// What cohorts of everyone have come to: cohort, cost, payback, whether it is censored, pattern, a line a cohort.
     pub(crate) async fn cohort_summaries(&self) -> Vec<String> {
         self.cohorts().await;
-        self.keep(&cohort_summary(&[GroupScope::Total], &self.night)).await;
-        self.lines(
+        self.table(
+            cohort_summary,
             "SELECT cohort, cac, margin_per_account, payback_months, payback_censored, pattern FROM cohort_summary ORDER BY 1",
         )
         .await
+    }
+
+    /// A table of the catalogue for everyone, over the accounts that were measured last, and what a query says of it.
+    pub(crate) async fn table(&self, table: CatalogueQuery, sql: &str) -> Vec<String> {
+        self.keep(&Query::new("judged", "SELECT * FROM measured")).await;
+        self.keep(&table(&[GroupScope::Total], &self.night).unwrap()).await;
+        self.lines(sql).await
     }
 
     pub(crate) async fn lines(&self, sql: &str) -> Vec<String> {
