@@ -10,10 +10,12 @@ use datafusion::prelude::DataFrame;
 use headwater_metrics::{AsOf, ColumnType, InputTable};
 
 use crate::contract::{self, Conversion};
+use crate::exchange::{self, Rates};
 use crate::mapping::{FilledColumn, Mapping};
 use crate::prepare::{Expected, Prepared};
 use crate::sieve::Sieve;
 use crate::spec::SubscriptionForm;
+use crate::successors::Successors;
 
 /// The reason of rows that happened after the night: they are cut, not wrong.
 pub(crate) const AFTER_AS_OF: &str = "after_as_of";
@@ -87,7 +89,7 @@ fn instant(at: DateTime<Utc>) -> Expr {
 }
 
 /// Plans the checks of one input. `accounts` are the clean accounts, for inputs whose rows belong to one.
-pub(crate) fn checked(input: &Prepared<'_>, as_of: &AsOf, accounts: Option<DataFrame>) -> Result<Checked> {
+pub(crate) fn checked(input: &Prepared<'_>, as_of: &AsOf, known: &Known) -> Result<Checked> {
     let (table, mapping) = (input.spec.table, &input.mapping);
     let zone = as_of.zone().name();
     let sources = mapping.columns.iter().map(|filled| filled.source.clone().alias(raw(&filled.name)));
@@ -99,25 +101,42 @@ pub(crate) fn checked(input: &Prepared<'_>, as_of: &AsOf, accounts: Option<DataF
     }
     steps.columns.extend(input.expectations.iter().map(|expected| column(&flag(expected))));
     frame = frame.select(steps.columns.clone())?;
+    if table.belongs_to_account() {
+        frame = known.successors.apply(frame)?;
+    }
     let mut reasons = Reasons::default();
     if let Some(happened) = table.happened().and_then(|name| mapping.column(name)) {
-        reasons.add(AFTER_AS_OF, later(happened, as_of));
+        reasons.add(AFTER_AS_OF, later(happened, as_of).and(is_not_booked(input, as_of)));
     }
     for (name, flag) in steps.reasons {
         reasons.add(&name, flag);
     }
     contradictions(input, &mut reasons);
+    let rates = known.rates.as_ref().filter(|_| Rates::concern(table, mapping));
+    if let Some(rates) = rates {
+        frame = rates.join(frame, table, as_of)?;
+        let currency = column("currency");
+        reasons.add(exchange::NO_CURRENCY, is_null(currency.clone()).or(currency.eq(lit(""))));
+        reasons.add(exchange::NO_RATE, rates.is_unknown());
+    }
     let (leave_out, count): (Vec<_>, Vec<_>) = input.expectations.iter().partition(|expected| expected.leaves_out);
     for expected in leave_out {
         reasons.add(&format!("unexpected_{}", expected.name), column(&flag(expected)));
     }
-    if let Some(accounts) = accounts {
+    if let Some(accounts) = known.accounts.clone().filter(|_| table.belongs_to_account()) {
         frame = frame.join(accounts, JoinType::Left, &["account_id"], &[KNOWN_ACCOUNT], None)?;
         reasons.add(ORPHAN, is_null(column(KNOWN_ACCOUNT)));
     }
+    let number = reasons.number()?.alias("reason");
+    if let Some(rates) = rates {
+        // What is wrong with a row is said of it as it is.
+        frame = rates.exchanged(frame.with_column("reason", number)?, table, mapping)?;
+    } else {
+        frame = frame.with_column("reason", number)?;
+    }
     let width = mapping.columns.len();
     let mut last: Vec<Expr> = mapping.columns.iter().map(|filled| as_known(table, filled, as_of)).collect();
-    last.push(reasons.number()?.alias("reason"));
+    last.push(column("reason"));
     last.extend(steps.unknown.iter().map(|name| column(name)));
     last.extend(count.iter().map(|expected| column(&flag(expected))));
     let mut unexpected: Vec<String> = count.into_iter().map(|expected| expected.name.clone()).collect();
@@ -131,6 +150,24 @@ pub(crate) fn checked(input: &Prepared<'_>, as_of: &AsOf, accounts: Option<DataF
 /// The column that says whether a row breaks an expectation.
 pub(crate) fn flag(expected: &Expected) -> String {
     format!("expect:{}", expected.name)
+}
+
+/// What is known before an input is read.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// The ids of the clean accounts.
+    pub accounts: Option<DataFrame>,
+    pub successors: Successors,
+    pub rates: Option<Rates>,
+}
+
+/// Whether a row that has not begun on the night is not known to come either.
+fn is_not_booked(input: &Prepared<'_>, as_of: &AsOf) -> Expr {
+    let is_told = input.spec.table == InputTable::Subscriptions && input.spec.form == SubscriptionForm::Periods;
+    match input.mapping.column("booked_on").filter(|_| is_told) {
+        Some(booked) => is_null(column(&booked.name)).or(later(booked, as_of)),
+        None => lit(true),
+    }
 }
 
 /// The account of a row, as the clean accounts know it.
@@ -233,6 +270,9 @@ fn contradictions(input: &Prepared<'_>, reasons: &mut Reasons) {
     let reads_end = input.spec.form == SubscriptionForm::Periods && mapping.column("ended_on").is_some();
     if table == InputTable::Subscriptions && reads_end {
         reasons.add("reversed_period", column("ended_on").lt(column("started_on")));
+    }
+    if table == InputTable::ExchangeRates {
+        reasons.add("invalid_rate", exchange::is_no_rate());
     }
     for (_, name) in NEVER_NEGATIVE.iter().filter(|(of, name)| *of == table && mapping.column(name).is_some()) {
         reasons.add(&format!("negative_{name}"), column(name).lt(lit(0_i64)));

@@ -50,7 +50,11 @@ pub(crate) async fn of(context: &SessionContext, input: &Prepared<'_>, streamed:
                 None => days(frame.clone(), day_of(filled, as_of)).await?.0,
             };
         }
-        Some(filled) => (oldest, newest) = days(frame.clone(), day_of(filled, as_of)).await?,
+        Some(filled) => {
+            // What is booked and has not begun says nothing of how fresh the input is.
+            let seen = frame.clone().filter(day_of(filled, as_of).lt_eq(checks::day(as_of.day())))?;
+            (oldest, newest) = days(seen, day_of(filled, as_of)).await?;
+        }
         None => {}
     }
     let accounts = match table.belongs_to_account() && !streamed {

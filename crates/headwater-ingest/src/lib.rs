@@ -6,6 +6,7 @@
 mod checks;
 mod contract;
 mod duplicates;
+mod exchange;
 mod facts;
 mod failure;
 mod forms;
@@ -24,6 +25,7 @@ mod sql;
 mod store_error;
 mod stores;
 mod stream;
+mod successors;
 mod survey;
 mod words;
 mod work;

@@ -5,18 +5,21 @@ use std::collections::BTreeMap;
 
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::datatypes::Int64Type;
+use datafusion::error::DataFusionError;
 use datafusion::functions_aggregate::expr_fn::sum;
 use datafusion::logical_expr::{Expr, lit, when};
 use datafusion::prelude::SessionContext;
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics};
 use headwater_metrics::{AsOf, ColumnType, InputTable};
 
-use crate::checks::{self, AFTER_AS_OF};
+use crate::checks::{self, AFTER_AS_OF, Known};
+use crate::exchange::Rates;
 use crate::facts::{self, Facts};
 use crate::failure::{Failure, damaged_object, failure};
 use crate::opened::{OpenError, OpenedColumn, OpenedInput, OpenedInputs, RowCounts};
 use crate::prepare::{Expected, Lake, Prepared};
 use crate::stream::{StreamedInput, is_plain_scan};
+use crate::successors::Successors;
 use crate::{
     InputSource, InputSpec, LakeSpec, Location, StoreError, Stores, SubscriptionForm, WorkArea, duplicates, forms,
     listing, words,
@@ -37,7 +40,14 @@ pub async fn open(
     work: &WorkArea,
 ) -> Result<OpenedInputs, OpenError> {
     let prepared = prepare(context, stores, lake).await?;
-    let mut opening = Opening { context, as_of, work, problems: Diagnostics::new(), late: Diagnostics::new() };
+    let mut opening = Opening {
+        context,
+        as_of,
+        work,
+        known: Known::default(),
+        problems: Diagnostics::new(),
+        late: Diagnostics::new(),
+    };
     let mut opened = Vec::new();
     let mut warnings = Diagnostics::new();
     for input in &prepared {
@@ -61,10 +71,11 @@ pub async fn open(
             Err(Failure::Problem(problem)) => opening.problems.push(*problem),
             Err(Failure::Open(error)) => return Err(error),
         }
-        // Whether a row is an orphan cannot be said without the accounts.
-        if input.spec.table == InputTable::Accounts && opening.problems.has_errors() {
+        // Whether a row is an orphan cannot be said without the accounts, nor what it is worth without rates.
+        if input.spec.table <= InputTable::ExchangeRates && opening.problems.has_errors() {
             break;
         }
+        opening.known.rates = Some(Rates::of(context, lake, as_of).await.map_err(|error| engine(input, error))?);
     }
     if opening.problems.has_errors() {
         return Err(OpenError::Contract(opening.problems));
@@ -120,16 +131,18 @@ struct Opening<'a> {
     context: &'a SessionContext,
     as_of: &'a AsOf,
     work: &'a WorkArea,
+    known: Known,
     problems: Diagnostics,
     late: Diagnostics,
 }
 
+fn engine(input: &Prepared<'_>, source: DataFusionError) -> OpenError {
+    OpenError::Engine { input: input.spec.table.name().to_owned(), source: Box::new(source) }
+}
+
 impl Opening<'_> {
     async fn unread_words(&self, input: &Prepared<'_>) -> Result<Vec<Diagnostic>, OpenError> {
-        let input_name = input.spec.table.name();
-        words::unread(self.context, input)
-            .await
-            .map_err(|source| OpenError::Engine { input: input_name.to_owned(), source: Box::new(source) })
+        words::unread(self.context, input).await.map_err(|error| engine(input, error))
     }
 
     async fn open(&mut self, input: &Prepared<'_>) -> Result<OpenedInput, Failure> {
@@ -149,10 +162,9 @@ impl Opening<'_> {
     }
 
     /// Reads the input once and keeps what is clean.
-    async fn keep(&self, input: &Prepared<'_>) -> datafusion::error::Result<OpenedInput> {
+    async fn keep(&mut self, input: &Prepared<'_>) -> datafusion::error::Result<OpenedInput> {
         let table = input.spec.table;
-        let accounts = if table.belongs_to_account() { facts::known_accounts(self.context).await? } else { None };
-        let checked = checks::checked(input, self.as_of, accounts)?;
+        let checked = checks::checked(input, self.as_of, &self.known)?;
         let sieve = checked.sieve();
         let tally = self.work.keep(self.context, table.name(), checked.frame, sieve).await?;
         let mut quarantined = named(&checked.reasons, &tally.reasons);
@@ -167,6 +179,14 @@ impl Opening<'_> {
                 kept = left;
             }
         }
+        let mut merged = 0;
+        let mut astray = 0;
+        if table == InputTable::Accounts {
+            self.known.successors = Successors::settle(self.context, self.work, input, self.as_of).await?;
+            self.known.accounts = facts::known_accounts(self.context).await?;
+            (merged, astray) = (self.known.successors.merged, self.known.successors.astray);
+            kept -= merged;
+        }
         if table == InputTable::Subscriptions {
             let settled = forms::settle(self.context, self.work, input, kept).await?;
             kept = settled.periods;
@@ -176,8 +196,12 @@ impl Opening<'_> {
         }
         let (unknown, unexpected) = tally.unknown.split_at(checked.unknown.len().min(tally.unknown.len()));
         let unknown = named(&checked.unknown, unknown);
-        let unexpected = named(&checked.unexpected, unexpected);
-        let rows = RowCounts { read: tally.seen(), kept: Some(kept), after_as_of, quarantined, unknown, unexpected };
+        let mut unexpected = named(&checked.unexpected, unexpected);
+        if astray > 0 {
+            unexpected.insert("merged_into_known_account".to_owned(), astray);
+        }
+        let rows =
+            RowCounts { read: tally.seen(), kept: Some(kept), after_as_of, merged, quarantined, unknown, unexpected };
         Ok(described(input, rows, None))
     }
 
@@ -193,6 +217,7 @@ impl Opening<'_> {
             filter: input.filter.iter().cloned().chain(kept).reduce(Expr::and),
             columns: checks::typed(&input.mapping, self.as_of.zone().name()),
             visible: checks::is_visible(table, &input.mapping, self.as_of),
+            successors: self.known.successors.clone(),
         };
         let view = stream.frame(self.context)?.into_view();
         self.context.deregister_table(table.name())?;

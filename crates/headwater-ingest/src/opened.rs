@@ -95,6 +95,8 @@ pub struct RowCounts {
     pub kept: Option<u64>,
     /// Rows that happened after the night.
     pub after_as_of: u64,
+    /// Accounts whose rows count for another: merged ones, and parts of one where those count with it.
+    pub merged: u64,
     /// Rows held back, by reason: `missing_…`, `invalid_…`, `duplicate_…`, `negative_…`, `orphan`, `reversed_period`,
     /// and `unexpected_…` for the project's own expectations.
     pub quarantined: BTreeMap<String, u64>,

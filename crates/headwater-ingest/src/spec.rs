@@ -2,7 +2,7 @@
 
 use headwater_diagnostics::Span;
 use headwater_diagnostics::yaml::TextPositions;
-use headwater_metrics::{ColumnType, InputTable};
+use headwater_metrics::{ColumnType, Exchange, InputTable};
 
 use crate::Location;
 
@@ -75,6 +75,10 @@ pub struct LakeSpec<'a> {
     pub sources: &'a [SourceSpec],
     /// The logical inputs.
     pub inputs: &'a [InputSpec],
+    /// The project's currency.
+    pub currency: &'a str,
+    /// At which rate amounts in other currencies count.
+    pub exchange: Exchange,
 }
 
 /// Where the rows of an input come from.
@@ -119,6 +123,8 @@ pub struct InputSpec {
     pub filter: Option<SqlText>,
     /// How its rows tell of subscriptions; of `subscriptions` only.
     pub form: SubscriptionForm,
+    /// Whether accounts count with the account that they are a part of; of `accounts` only.
+    pub roll_up_to_parents: bool,
     /// What is expected of the rows beside the contract.
     pub expect: Vec<Expectation>,
     /// The newest row may be at most this many days older than the night.

@@ -11,6 +11,7 @@ use headwater_diagnostics::Diagnostic;
 
 use crate::failure::{damaged_object, is_damage};
 use crate::objects::{DataObject, ObjectsTable};
+use crate::successors::Successors;
 use crate::{Location, ObjectVersion, StoreError, Stores, listing};
 
 /// How a streamed input is made from its source.
@@ -25,6 +26,7 @@ pub struct StreamedInput {
     pub(crate) columns: Vec<Expr>,
     /// What a row must meet to be visible on the night, over `columns`. Rows without a day are: their reader counts them.
     pub(crate) visible: Option<Expr>,
+    pub(crate) successors: Successors,
 }
 
 impl StreamedInput {
@@ -82,10 +84,10 @@ impl StreamedInput {
             frame = frame.filter(filter.clone())?;
         }
         let typed = frame.select(self.columns.clone())?;
-        match &self.visible {
-            Some(visible) => typed.filter(visible.clone()),
-            None => Ok(typed),
-        }
+        self.successors.apply(match &self.visible {
+            Some(visible) => typed.filter(visible.clone())?,
+            None => typed,
+        })
     }
 }
 

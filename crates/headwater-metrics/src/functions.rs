@@ -12,6 +12,7 @@ mod sets;
 
 pub(crate) use activity_profile::{Slot, SlotKind, Spec};
 pub(crate) use calendar::days_of;
+pub use money::exchanged;
 pub(crate) use sets::FEATURE_SEPARATOR;
 
 /// Adds every function of the catalogue to an engine.

@@ -1,4 +1,4 @@
-//! The ten logical tables that metrics are computed from, whatever a company's lake looks like.
+//! The eleven logical tables that metrics are computed from, whatever a company's lake looks like.
 
 use serde::Serialize;
 
@@ -8,6 +8,8 @@ use serde::Serialize;
 pub enum InputTable {
     /// Who is (or could become) a customer.
     Accounts,
+    /// What other currencies are worth.
+    ExchangeRates,
     /// What was subscribed, from when to when, at which recurring price.
     Subscriptions,
     /// One-off and repeated purchases.
@@ -125,6 +127,7 @@ impl InputTable {
     /// Every logical table, accounts first.
     pub const ALL: &'static [Self] = &[
         Self::Accounts,
+        Self::ExchangeRates,
         Self::Subscriptions,
         Self::Orders,
         Self::UsageEvents,
@@ -150,6 +153,7 @@ impl InputTable {
             Self::Plans => "plans",
             Self::Opportunities => "opportunities",
             Self::Exposures => "exposures",
+            Self::ExchangeRates => "exchange_rates",
         }
     }
 
@@ -172,7 +176,7 @@ impl InputTable {
             Self::Plans => Some("plan"),
             Self::Opportunities => Some("opportunity_id"),
             Self::Exposures => Some("exposure_id"),
-            Self::Spend => None,
+            Self::Spend | Self::ExchangeRates => None,
         }
     }
 
@@ -189,6 +193,7 @@ impl InputTable {
             Self::Spend => Some("spent_on"),
             Self::Opportunities => Some("created_on"),
             Self::Exposures => Some("exposed_on"),
+            Self::ExchangeRates => Some("valid_on"),
             Self::Plans => None,
         }
     }
@@ -196,7 +201,7 @@ impl InputTable {
     /// Whether rows belong to an account (and are quarantined where that account is unknown).
     #[must_use]
     pub fn belongs_to_account(self) -> bool {
-        !matches!(self, Self::Accounts | Self::Spend | Self::Plans)
+        !matches!(self, Self::Accounts | Self::Spend | Self::Plans | Self::ExchangeRates)
     }
 
     /// The column of that name.
@@ -211,6 +216,11 @@ impl InputTable {
     pub fn columns(self) -> &'static [InputColumn] {
         use ColumnType::{Date, Flag, Id, Integer, Money, Number, Text, Timestamp};
         const ACCOUNT: InputColumn = required("account_id", Id, "the account the row belongs to");
+        const CURRENCY: InputColumn = optional(
+            "currency",
+            Text,
+            "the currency of the row's amounts, three letters; the project's where not mapped",
+        );
         match self {
             Self::Accounts => {
                 &const {
@@ -226,6 +236,9 @@ impl InputTable {
                         optional("region", Text, "region"),
                         optional("industry", Text, "industry"),
                         optional("owner", Text, "who looks after it"),
+                        optional("merged_into", Id, "the account that took this one over, with all of its rows"),
+                        optional("merged_on", Date, "the first night on which it did; always where not mapped"),
+                        optional("parent_account_id", Id, "the account it is a part of"),
                     ]
                 }
             }
@@ -259,6 +272,22 @@ impl InputTable {
                             Flag,
                             "whether the row ends the subscription, where rows are events or snapshots; an amount of 0 where not mapped",
                         ),
+                        optional(
+                            "booked_on",
+                            Date,
+                            "day it was agreed: one that has not begun is committed from then, and not seen where not mapped",
+                        ),
+                        optional(
+                            "discount",
+                            Money,
+                            "recurring discount per month that `mrr` is already without, as a positive amount",
+                        ),
+                        optional(
+                            "discount_ends_on",
+                            Date,
+                            "first day without that discount; unknown while no end is known",
+                        ),
+                        CURRENCY,
                     ]
                 }
             }
@@ -271,6 +300,12 @@ impl InputTable {
                         required("amount", Money, "net amount: after discounts, before tax"),
                         optional("discount_amount", Money, "discount given, as a positive amount"),
                         optional("refunded_amount", Money, "amount given back later, as a positive amount"),
+                        optional(
+                            "corrects_order_id",
+                            Id,
+                            "the order that a refund or credit, a row of its own with an amount below nothing, belongs to: it counts on that order's day and is no order",
+                        ),
+                        CURRENCY,
                     ]
                 }
             }
@@ -325,6 +360,7 @@ impl InputTable {
                         optional("campaign", Text, "campaign"),
                         optional("purpose", Text, "`acquisition` or `retention`; acquisition where not mapped")
                             .one_of(&["acquisition", "retention"]),
+                        CURRENCY,
                     ]
                 }
             }
@@ -352,6 +388,16 @@ impl InputTable {
                             "renewal",
                         ]),
                         optional("amount", Money, "amount at stake"),
+                        CURRENCY,
+                    ]
+                }
+            }
+            Self::ExchangeRates => {
+                &const {
+                    [
+                        required("currency", Text, "three letters, such as EUR"),
+                        required("valid_on", Date, "the first day of the rate; it holds until the next one"),
+                        required("rate", Number, "what one unit is worth in the project's currency"),
                     ]
                 }
             }

@@ -15,12 +15,12 @@ mod window;
 
 pub use as_of::AsOf;
 pub use catalogue::{Catalogue, Declaration};
-pub use functions::register_functions;
+pub use functions::{exchanged, register_functions};
 pub use inputs::{ColumnType, InputColumn, InputTable};
 pub use metric::{Grain, Metric};
 pub use plan::{
-    Economics, FeatureSeen, GroupPlan, GroupScope, MeasurePlan, Night, cohort_summary, cohorts, features_query,
-    movements, published_movements,
+    Economics, Exchange, FeatureSeen, GroupPlan, GroupScope, MeasurePlan, Night, cohort_summary, cohorts,
+    features_query, movements, published_movements,
 };
 pub use policy::{PolicyPreset, PolicySwitch, RevenuePolicy};
 pub use query::{Query, identifier, literal};

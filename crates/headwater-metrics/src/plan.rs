@@ -9,6 +9,7 @@ mod cohorts;
 mod fill;
 mod groups;
 mod movements;
+mod subscriptions;
 mod usage;
 
 pub use accounts::MeasurePlan;
@@ -30,6 +31,16 @@ pub struct Economics {
     pub lookback_months: u32,
 }
 
+/// At which rate amounts in other currencies count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Exchange {
+    /// That of their own day; what rates do to recurring revenue is a movement of its own.
+    #[default]
+    Moving,
+    /// That of one day, for all amounts of all times.
+    Constant(chrono::NaiveDate),
+}
+
 /// A feature of the product and the day anyone was first seen using it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeatureSeen {
@@ -46,6 +57,10 @@ pub struct Night {
     pub as_of: AsOf,
     /// The company's economics.
     pub economics: Economics,
+    /// The currency of every amount that is computed.
+    pub currency: String,
+    /// At which rate other currencies count.
+    pub exchange: Exchange,
     /// How recurring revenue is counted.
     pub policy: RevenuePolicy,
     /// The product's features, by name; empty where no metric asks for them.

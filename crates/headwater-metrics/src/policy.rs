@@ -15,6 +15,12 @@ pub struct RevenuePolicy {
     pub new_in_churn_base: bool,
     /// A customer is lost on the day it gives notice, not when what it paid for ends.
     pub churn_when_cancelled: bool,
+    /// Who comes and goes within one period is new and churned in it.
+    pub brief_customers_count: bool,
+    /// A discount that is known to end makes recurring revenue smaller while it lasts.
+    pub temporary_discounts_reduce_mrr: bool,
+    /// A discount of which no end is known makes recurring revenue smaller.
+    pub lasting_discounts_reduce_mrr: bool,
 }
 
 impl Default for RevenuePolicy {
@@ -67,6 +73,9 @@ const STRICT: RevenuePolicy = RevenuePolicy {
     contraction_is_lost: true,
     new_in_churn_base: false,
     churn_when_cancelled: false,
+    brief_customers_count: false,
+    temporary_discounts_reduce_mrr: true,
+    lasting_discounts_reduce_mrr: true,
 };
 
 impl RevenuePolicy {
@@ -81,6 +90,21 @@ impl RevenuePolicy {
             name: "churn_when_cancelled",
             meaning: "a customer is lost on the day it gives notice, not when what it paid for ends",
             slot: |policy| &mut policy.churn_when_cancelled,
+        },
+        PolicySwitch {
+            name: "brief_customers_count",
+            meaning: "who comes and goes within one period is new and churned in it, and does not go unseen",
+            slot: |policy| &mut policy.brief_customers_count,
+        },
+        PolicySwitch {
+            name: "temporary_discounts_reduce_mrr",
+            meaning: "a discount that is known to end reduces recurring revenue while it lasts; its end is expansion",
+            slot: |policy| &mut policy.temporary_discounts_reduce_mrr,
+        },
+        PolicySwitch {
+            name: "lasting_discounts_reduce_mrr",
+            meaning: "a discount of which no end is known reduces recurring revenue",
+            slot: |policy| &mut policy.lasting_discounts_reduce_mrr,
         },
         PolicySwitch {
             name: "contraction_is_lost",
@@ -113,18 +137,18 @@ impl RevenuePolicy {
         },
         PolicyPreset {
             name: "profitwell",
-            source: "Paddle, ProfitWell metrics compared: who comes and goes within one period leaves no trace, as in all policies here",
+            source: "Paddle, ProfitWell metrics compared: who comes and goes within one period leaves no trace",
             policy: STRICT,
         },
         PolicyPreset {
             name: "stripe",
-            source: "Stripe, billing analytics glossary: new subscribers stand in the denominator of churn",
-            policy: RevenuePolicy { new_in_churn_base: true, ..STRICT },
+            source: "Stripe, billing analytics glossary: new subscribers stand in the denominator of churn; only perpetual discounts reduce MRR",
+            policy: RevenuePolicy { new_in_churn_base: true, temporary_discounts_reduce_mrr: false, ..STRICT },
         },
         PolicyPreset {
             name: "baremetrics",
-            source: "Baremetrics, net revenue retention as printed: contraction is left out",
-            policy: RevenuePolicy { contraction_is_lost: false, ..STRICT },
+            source: "Baremetrics, net revenue retention as printed: contraction is left out; its change log: who comes and goes within a period counts as both",
+            policy: RevenuePolicy { contraction_is_lost: false, brief_customers_count: true, ..STRICT },
         },
     ];
 

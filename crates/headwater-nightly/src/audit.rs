@@ -151,7 +151,7 @@ fn movements_add_up() -> Check {
         "SELECT count(*) > 0 AS failed, CAST(count(*) AS VARCHAR) || ' movements do not add up' AS observed,
             'opening + amount = closing, and each opening is the closing before' AS expected
         FROM (SELECT opening_mrr, amount, closing_mrr,
-                lag(closing_mrr) OVER (PARTITION BY account_id ORDER BY period_end) AS before FROM mrr_movements)
+                lag(closing_mrr) OVER (PARTITION BY account_id ORDER BY period_end, sequence) AS before FROM mrr_movements)
         WHERE opening_mrr + amount <> closing_mrr OR opening_mrr <> coalesce(before, 0)"
             .to_owned(),
     )

@@ -123,7 +123,7 @@ pub fn mrr_movements() -> TableContract {
     TableContract::new(
         "mrr_movements",
         "Every change of an account's recurring revenue from one period end to the next; amounts add up to its MRR.",
-        &["account_id", "period_end"],
+        &["account_id", "period_end", "sequence"],
         vec![
             ColumnContract::required("account_id", Unit::Text, "the account"),
             ColumnContract::required(
@@ -131,15 +131,16 @@ pub fn mrr_movements() -> TableContract {
                 Unit::Date,
                 "last day of the period; the as-of day, and the same day of earlier months",
             ),
-            ColumnContract::required("movement", Unit::Text, "new, reactivation, expansion, contraction or churn"),
+            ColumnContract::required("movement", Unit::Text, "new, reactivation, expansion, contraction, churn, or fx"),
             ColumnContract::optional(
                 "reason",
                 Unit::Text,
-                "of expansion and contraction: add_on, cross_sell, part_cancelled, plan, seats or price; null for others",
+                "of expansion and contraction: add_on, cross_sell, part_cancelled, plan, seats, discount or price; within_period where an account came and went in one; null for others",
             ),
-            ColumnContract::required("opening_mrr", Unit::Money, "recurring revenue at the end of the period before"),
-            ColumnContract::required("closing_mrr", Unit::Money, "recurring revenue at the end of the period"),
+            ColumnContract::required("opening_mrr", Unit::Money, "recurring revenue before the movement"),
+            ColumnContract::required("closing_mrr", Unit::Money, "recurring revenue after it"),
             ColumnContract::required("amount", Unit::Money, "closing less opening"),
+            ColumnContract::required("sequence", Unit::Count, "the order of the account's movements in the period"),
         ],
     )
 }

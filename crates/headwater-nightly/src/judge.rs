@@ -164,14 +164,7 @@ pub fn published_tables(project: &Project, rules: &CheckedRules) -> Vec<TableCon
         let columns = input.table.columns().iter().map(|column| column.name.to_owned()).collect();
         (input.table, columns)
     });
-    let night = Night {
-        as_of,
-        economics: project.economics,
-        policy: project.policy,
-        features: Vec::new(),
-        inputs: inputs.collect(),
-        attributes: project.attributes().collect(),
-    };
+    let night = Night { inputs: inputs.collect(), attributes: project.attributes().collect(), ..project.night(as_of) };
     let mut asked = rules.account_metrics_needed();
     asked.extend(published_metrics(project, &night));
     let measured = MeasurePlan::new(&asked, &group_metrics(project, rules, &night), &night);

@@ -22,7 +22,7 @@ pub(crate) fn night(opened: &OpenedInputs, as_of: AsOf, project: &Project) -> Ni
         .collect();
     let attributes = opened.get(InputTable::Accounts).map(|accounts| &accounts.attributes[..]).unwrap_or_default();
     let attributes = attributes.iter().map(|column| (column.name.clone(), column.kind.unit())).collect();
-    Night { as_of, economics: project.economics, policy: project.policy, features: Vec::new(), inputs, attributes }
+    Night { inputs, attributes, ..project.night(as_of) }
 }
 
 /// Runs the plans for the metrics asked for; afterwards `measured` is a table of the engine.

@@ -2,13 +2,14 @@
 //!
 //! Every problem of the file is found in one reading, those of profiles that are not asked for too.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
 use headwater_diagnostics::yaml::{self, Fields, Node};
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics, FileId, Sources, Span};
 use headwater_ingest::{InputSpec, LakeSpec, Location, SourceSpec, StoreOptions, StoreOverride, Stores};
-use headwater_metrics::{Catalogue, ColumnType, Economics, InputTable, RevenuePolicy, Unit};
+use headwater_metrics::{AsOf, Catalogue, ColumnType, Economics, Exchange, InputTable, Night, RevenuePolicy, Unit};
 
 mod columns;
 mod inputs;
@@ -29,8 +30,10 @@ pub struct Project {
     pub name: String,
     /// The zone days are counted in.
     pub time_zone: Tz,
-    /// The currency of every amount, three letters.
+    /// The currency of every amount that is published, three letters.
     pub currency: String,
+    /// At which rate amounts in other currencies count.
+    pub exchange: Exchange,
     /// Where relative input paths start.
     pub lake: Location,
     /// Raw tables for SQL mappings.
@@ -110,7 +113,27 @@ impl Project {
     /// What is read.
     #[must_use]
     pub fn lake_spec(&self) -> LakeSpec<'_> {
-        LakeSpec { location: &self.lake, sources: &self.sources, inputs: &self.inputs }
+        LakeSpec {
+            location: &self.lake,
+            sources: &self.sources,
+            inputs: &self.inputs,
+            currency: &self.currency,
+            exchange: self.exchange,
+        }
+    }
+
+    /// What plans depend on beside the inputs.
+    pub(crate) fn night(&self, as_of: AsOf) -> Night {
+        Night {
+            as_of,
+            economics: self.economics,
+            currency: self.currency.clone(),
+            exchange: self.exchange,
+            policy: self.policy,
+            features: Vec::new(),
+            inputs: BTreeMap::new(),
+            attributes: Vec::new(),
+        }
     }
 
     /// The stores it reads from and publishes to, with what the environment says about them. Nothing is sent yet.
@@ -161,6 +184,7 @@ impl Reading<'_> {
         let name = fields.require_text("name", &mut self.problems);
         let time_zone = self.time_zone(&mut fields);
         let currency = self.currency(&mut fields);
+        let exchange = self.exchange(&mut fields);
         let lake = self.lake(&mut fields);
         let sources = self.sources(&mut fields, &lake);
         let inputs = self.inputs(&mut fields, &lake);
@@ -178,6 +202,7 @@ impl Reading<'_> {
             name: name?,
             time_zone,
             currency,
+            exchange,
             lake,
             sources,
             inputs,
@@ -220,6 +245,23 @@ impl Reading<'_> {
             self.problems.push(problem.label("for example USD or EUR"));
         }
         code.to_owned()
+    }
+
+    /// `exchange: {constant_rates_of: 2025-12-31}`: without it, amounts count at the rates of their own days.
+    fn exchange(&mut self, fields: &mut Fields<'_>) -> Exchange {
+        let Some(node) = fields.take("exchange") else { return Exchange::default() };
+        let Some(mut fields) = Fields::of(node, "`exchange`", &mut self.problems) else { return Exchange::default() };
+        let day = fields.require("constant_rates_of", &mut self.problems);
+        let exchange = day.and_then(|node| match node.as_text().map(str::parse) {
+            Some(Ok(day)) => Some(Exchange::Constant(day)),
+            _ => {
+                let problem = Diagnostic::at(Code::InvalidValue, node.span, "the rates of a day are named by the day");
+                self.problems.push(problem.label("for example 2025-12-31"));
+                None
+            }
+        });
+        fields.finish(&mut self.problems);
+        exchange.unwrap_or_default()
     }
 
     fn groups(&mut self, fields: &mut Fields<'_>, inputs: &[InputSpec]) -> Vec<String> {

@@ -39,6 +39,7 @@ fn record(input: &OpenedInput, unseen: &BTreeMap<String, u64>, lake: &Location) 
         rows_read: Some(input.rows.read),
         rows_kept: input.rows.kept,
         after_as_of: input.rows.after_as_of,
+        merged: input.rows.merged,
         quarantined,
         unknown_values: input.rows.unknown.clone(),
         unexpected: input.rows.unexpected.clone(),
@@ -141,6 +142,7 @@ impl Rows {
             ("rows_read", input.rows_read),
             ("rows_kept", input.rows_kept),
             ("rows_after_as_of", Some(input.after_as_of)),
+            ("rows_merged", Some(input.merged).filter(|merged| *merged > 0)),
         ] {
             if let Some(rows) = rows {
                 self.count("input", name, item, rows);

@@ -14,7 +14,7 @@ use headwater_ingest::{
     InputSource, InputSpec, LakeSpec, Location, MappedColumn, ObjectsSpec, OpenError, OpenedInputs, SourceSpec,
     SqlText, StoreOptions, Stores, SubscriptionForm, WorkArea, open,
 };
-use headwater_metrics::{AsOf, ColumnType, InputTable};
+use headwater_metrics::{AsOf, ColumnType, Exchange, InputTable};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 use tempfile::TempDir;
@@ -25,6 +25,7 @@ pub(crate) struct Lake {
     pub(crate) folder: TempDir,
     pub(crate) zone: &'static str,
     pub(crate) sources: Vec<SourceSpec>,
+    pub(crate) exchange: Exchange,
 }
 
 /// A lake that was opened: its session and what was found.
@@ -54,7 +55,7 @@ pub(crate) fn texts(values: &[&str]) -> ArrayRef {
 
 impl Lake {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), zone: "UTC", sources: Vec::new() }
+        Self { folder: tempfile::tempdir().unwrap(), zone: "UTC", sources: Vec::new(), exchange: Exchange::Moving }
     }
 
     /// A lake whose accounts are `a`, `b` and `c`.
@@ -114,7 +115,8 @@ impl Lake {
         let stores = Stores::new(StoreOptions::default());
         let as_of = AsOf::new(NIGHT.parse().unwrap(), self.zone.parse().unwrap());
         let location = Location::local(self.folder.path()).unwrap();
-        let spec = LakeSpec { location: &location, sources: &self.sources, inputs };
+        let spec =
+            LakeSpec { location: &location, sources: &self.sources, inputs, currency: "EUR", exchange: self.exchange };
         let area = WorkArea::new(work.path().to_owned());
         let opened = open(&context, &stores, &spec, &as_of, &area).await?;
         Ok(Night { context, opened, work })
@@ -142,6 +144,7 @@ pub(crate) fn input(table: InputTable, from: InputSource) -> InputSpec {
         attributes: Vec::new(),
         filter: None,
         form: SubscriptionForm::Periods,
+        roll_up_to_parents: false,
         expect: Vec::new(),
         freshness_max_age_days: None,
         max_quarantine_pct: None,

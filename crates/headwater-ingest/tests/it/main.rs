@@ -10,3 +10,4 @@ mod stores;
 mod streams;
 mod subscriptions;
 mod types;
+mod worth;

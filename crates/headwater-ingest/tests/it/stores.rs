@@ -7,7 +7,7 @@ use headwater_ingest::{
     InputSource, LakeSpec, Location, ObjectsSpec, OpenError, StoreFailure, StoreOptions, StoreOverride, Stores,
     WorkArea, open,
 };
-use headwater_metrics::{AsOf, InputTable};
+use headwater_metrics::{AsOf, Exchange, InputTable};
 use object_store::{ObjectStoreExt, PutPayload};
 
 use crate::lake::{Lake, NIGHT, anywhere, input, texts};
@@ -22,7 +22,13 @@ async fn open_accounts(stores: &Stores, text: &str) -> Result<headwater_ingest::
     let area = WorkArea::new(work.path().to_owned());
     let as_of = AsOf::new(NIGHT.parse().unwrap(), "UTC".parse().unwrap());
     let accounts = [input(InputTable::Accounts, InputSource::Objects(objects))];
-    let spec = LakeSpec { location: &location("/"), sources: &[], inputs: &accounts };
+    let spec = LakeSpec {
+        location: &location("/"),
+        sources: &[],
+        inputs: &accounts,
+        currency: "EUR",
+        exchange: Exchange::Moving,
+    };
     open(&SessionContext::new(), stores, &spec, &as_of, &area).await
 }
 

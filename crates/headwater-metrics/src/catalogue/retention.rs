@@ -79,18 +79,18 @@ pub(super) const METRICS: &[Definition] = &[
     fact("opening_mrr_{w}", Windows::Months, "sum([mrr_{w}_ago])"),
     fact("opening_accounts_{w}", Windows::Months, "count(*) FILTER (WHERE [was_customer_{w}_ago])"),
     fact("lost_accounts_{w}", Windows::Months, "count(*) FILTER (WHERE [was_customer_{w}_ago] AND NOT [is_customer])"),
-    fact("retained_mrr_{w}", Windows::Months, "sum([mrr]) FILTER (WHERE [was_customer_{w}_ago])"),
+    fact("retained_mrr_{w}", Windows::Months, "sum([mrr_without_fx_{w}]) FILTER (WHERE [was_customer_{w}_ago])"),
     fact(
         "unshrunk_mrr_{w}",
         Windows::Months,
-        "coalesce(sum(greatest([mrr], [mrr_{w}_ago])) FILTER (WHERE [was_customer_{w}_ago] AND [is_customer]), 0)",
+        "coalesce(sum(greatest([mrr_without_fx_{w}], [mrr_{w}_ago])) FILTER (WHERE [was_customer_{w}_ago] AND [is_customer]), 0)",
     ),
     fact(
         "returned_mrr_{w}",
         Windows::Months,
-        "coalesce(sum([mrr]) FILTER (WHERE NOT [was_customer_{w}_ago] AND [new_movements_{w}] = 0), 0)",
+        "coalesce(sum([mrr_without_fx_{w}]) FILTER (WHERE NOT [was_customer_{w}_ago] AND [new_movements_{w}] = 0), 0)",
     ),
-    fact("kept_mrr_{w}", Windows::Months, "sum(least([mrr], [mrr_{w}_ago]))"),
+    fact("kept_mrr_{w}", Windows::Months, "sum(least([mrr_without_fx_{w}], [mrr_{w}_ago]))"),
     fact("churns_{w}", Windows::Months, "sum([churn_movements_{w}])"),
     fact("exposure_{w}", Windows::Months, "sum([paying_months_{w}])"),
     fact("new_customers_{w}", Windows::Months, "count(*) FILTER (WHERE [new_movements_{w}] > 0)"),
@@ -99,6 +99,7 @@ pub(super) const METRICS: &[Definition] = &[
     fact("expansion_added_up_{w}", Windows::Months, "sum([expansion_mrr_{w}])"),
     fact("contraction_added_up_{w}", Windows::Months, "sum([contraction_mrr_{w}])"),
     fact("churned_added_up_{w}", Windows::Months, "sum([churned_mrr_{w}])"),
+    fact("fx_added_up_{w}", Windows::Months, "sum([fx_mrr_{w}])"),
     group(
         "paying_accounts",
         Windows::None,
@@ -143,6 +144,12 @@ pub(super) const METRICS: &[Definition] = &[
         Windows::Months,
         "[churned_added_up_{w}]",
         "Recurring revenue lost from payers that left, as a positive amount.",
+    ),
+    total(
+        "total_fx_mrr_{w}",
+        Windows::Months,
+        "[fx_added_up_{w}]",
+        "What exchange rates did to recurring revenue: with it, opening and movements add up to closing.",
     ),
     group(
         "arpa",

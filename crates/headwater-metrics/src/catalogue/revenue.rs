@@ -92,6 +92,21 @@ pub(super) const METRICS: &[Definition] = &[
         null_rule: "False for an account that was none.",
         ..movement("was_customer_{w}_ago", "", "Whether the account was a customer so many months before.")
     },
+    movement(
+        "fx_mrr_{w}",
+        "sum(amount) FILTER (WHERE movement = 'fx' AND {in})",
+        "What exchange rates added to recurring revenue; negative where they took away. Neither expansion nor contraction.",
+    ),
+    Definition {
+        formula: Formula::Account(
+            "CASE WHEN [mrr] = 0 OR [churn_movements_{w}] > 0 THEN [mrr] ELSE [mrr] - [fx_mrr_{w}] END",
+        ),
+        ..movement(
+            "mrr_without_fx_{w}",
+            "",
+            "Monthly recurring revenue without what exchange rates did to it in the window: what retention compares.",
+        )
+    },
     movements(
         "new_movements_{w}",
         "count(*) FILTER (WHERE movement = 'new' AND {in})",
@@ -109,8 +124,8 @@ pub(super) const METRICS: &[Definition] = &[
     ),
     movements(
         "churn_movements_{w}",
-        "count(*) FILTER (WHERE movement = 'churn' AND {in})",
-        "Periods in which the account stopped paying.",
+        "count(*) FILTER (WHERE movement = 'churn' AND (reason IS DISTINCT FROM 'within_period') AND {in})",
+        "Periods that the account began as a customer and ended as none.",
     ),
     movements(
         "paying_months_{w}",
@@ -172,10 +187,24 @@ pub(super) const METRICS: &[Definition] = &[
         reads: SUBSCRIPTIONS,
         formula: Formula::Rows {
             table: RowTable::Subscriptions,
-            sql: "sum(mrr) FILTER (WHERE paid AND ended_on IS NULL)",
+            sql: "sum(mrr) FILTER (WHERE pays AND over_on IS NULL AND ended_on IS NULL)",
             empty: Some("0"),
         },
-        meaning: "Recurring revenue of subscriptions in force of which no end is known.",
+        meaning: "Recurring revenue of subscriptions in force, or booked to begin, of which no end is known.",
+        null_rule: NO_ROWS_ZERO,
+        source: "ChartMogul, committed MRR: scheduled changes stay out of MRR",
+    },
+    Definition {
+        name: "scheduled_mrr",
+        windows: Windows::None,
+        unit: Unit::Money,
+        reads: &[(InputTable::Subscriptions, &["booked_on"])],
+        formula: Formula::Rows {
+            table: RowTable::Subscriptions,
+            sql: "sum(mrr) FILTER (WHERE pays AND started_on > {as_of} AND NOT after_discount)",
+            empty: Some("0"),
+        },
+        meaning: "Recurring revenue of subscriptions that are booked and have not begun.",
         null_rule: NO_ROWS_ZERO,
         source: "ChartMogul, committed MRR: scheduled changes stay out of MRR",
     },
@@ -186,7 +215,7 @@ pub(super) const METRICS: &[Definition] = &[
         reads: SUBSCRIPTIONS,
         formula: Formula::Rows {
             table: RowTable::Subscriptions,
-            sql: "sum(mrr) FILTER (WHERE paid AND ended_on > {as_of})",
+            sql: "sum(mrr) FILTER (WHERE paid AND ended_on > {as_of} AND over_on = ended_on)",
             empty: Some("0"),
         },
         meaning: "Recurring revenue of subscriptions in force that are known to end: churn that is pending, not yet churn.",
@@ -200,7 +229,7 @@ pub(super) const METRICS: &[Definition] = &[
         reads: SUBSCRIPTIONS,
         formula: Formula::Rows {
             table: RowTable::Subscriptions,
-            sql: "min(ended_on) FILTER (WHERE paid AND ended_on > {as_of})",
+            sql: "min(over_on) FILTER (WHERE paid AND over_on > {as_of})",
             empty: None,
         },
         meaning: "The next day on which a paid subscription is known to end: a cancellation that is still to come.",

@@ -31,14 +31,14 @@ pub(super) const METRICS: &[Definition] = &[
     trial(
         "on_trial",
         Unit::Flag,
-        rows("bool_or(is_trial AND (ended_on IS NULL OR ended_on > {as_of}))", Some("false")),
+        rows("bool_or(is_trial AND started_on <= {as_of} AND (ended_on IS NULL OR ended_on > {as_of}))", Some("false")),
         "Whether a trial runs on the as-of day.",
         "False for an account without subscriptions.",
     ),
     trial(
         "trial_started_on",
         Unit::Date,
-        rows("min(started_on) FILTER (WHERE is_trial)", None),
+        rows("min(started_on) FILTER (WHERE is_trial AND started_on <= {as_of})", None),
         "First day of the first trial.",
         "Unknown for an account that never tried.",
     ),

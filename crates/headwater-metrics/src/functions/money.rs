@@ -1,21 +1,63 @@
-//! Present values.
+//! Present values, and amounts in another currency.
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Float64Array};
-use arrow::datatypes::{DataType, Float64Type};
+use arrow::array::{ArrayRef, AsArray, Decimal128Array, Float64Array};
+use arrow::datatypes::{DataType, Decimal128Type, Float64Type};
 use datafusion::error::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
+use datafusion::logical_expr::{ColumnarValue, Expr, ScalarUDF, Volatility, create_udf};
+
+use crate::{MONEY_PRECISION, MONEY_SCALE, Unit};
 
 pub(super) fn functions() -> Vec<ScalarUDF> {
-    let number = DataType::Float64;
-    vec![create_udf(
-        "annuity",
-        vec![number.clone(), number.clone(), number.clone()],
-        number,
-        Volatility::Immutable,
-        Arc::new(annuities),
-    )]
+    let (number, money) = (DataType::Float64, Unit::Money.data_type());
+    vec![
+        create_udf(
+            "annuity",
+            vec![number.clone(), number.clone(), number.clone()],
+            number.clone(),
+            Volatility::Immutable,
+            Arc::new(annuities),
+        ),
+        exchange_function(&money, number),
+    ]
+}
+
+/// `exchanged(amount, rate)`: an amount at so many units of the project's currency for one of its own, rounded to the
+/// smallest unit, half away from nothing; unknown where either is, and where the rate is no rate.
+fn exchange_function(money: &DataType, number: DataType) -> ScalarUDF {
+    let function = |args: &[ColumnarValue]| {
+        let arrays = ColumnarValue::values_to_arrays(args)?;
+        let [amounts, rates] = arrays.as_slice() else {
+            return datafusion::common::exec_err!("an amount and a rate expected");
+        };
+        let amounts = amounts.as_primitive::<Decimal128Type>().iter();
+        let rates = rates.as_primitive::<Float64Type>().iter();
+        let result: Decimal128Array = amounts.zip(rates).map(|(amount, rate)| exchange(amount?, rate?)).collect();
+        let result = result.with_precision_and_scale(MONEY_PRECISION, MONEY_SCALE)?;
+        Ok(ColumnarValue::Array(Arc::new(result) as ArrayRef))
+    };
+    create_udf("exchanged", vec![money.clone(), number], money.clone(), Volatility::Immutable, Arc::new(function))
+}
+
+/// An amount at a rate, see `exchanged` among the functions of plans.
+#[must_use]
+pub fn exchanged(amount: Expr, rate: Expr) -> Expr {
+    exchange_function(&Unit::Money.data_type(), DataType::Float64).call(vec![amount, rate])
+}
+
+/// Minor units at a rate. The rate is taken as a decimal of twelve places, so that no amount is too large to be exact.
+fn exchange(minor_units: i128, rate: f64) -> Option<i128> {
+    const PLACES: f64 = 1e12;
+    const MOST: f64 = 1e6;
+    if !(rate > 0.0 && rate <= MOST) {
+        return None;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "at most 1e18")]
+    let rate = (rate * PLACES).round() as i128;
+    let product = minor_units.checked_mul(rate)?;
+    let half = if product < 0 { -500_000_000_000 } else { 500_000_000_000 };
+    Some((product + half) / 1_000_000_000_000)
 }
 
 /// The present value of 1 a month, paid at once and then while retained, over `months` months.
@@ -45,7 +87,18 @@ fn annuities(args: &[ColumnarValue]) -> Result<ColumnarValue> {
 
 #[cfg(test)]
 mod tests {
-    use super::annuity;
+    use super::{annuity, exchange};
+
+    #[test]
+    fn an_exchanged_amount_is_rounded_once() {
+        for (minor, rate, expected) in [(1_000, 1.085, 1_085), (1, 0.5, 1), (-1, 0.5, -1), (3, 0.1, 0)] {
+            assert_eq!(exchange(minor, rate), Some(expected));
+        }
+        assert_eq!(exchange(999_999_999_999_999_999, 1_000_000.0), Some(999_999_999_999_999_999_000_000));
+        for rate in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e7] {
+            assert_eq!(exchange(1_000, rate), None);
+        }
+    }
 
     #[test]
     fn an_annuity_is_the_sum_of_its_payments() {

@@ -6,9 +6,10 @@ use crate::catalogue::{Definition, Formula, Resolved, RowTable, resolve};
 use crate::{Grain, InputTable, Query, Unit, identifier};
 
 use super::fill::{account_sql, fill, is_available, references};
-use super::movements::{MOVEMENTS, ended_column, movements, paid_condition};
+use super::movements::{MOVEMENTS, movements};
+use super::subscriptions::stretches_now;
 use super::usage::{self, PROFILE, USERS};
-use super::{GroupScope, Night, groups};
+use super::{GroupScope, Night, date, groups};
 
 /// The plans of one night at account grain, in the order they are run.
 ///
@@ -243,14 +244,11 @@ fn usage_family(name: &'static str, covers: Option<&str>, base: &[Resolved], nig
 fn rows_of(table: RowTable, night: &Night) -> String {
     match table {
         RowTable::Movements => format!("SELECT * FROM {MOVEMENTS}"),
-        RowTable::Subscriptions => {
-            let trial = if night.has(InputTable::Subscriptions, &["is_trial"]) { ", is_trial" } else { "" };
-            format!(
-                "SELECT account_id, started_on, {} AS ended_on, mrr, {} AS paid{trial} FROM subscriptions",
-                ended_column(night),
-                paid_condition(night)
-            )
-        }
+        RowTable::Subscriptions => format!(
+            "SELECT *, pays AND started_on <= {as_of} AS paid FROM ({})",
+            stretches_now(night),
+            as_of = date(night.as_of.day())
+        ),
         RowTable::OrderDays => order_days(night),
         RowTable::Tickets => tickets(night),
         RowTable::Deals => format!("SELECT * FROM {}", InputTable::Opportunities.name()),

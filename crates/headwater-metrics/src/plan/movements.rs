@@ -5,42 +5,36 @@
 
 use crate::{InputTable, Query};
 
+use super::subscriptions::{converted, has_own_currencies, stretches};
 use super::{GroupScope, Night, date};
 
 /// The name under which the movements are kept.
 pub(crate) const MOVEMENTS: &str = "mrr_movements";
 
-/// `mrr_movements`: one row an account and period in which its recurring revenue, or whether it is a customer, changed.
+/// `mrr_movements`: what changed the recurring revenue of an account, or whether it is a customer, in a period.
 ///
 /// Columns: `account_id`, `period_age` (0 is the period that ends on the as-of day), `period_end`, `movement`
-/// (`new`, `reactivation`, `expansion`, `contraction`, `churn`), `reason` (of expansion and contraction, see
-/// [`REASON`]), `opening_mrr`, `closing_mrr`, `amount` (closing less opening). Trials count no revenue; an end still to
-/// come changes nothing yet. Subscriptions that begin and end within one period leave no trace.
+/// (`new`, `reactivation`, `expansion`, `contraction`, `churn`, `fx`), `reason` (see [`REASON`]), `opening_mrr`,
+/// `closing_mrr`, `amount` (closing less opening), `sequence` (the order of movements within the period). Trials count
+/// no revenue; what has not begun or ended yet changes nothing yet. Where exchange rates move, what they change is an
+/// `fx` movement, before any other of the period. Who comes and goes within one period is new and churned in it, or
+/// leaves no trace, by the policy.
 #[must_use]
 pub fn movements(night: &Night) -> Query {
     let as_of = date(night.as_of.day());
+    let known = if night.policy.brief_customers_count { "begun" } else { "holding" };
     let sql = format!(
-        "WITH held AS (
-            SELECT account_id, started_on, {ended} AS ended_on, {revenue} AS mrr, {plan} AS plan, {seats} AS seats,
-                {add_on} AS add_on
-            FROM subscriptions WHERE {holds}),
-        changes AS (
-            SELECT account_id, period_age(started_on, {as_of}) AS period_age, mrr AS amount, 1 AS step, plan, seats, add_on
-            FROM held
-            UNION ALL
-            SELECT account_id, period_age(ended_on, {as_of}), -mrr, -1, plan, seats, add_on
-            FROM held WHERE ended_on <= {as_of}
-        ),
+        "WITH {changes},
         periods AS (
-            SELECT account_id, period_age, sum(amount) AS amount, sum(step) AS step, {changed} FROM changes
-            GROUP BY account_id, period_age
+            SELECT account_id, period_age, sum(amount) AS amount, sum(step) AS step, sum(exchange) AS exchange, {CHANGED}
+            FROM changes GROUP BY account_id, period_age
         ),
         running AS (
-            SELECT *, sum(amount) OVER until_now AS closing, sum(step) OVER until_now AS holding FROM periods
+            SELECT *, sum(amount + exchange) OVER until_now AS closing, sum(step) OVER until_now AS holding FROM periods
             WINDOW until_now AS (PARTITION BY account_id ORDER BY period_age DESC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
         ),
         told AS (
-            SELECT *, coalesce(max(holding) OVER (PARTITION BY account_id ORDER BY period_age DESC
+            SELECT *, coalesce(max({known}) OVER (PARTITION BY account_id ORDER BY period_age DESC
                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) > 0 AS known_before
             FROM running
         ),
@@ -51,19 +45,20 @@ pub fn movements(night: &Night) -> Query {
                  WHEN amount > 0 THEN 'expansion'
                  ELSE 'contraction' END AS movement
             FROM told WHERE amount <> 0 OR (holding = 0) <> (holding = step)
+        ),
+        stated AS (
+            SELECT account_id, period_age, movement, {REASON} AS reason, closing - amount AS opening, amount,
+                CAST(2 AS BIGINT) AS sequence
+            FROM moved{brief}{exchange}
         )
-        SELECT account_id, period_age, period_end(period_age, {as_of}) AS period_end, movement, {REASON} AS reason,
-            CAST(closing - amount AS DECIMAL(18, 2)) AS opening_mrr,
-            CAST(closing AS DECIMAL(18, 2)) AS closing_mrr,
-            CAST(amount AS DECIMAL(18, 2)) AS amount
-        FROM moved",
-        ended = ended_column(night),
-        revenue = revenue_column(night),
-        holds = holds_condition(night),
-        plan = column_or_null(night, "plan", "VARCHAR"),
-        seats = column_or_null(night, "seats", "BIGINT"),
-        add_on = column_or_null(night, "is_add_on", "BOOLEAN"),
-        changed = CHANGED,
+        SELECT account_id, period_age, period_end(period_age, {as_of}) AS period_end, movement, reason,
+            CAST(opening AS DECIMAL(18, 2)) AS opening_mrr,
+            CAST(opening + amount AS DECIMAL(18, 2)) AS closing_mrr,
+            CAST(amount AS DECIMAL(18, 2)) AS amount, sequence
+        FROM stated",
+        changes = changes(night, &as_of),
+        brief = if night.policy.brief_customers_count { BRIEF } else { "" },
+        exchange = if has_own_currencies(night) { EXCHANGED } else { "" },
     );
     Query::new(MOVEMENTS, sql)
 }
@@ -77,62 +72,81 @@ pub fn published_movements(_: &[GroupScope], night: &Night) -> Option<Query> {
 
 /// What began and what ended in a period.
 const CHANGED: &str = "count(*) FILTER (WHERE step > 0) AS begun, count(*) FILTER (WHERE step < 0) AS ended,
-    bool_and(coalesce(add_on, false)) AS only_add_ons,
+    sum(amount) FILTER (WHERE step > 0) AS amount_begun,
+    bool_and(coalesce(add_on, false)) AS only_add_ons, bool_or(after_discount AND step > 0) AS discount_ended,
     max(plan) FILTER (WHERE step > 0) AS plan_begun, max(plan) FILTER (WHERE step < 0) AS plan_ended,
     sum(step * seats) AS seats";
 
 /// Why a customer expanded or contracted: `add_on` or `cross_sell` where subscriptions only came, `part_cancelled` where
-/// they only went; else what differs between what ended and what began: `plan`, `seats`, or the `price` alone.
+/// they only went; else what differs between what ended and what began: `plan`, `seats`, a `discount` that ended, or the
+/// `price` alone.
 const REASON: &str = "CASE WHEN movement NOT IN ('expansion', 'contraction') THEN NULL
     WHEN ended = 0 AND only_add_ons THEN 'add_on'
     WHEN ended = 0 THEN 'cross_sell'
     WHEN begun = 0 THEN 'part_cancelled'
     WHEN plan_begun IS DISTINCT FROM plan_ended THEN 'plan'
     WHEN seats <> 0 THEN 'seats'
+    WHEN discount_ended THEN 'discount'
     ELSE 'price' END";
 
-fn column_or_null(night: &Night, name: &str, kind: &str) -> String {
-    if night.has(InputTable::Subscriptions, &[name]) { name.to_owned() } else { format!("CAST(NULL AS {kind})") }
-}
+/// Who came and went within the period: two movements of what began in it.
+const BRIEF: &str = "
+            UNION ALL
+            SELECT account_id, period_age, CASE WHEN known_before THEN 'reactivation' ELSE 'new' END, 'within_period',
+                closing, amount_begun, 2 FROM told WHERE holding = 0 AND step = 0 AND begun > 0 AND amount = 0
+            UNION ALL
+            SELECT account_id, period_age, 'churn', 'within_period', closing + amount_begun, -amount_begun, 3
+            FROM told WHERE holding = 0 AND step = 0 AND begun > 0 AND amount = 0";
 
-fn has(night: &Night, name: &str) -> bool {
-    night.has(InputTable::Subscriptions, &[name])
-}
+/// What exchange rates changed, before anything else of the period.
+const EXCHANGED: &str = "
+            UNION ALL
+            SELECT account_id, period_age, 'fx', NULL, closing - amount - exchange, exchange, 1
+            FROM told WHERE exchange <> 0";
 
-/// Whether a subscription counts revenue while it is in force.
-pub(super) fn paid_condition(night: &Night) -> String {
-    format!("mrr > 0 AND {}", in_force_condition(night))
-}
-
-/// Whether a subscription makes its account a customer while it is in force.
-fn holds_condition(night: &Night) -> String {
-    if night.policy.free_plans_are_customers { in_force_condition(night) } else { paid_condition(night) }
-}
-
-/// Whether a subscription is in force for any time at all, and is no trial.
-fn in_force_condition(night: &Night) -> String {
-    let mut conditions = vec!["true".to_owned()];
-    if has(night, "is_trial") {
-        conditions.push("is_trial IS NOT TRUE".to_owned());
+/// The named query `changes`: `period_age`, `amount` and `step` of each beginning and end, `exchange` of each period in
+/// between where rates move.
+fn changes(night: &Night, as_of: &str) -> String {
+    const WHAT: &str = "plan, seats, add_on, after_discount";
+    let held = format!(
+        "held AS (
+            SELECT account_id, started_on, ended_on, CASE WHEN pays THEN mrr ELSE 0 END AS mrr, currency, {WHAT}
+            FROM ({}) WHERE holds AND started_on <= {as_of})",
+        stretches(night)
+    );
+    if !has_own_currencies(night) {
+        return format!(
+            "{held}, changes AS (
+                SELECT account_id, period_age(started_on, {as_of}) AS period_age, mrr AS amount, 1 AS step, 0 AS exchange, {WHAT}
+                FROM held
+                UNION ALL
+                SELECT account_id, period_age(ended_on, {as_of}), -mrr, -1, 0, {WHAT}
+                FROM held WHERE ended_on <= {as_of})"
+        );
     }
-    if has(night, "ended_on") || has(night, "cancelled_on") {
-        let ended = ended_column(night);
-        conditions.push(format!("({ended} IS NULL OR {ended} > started_on)"));
-    }
-    conditions.join(" AND ")
-}
-
-fn revenue_column(night: &Night) -> String {
-    format!("CASE WHEN {} THEN mrr ELSE 0 END", paid_condition(night))
-}
-
-/// The day a subscription ends by the night's policy; unknown where the input has none.
-pub(super) fn ended_column(night: &Night) -> &'static str {
-    let by_notice = night.policy.churn_when_cancelled && has(night, "cancelled_on");
-    match (by_notice, has(night, "ended_on")) {
-        (true, true) => "least(cancelled_on, ended_on)",
-        (true, false) => "cancelled_on",
-        (false, true) => "ended_on",
-        (false, false) => "CAST(NULL AS DATE)",
-    }
+    let now = converted(night, "mrr", "rates.rate");
+    let before = converted(night, "mrr", "rates.rate_before");
+    let own = crate::literal(&night.currency);
+    format!(
+        "{held},
+        aged AS (
+            SELECT *, period_age(started_on, {as_of}) AS begun_at,
+                CASE WHEN ended_on <= {as_of} THEN period_age(ended_on, {as_of}) END AS ended_at FROM held),
+        ages AS (SELECT unnest(range(0, coalesce(max(begun_at), 0) + 1)) AS age FROM aged),
+        at_period_ends AS (
+            SELECT currency AS rate_of, age, first_value(rate ORDER BY valid_on DESC) AS rate
+            FROM exchange_rates JOIN ages ON valid_on <= period_end(age, {as_of}) GROUP BY currency, age),
+        rates AS (
+            SELECT *, lag(rate) OVER (PARTITION BY rate_of ORDER BY age DESC) AS rate_before FROM at_period_ends),
+        changes AS (
+            SELECT account_id, begun_at AS period_age, {now} AS amount, 1 AS step, 0 AS exchange, {WHAT}
+            FROM aged LEFT JOIN rates ON currency = rate_of AND begun_at = age
+            UNION ALL
+            SELECT account_id, ended_at, -({now}), -1, 0, {WHAT}
+            FROM aged LEFT JOIN rates ON currency = rate_of AND ended_at = age WHERE ended_at IS NOT NULL
+            UNION ALL
+            SELECT account_id, age, 0, 0, {now} - ({before}), {WHAT}
+            FROM aged JOIN rates ON currency = rate_of AND age < begun_at AND age >= coalesce(ended_at, 0)
+            WHERE currency <> {own})"
+    )
 }

@@ -9,8 +9,8 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use headwater_metrics::{
-    AsOf, Economics, FeatureSeen, GroupPlan, GroupScope, InputTable, MeasurePlan, Night, Query, RevenuePolicy, Unit,
-    cohort_summary, cohorts, register_functions,
+    AsOf, Economics, Exchange, FeatureSeen, GroupPlan, GroupScope, InputTable, MeasurePlan, Night, Query,
+    RevenuePolicy, Unit, cohort_summary, cohorts, register_functions,
 };
 
 /// What fills a table of the catalogue.
@@ -29,6 +29,8 @@ impl Bench {
         let night = Night {
             as_of: AsOf::new(as_of.parse().unwrap(), "UTC".parse().unwrap()),
             economics,
+            currency: "EUR".to_owned(),
+            exchange: Exchange::Moving,
             policy: RevenuePolicy::default(),
             features: Vec::new(),
             inputs: BTreeMap::new(),

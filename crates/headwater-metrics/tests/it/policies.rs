@@ -148,3 +148,141 @@ async fn a_cohort_pays_back_or_is_censored() {
         ["2024-01-31 20.0 32.8 2 false rising", "2024-03-31 50.0 11.200000000000001 - true immature"]
     );
 }
+
+#[tokio::test]
+async fn who_comes_and_goes_within_a_period_counts_as_both_or_leaves_no_trace() {
+    let rows = "('A', '2024-03-02', '2024-03-20', 30, NULL, NULL, NULL, NULL), ('A', '2024-04-05', NULL, 20, NULL, NULL, NULL, NULL),
+        ('B', '2024-01-01', '2024-02-01', 5, NULL, NULL, NULL, NULL), ('B', '2024-04-03', '2024-04-09', 7, NULL, NULL, NULL, NULL)";
+    const ALL: &str = "SELECT account_id, period_end, movement, reason, opening_mrr, closing_mrr FROM mrr_movements ORDER BY 1, 2, sequence";
+    let unseen = company("AB", rows, RevenuePolicy::default()).await;
+    unseen.accounts(&["mrr"]).await;
+    assert_eq!(
+        unseen.lines(ALL).await,
+        ["A 2024-04-30 new - 0.00 20.00", "B 2024-01-31 new - 0.00 5.00", "B 2024-02-29 churn - 5.00 0.00"]
+    );
+    let counted = company("AB", rows, RevenuePolicy { brief_customers_count: true, ..RevenuePolicy::default() }).await;
+    // Nobody began April as a customer, so nobody churned of those who did.
+    assert_eq!(
+        counted.accounts(&["churn_movements_1m", "churned_mrr_1m", "new_movements_2m"]).await,
+        ["A 0 0.00 1", "B 0 7.00 0"]
+    );
+    assert_eq!(
+        counted.lines(ALL).await,
+        [
+            "A 2024-03-31 new within_period 0.00 30.00",
+            "A 2024-03-31 churn within_period 30.00 0.00",
+            "A 2024-04-30 reactivation - 0.00 20.00",
+            "B 2024-01-31 new - 0.00 5.00",
+            "B 2024-02-29 churn - 5.00 0.00",
+            "B 2024-04-30 reactivation within_period 0.00 7.00",
+            "B 2024-04-30 churn within_period 7.00 0.00",
+        ]
+    );
+}
+
+/// Movements and committed revenue of subscriptions with discounts and ones that are booked.
+async fn agreed(rows: &str, policy: RevenuePolicy) -> Bench {
+    let columns = "account_id VARCHAR, started_on DATE, ended_on DATE, mrr DECIMAL(18,2), discount DECIMAL(18,2), discount_ends_on DATE, booked_on DATE";
+    Bench::new("2024-04-30")
+        .policy(policy)
+        .input(InputTable::Accounts, "account_id VARCHAR", "('A'), ('B'), ('C')")
+        .await
+        .input(InputTable::Subscriptions, columns, rows)
+        .await
+}
+
+#[tokio::test]
+async fn a_discount_reduces_revenue_by_policy_and_its_end_is_expansion() {
+    let rows = "('A', '2024-01-01', NULL, 80, 20, '2024-03-01', NULL), ('B', '2024-01-01', NULL, 90, 10, NULL, NULL),
+        ('C', '2024-02-10', '2024-04-10', 0, 50, '2024-03-10', NULL)";
+    let strict = agreed(rows, preset("strict")).await;
+    assert_eq!(
+        strict.accounts(&["mrr", "first_paid_on"]).await,
+        ["A 100.00 2024-01-01", "B 90.00 2024-01-01", "C 0.00 2024-03-10"]
+    );
+    assert_eq!(
+        strict.lines(MOVES).await,
+        [
+            "A 2024-01-31 new - 0.00 80.00",
+            "A 2024-03-31 expansion discount 80.00 100.00",
+            "B 2024-01-31 new - 0.00 90.00",
+            "C 2024-03-31 new - 0.00 50.00",
+            "C 2024-04-30 churn - 50.00 0.00",
+        ]
+    );
+    let stripe = agreed(rows, preset("stripe")).await;
+    assert_eq!(stripe.accounts(&["mrr_3m_ago", "mrr"]).await, ["A 100.00 100.00", "B 90.00 90.00", "C 0.00 0.00"]);
+    let list = RevenuePolicy {
+        temporary_discounts_reduce_mrr: false,
+        lasting_discounts_reduce_mrr: false,
+        ..preset("strict")
+    };
+    assert_eq!(agreed(rows, list).await.accounts(&["mrr"]).await, ["A 100.00", "B 100.00", "C 0.00"]);
+}
+
+#[tokio::test]
+async fn what_is_booked_is_committed_and_not_yet_revenue() {
+    let rows = "('A', '2024-01-01', NULL, 80, 20, '2024-06-01', NULL), ('B', '2024-06-01', NULL, 70, NULL, NULL, '2024-04-01'),
+        ('C', '2024-01-01', '2024-06-01', 40, NULL, NULL, NULL), ('C', '2024-06-01', NULL, 60, NULL, NULL, '2024-04-20')";
+    let company = agreed(rows, preset("strict")).await;
+    assert_eq!(
+        company
+            .accounts(&["mrr", "committed_mrr", "scheduled_mrr", "ending_mrr", "subscription_ends_on", "first_paid_on"])
+            .await,
+        [
+            "A 80.00 100.00 0.00 0.00 - 2024-01-01",
+            "B 0.00 70.00 70.00 0.00 - -",
+            "C 40.00 60.00 60.00 40.00 2024-06-01 2024-01-01",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_exchange_rates_do_is_neither_expansion_nor_contraction() {
+    let columns = "account_id VARCHAR, started_on DATE, ended_on DATE, mrr DECIMAL(18,2), currency VARCHAR";
+    let rows = "('A', '2024-01-15', NULL, 100, 'USD'), ('A', '2024-03-05', NULL, 50, 'USD'), ('B', '2024-01-15', '2024-03-20', 100, 'USD'),
+        ('C', '2024-01-15', NULL, 100, 'EUR')";
+    let rates = "('USD', '2023-12-01', 0.9), ('USD', '2024-02-10', 0.8), ('USD', '2024-03-10', 1.0), ('USD', '2024-04-29', 1.1)";
+    let company = Bench::new("2024-04-30")
+        .input(InputTable::Accounts, "account_id VARCHAR", "('A'), ('B'), ('C')")
+        .await
+        .input(InputTable::Subscriptions, columns, rows)
+        .await
+        .input(InputTable::ExchangeRates, "currency VARCHAR, valid_on DATE, rate DOUBLE", rates)
+        .await;
+    assert_eq!(
+        company
+            .accounts(&["mrr", "fx_mrr_3m", "expansion_mrr_3m", "churned_mrr_3m", "mrr_without_fx_3m", "committed_mrr"])
+            .await,
+        [
+            "A 165.00 25.00 50.00 0.00 140.00 165.00",
+            "B 0.00 10.00 0.00 100.00 0.00 0.00",
+            "C 100.00 0.00 0.00 0.00 100.00 100.00"
+        ]
+    );
+    let all = "SELECT account_id, period_end, movement, amount, closing_mrr FROM mrr_movements ORDER BY 1, 2, sequence";
+    assert_eq!(
+        company.lines(all).await,
+        [
+            "A 2024-01-31 new 90.00 90.00",
+            "A 2024-02-29 fx -10.00 80.00",
+            "A 2024-03-31 fx 20.00 100.00",
+            "A 2024-03-31 expansion 50.00 150.00",
+            "A 2024-04-30 fx 15.00 165.00",
+            "B 2024-01-31 new 90.00 90.00",
+            "B 2024-02-29 fx -10.00 80.00",
+            "B 2024-03-31 fx 20.00 100.00",
+            "B 2024-03-31 churn -100.00 0.00",
+            "C 2024-01-31 new 100.00 100.00",
+        ]
+    );
+    // 140 of A and 100 of C of 280 at the start; nobody grew or shrank but A.
+    assert_eq!(
+        company.groups(&[("total", "nrr_3m"), ("total", "grr_3m"), ("total", "total_fx_mrr_3m")]).await,
+        [
+            "total all grr_3m 0.6785714285714286 3 -",
+            "total all nrr_3m 0.8571428571428571 3 -",
+            "total all total_fx_mrr_3m 35.0 3 -",
+        ]
+    );
+}

@@ -64,6 +64,8 @@ impl Reading<'_> {
         let filter = fields.take("filter").and_then(|node| self.expression(node, "filter"));
         let expect = self.expectations(&mut fields);
         let form = if table == InputTable::Subscriptions { self.form(&mut fields) } else { SubscriptionForm::Periods };
+        let roll_up_to_parents =
+            table == InputTable::Accounts && fields.flag("roll_up_to_parents", &mut self.problems).unwrap_or_default();
         let freshness_max_age_days = self.freshness(table, &mut fields);
         let max_quarantine_pct = self.percentage(&mut fields, "max_quarantine_pct");
         fields.finish(&mut self.problems);
@@ -75,6 +77,7 @@ impl Reading<'_> {
             attributes,
             filter,
             form,
+            roll_up_to_parents,
             expect,
             freshness_max_age_days,
             max_quarantine_pct,

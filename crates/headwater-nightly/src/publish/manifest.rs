@@ -98,6 +98,9 @@ pub struct InputRecord {
     pub rows_kept: Option<u64>,
     /// Rows after the as-of day, which are not seen.
     pub after_as_of: u64,
+    /// Accounts whose rows count for another.
+    #[serde(default)]
+    pub merged: u64,
     /// Rows left out, by reason.
     pub quarantined: BTreeMap<String, u64>,
     /// Values that could not be read and count as unknown, by reason.

@@ -151,6 +151,9 @@ fn left_out(text: &mut String, report: &RunReport) {
             let kept = format!("kept, though not {}", expectation.replace('_', " "));
             rows.push(vec![input.table.clone(), kept, thousands(*count)]);
         }
+        if input.merged > 0 {
+            rows.push(vec![input.table.clone(), "counted with another account".to_owned(), thousands(input.merged)]);
+        }
         if input.after_as_of > 0 {
             rows.push(vec![input.table.clone(), "after the as-of day".to_owned(), thousands(input.after_as_of)]);
         }

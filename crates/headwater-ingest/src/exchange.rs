@@ -1,0 +1,115 @@
+//! Amounts in other currencies, at the rates that the project says.
+
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{JoinType, ScalarValue};
+use datafusion::error::Result;
+use datafusion::functions::expr_fn::{btrim, upper};
+use datafusion::logical_expr::{Expr, cast, is_null, lit, when};
+use datafusion::prelude::{DataFrame, SessionContext};
+use headwater_metrics::{AsOf, ColumnType, Exchange, InputTable, exchanged, literal};
+
+use crate::checks::{column, day};
+use crate::contract;
+use crate::mapping::Mapping;
+use crate::spec::LakeSpec;
+
+/// The reason of rows in a currency of which no rate is known on their day.
+pub(crate) const NO_RATE: &str = "no_exchange_rate";
+/// The reason of rows that do not say their currency.
+pub(crate) const NO_CURRENCY: &str = "missing_currency";
+
+/// The column of the joined rate.
+const RATE: &str = "exchange:rate";
+/// The largest rate that is one.
+const MOST: f64 = 1e6;
+
+/// How amounts of a night are exchanged.
+#[derive(Debug, Clone)]
+pub(crate) struct Rates {
+    own: String,
+    exchange: Exchange,
+    /// `rate_of`, `rate_on` where rates move, and `rate`; none where the project has no rates.
+    known: Option<DataFrame>,
+}
+
+/// A rate that cannot be one.
+pub(crate) fn is_no_rate() -> Expr {
+    let rate = || column("rate");
+    !(rate().gt(lit(0.0)).and(rate().lt_eq(lit(MOST))))
+}
+
+impl Rates {
+    /// The rates of the clean input, once it is open. Of two rates of one currency and day the smaller one counts.
+    pub(crate) async fn of(context: &SessionContext, lake: &LakeSpec<'_>, as_of: &AsOf) -> Result<Self> {
+        let mut rates = Self { own: lake.currency.to_owned(), exchange: lake.exchange, known: None };
+        if !context.table_exist(InputTable::ExchangeRates.name())? {
+            return Ok(rates);
+        }
+        let date = |day: chrono::NaiveDate| format!("DATE {}", literal(&day.to_string()));
+        let stated =
+            "SELECT upper(btrim(currency)) AS rate_of, valid_on, min(rate) AS rate FROM exchange_rates GROUP BY 1, 2";
+        let sql = match lake.exchange {
+            Exchange::Constant(day) => format!(
+                "SELECT rate_of, first_value(rate ORDER BY valid_on DESC) AS rate FROM ({stated})
+                WHERE valid_on <= {} GROUP BY rate_of",
+                date(day)
+            ),
+            Exchange::Moving => format!(
+                "SELECT rate_of, CAST(unnest(range(valid_on, until, INTERVAL '1 day')) AS DATE) AS rate_on, rate FROM (
+                    SELECT *, lead(valid_on, 1, {} + INTERVAL '1 day') OVER (PARTITION BY rate_of ORDER BY valid_on) AS until
+                    FROM ({stated}))",
+                date(as_of.day())
+            ),
+        };
+        rates.known = Some(context.sql(&sql).await?);
+        Ok(rates)
+    }
+
+    /// Whether the amounts of a table have a currency of their own.
+    pub(crate) fn concern(table: InputTable, mapping: &Mapping) -> bool {
+        table != InputTable::ExchangeRates && mapping.column("currency").is_some()
+    }
+
+    /// The rows with their rate beside them, and their currency in capital letters.
+    pub(crate) fn join(&self, frame: DataFrame, table: InputTable, as_of: &AsOf) -> Result<DataFrame> {
+        let frame = frame.with_column("currency", cast(upper(btrim(vec![column("currency")])), text()))?;
+        let Some(known) = self.known.clone() else {
+            return frame.with_column(RATE, lit(ScalarValue::Float64(None)));
+        };
+        let known = known.with_column_renamed("rate", RATE)?;
+        match (self.exchange, table.happened()) {
+            (Exchange::Moving, Some(happened)) => {
+                // What is booked and has not begun counts at the last rate there is.
+                let last = || day(as_of.day());
+                let on = when(column(happened).gt(last()), last()).otherwise(column(happened))?;
+                let frame = frame.with_column("exchange:on", on)?;
+                frame.join(known, JoinType::Left, &["currency", "exchange:on"], &["rate_of", "rate_on"], None)
+            }
+            _ => frame.join(known, JoinType::Left, &["currency"], &["rate_of"], None),
+        }
+    }
+
+    /// Whether a row in another currency has no rate.
+    pub(crate) fn is_unknown(&self) -> Expr {
+        column("currency").not_eq(lit(self.own.as_str())).and(is_null(column(RATE)))
+    }
+
+    /// The rows with their amounts in the project's currency. Subscriptions stay as they are agreed where rates move:
+    /// what a rate does to them is a movement of its own.
+    pub(crate) fn exchanged(&self, mut frame: DataFrame, table: InputTable, mapping: &Mapping) -> Result<DataFrame> {
+        if table == InputTable::Subscriptions && self.exchange == Exchange::Moving {
+            return Ok(frame);
+        }
+        for amount in mapping.columns.iter().filter(|filled| filled.kind == ColumnType::Money) {
+            let value = column(&amount.name);
+            let is_own = column("currency").eq(lit(self.own.as_str()));
+            let worth = when(is_own, value.clone()).otherwise(exchanged(value, column(RATE)))?;
+            frame = frame.with_column(&amount.name, worth)?;
+        }
+        Ok(frame)
+    }
+}
+
+fn text() -> DataType {
+    contract::data_type(ColumnType::Text)
+}

@@ -1,0 +1,128 @@
+//! What rows are worth and whom they count for: currencies, bookings, merged accounts.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, Float64Array};
+use headwater_ingest::InputSpec;
+use headwater_metrics::{Exchange, InputTable};
+
+use crate::lake::{Lake, Mapped, texts};
+
+fn numbers(values: &[f64]) -> ArrayRef {
+    Arc::new(Float64Array::from(values.to_vec()))
+}
+
+fn written(lake: &Lake, table: InputTable, columns: &[(&str, ArrayRef)]) -> InputSpec {
+    let file = format!("{}.parquet", table.name());
+    lake.write(&file, columns);
+    lake.input(table, &file)
+}
+
+fn rates(lake: &Lake) -> InputSpec {
+    let columns = [
+        ("currency", texts(&["USD", "usd ", "USD", "GBP", "JPY", "JPY"])),
+        ("valid_on", texts(&["2024-01-01", "2024-02-01", "2099-01-01", "2024-02-01", "2024-01-01", "2024-01-02"])),
+        ("rate", numbers(&[0.5, 0.8, 9.0, 1.2, 0.0, -1.0])),
+    ];
+    written(lake, InputTable::ExchangeRates, &columns)
+}
+
+fn orders(lake: &Lake) -> InputSpec {
+    let columns = [
+        ("account_id", texts(&["a", "a", "a", "a", "a", "a", "a"])),
+        (
+            "ordered_on",
+            texts(&["2024-01-31", "2024-02-01", "2024-02-10", "2024-01-31", "2024-02-01", "2024-02-01", "2024-02-01"]),
+        ),
+        ("amount", numbers(&[10.01, 10.01, 10.0, 10.0, 10.0, -3.0, 7.0])),
+        ("currency", texts(&["USD", " usd", "EUR", "GBP", "JPY", "GBP", " "])),
+    ];
+    written(lake, InputTable::Orders, &columns)
+}
+
+const ORDERS: &str = "SELECT ordered_on, amount, currency FROM orders";
+
+#[tokio::test]
+async fn an_amount_counts_at_the_rate_of_its_day_or_is_left_out() {
+    let lake = Lake::with_accounts();
+    let night = lake.open(&[lake.accounts(), rates(&lake), orders(&lake)]).await.unwrap();
+    // Half a cent is rounded away from nothing.
+    assert_eq!(
+        night.rows(ORDERS).await,
+        ["2024-01-31 5.01 USD", "2024-02-01 -3.60 GBP", "2024-02-01 8.01 USD", "2024-02-10 10.00 EUR"]
+    );
+    let rows = |table| night.opened.get(table).unwrap().rows.clone();
+    let left_out = &rows(InputTable::Orders).quarantined;
+    assert_eq!((left_out.get("no_exchange_rate"), left_out.get("missing_currency")), (Some(&2), Some(&1)));
+    let of_rates = rows(InputTable::ExchangeRates);
+    assert_eq!((of_rates.kept, of_rates.after_as_of, of_rates.quarantined.get("invalid_rate")), (Some(3), 1, Some(&2)));
+}
+
+#[tokio::test]
+async fn all_amounts_may_count_at_the_rates_of_one_day() {
+    let lake = Lake { exchange: Exchange::Constant("2024-01-15".parse().unwrap()), ..Lake::with_accounts() };
+    let night = lake.open(&[lake.accounts(), rates(&lake), orders(&lake)]).await.unwrap();
+    assert_eq!(night.rows(ORDERS).await, ["2024-01-31 5.01 USD", "2024-02-01 5.01 USD", "2024-02-10 10.00 EUR"]);
+    let left_out = &night.opened.get(InputTable::Orders).unwrap().rows.quarantined;
+    assert_eq!(left_out.get("no_exchange_rate"), Some(&3));
+}
+
+#[tokio::test]
+async fn a_foreign_amount_without_any_rate_is_never_taken_as_it_is() {
+    let lake = Lake::with_accounts();
+    let night = lake.open(&[lake.accounts(), orders(&lake)]).await.unwrap();
+    assert_eq!(night.rows(ORDERS).await, ["2024-02-10 10.00 EUR"]);
+}
+
+#[tokio::test]
+async fn a_subscription_to_come_is_seen_from_the_day_it_is_booked() {
+    let lake = Lake::with_accounts();
+    let columns = [
+        ("account_id", texts(&["a", "a", "a"])),
+        ("started_on", texts(&["2099-01-01", "2099-02-01", "2099-03-01"])),
+        ("mrr", numbers(&[1.0, 2.0, 3.0])),
+        ("booked_on", texts(&["2024-01-01", "2098-01-01", ""])),
+    ];
+    let spec = written(&lake, InputTable::Subscriptions, &columns).map("booked_on", "nullif(booked_on, '')");
+    let night = lake.open(&[lake.accounts(), spec]).await.unwrap();
+    assert_eq!(night.rows("SELECT mrr FROM subscriptions").await, ["1.00"]);
+    let opened = night.opened.get(InputTable::Subscriptions).unwrap();
+    assert_eq!((opened.rows.after_as_of, opened.newest), (2, None));
+}
+
+/// Accounts a to f: b went into a, c into b, d into nobody that is there, e and f into each other; p is the parent of a.
+fn merged(lake: &Lake) -> InputSpec {
+    let columns = [
+        ("account_id", texts(&["a", "b", "c", "d", "e", "f", "p", "q"])),
+        ("merged_into", texts(&["", "a", "b", "nobody", "f", "e", "", "a"])),
+        ("merged_on", texts(&["", "2024-01-01", "", "", "", "", "", "2099-01-01"])),
+        ("parent_account_id", texts(&["p", "", "", "", "", "", "", ""])),
+    ];
+    written(lake, InputTable::Accounts, &columns).map("merged_on", "nullif(merged_on, '')")
+}
+
+#[tokio::test]
+async fn rows_of_merged_accounts_count_for_the_one_that_took_them_over() {
+    let lake = Lake::with_accounts();
+    let ids = texts(&["a", "b", "c", "d", "e", "q", "nobody"]);
+    let amounts = numbers(&[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0]);
+    let days = texts(&["2024-01-01"; 7]);
+    let orders = written(
+        &lake,
+        InputTable::Orders,
+        &[("account_id", ids.clone()), ("amount", amounts), ("ordered_on", days.clone())],
+    );
+    let usage = written(&lake, InputTable::UsageEvents, &[("account_id", ids), ("occurred_on", days)]);
+    let by_account = "SELECT account_id, sum(amount) FROM orders GROUP BY 1";
+    let uses = "SELECT account_id, count(*) FROM usage_events GROUP BY 1";
+    let night = lake.open(&[merged(&lake), orders.clone(), usage.clone()]).await.unwrap();
+    assert_eq!(night.rows("SELECT account_id FROM accounts").await, ["a", "d", "e", "f", "p", "q"]);
+    assert_eq!(night.rows(by_account).await, ["a 7.00", "d 8.00", "e 16.00", "q 32.00"]);
+    assert_eq!(night.rows(uses).await, ["a 3", "d 1", "e 1", "nobody 1", "q 1"]);
+    let accounts = &night.opened.get(InputTable::Accounts).unwrap().rows;
+    assert_eq!((accounts.merged, accounts.unexpected.get("merged_into_known_account")), (2, Some(&3)));
+
+    let rolled_up = InputSpec { roll_up_to_parents: true, ..merged(&lake) };
+    let night = lake.open(&[rolled_up, orders, usage]).await.unwrap();
+    assert_eq!(night.rows(by_account).await, ["d 8.00", "e 16.00", "p 7.00", "q 32.00"]);
+}
