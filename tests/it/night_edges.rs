@@ -99,7 +99,7 @@ const EDGES: &[Edge] = &[
     },
 ];
 
-fn write(folder: &Path, name: &str, columns: Vec<(&str, ArrayRef)>) {
+pub(crate) fn write(folder: &Path, name: &str, columns: Vec<(&str, ArrayRef)>) {
     let batch =
         RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, values)| (name, values, true)))
             .unwrap();

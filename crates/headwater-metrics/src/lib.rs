@@ -20,7 +20,7 @@ pub use inputs::{ColumnType, InputColumn, InputTable};
 pub use metric::{Grain, Metric};
 pub use plan::{
     Economics, Exchange, FeatureSeen, GroupPlan, GroupScope, MeasurePlan, Night, cohort_summary, cohorts,
-    features_query, movements, published_movements,
+    features_query, movements, published_movements, restatements, revenue_by_month,
 };
 pub use policy::{PolicyPreset, PolicySwitch, RevenuePolicy};
 pub use query::{Query, identifier, literal};

@@ -9,6 +9,8 @@ mod cohorts;
 mod fill;
 mod groups;
 mod movements;
+mod orders;
+mod restatements;
 mod subscriptions;
 mod usage;
 
@@ -16,6 +18,8 @@ pub use accounts::MeasurePlan;
 pub use cohorts::{cohort_summary, cohorts};
 pub use groups::{GroupPlan, GroupScope};
 pub use movements::{movements, published_movements};
+pub use orders::revenue_by_month;
+pub use restatements::restatements;
 pub use usage::features_query;
 
 /// What the economics of the company are, as the project declares them.

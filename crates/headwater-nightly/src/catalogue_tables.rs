@@ -12,11 +12,19 @@ pub(crate) struct CatalogueTable {
     pub(crate) contract: fn() -> TableContract,
     /// How it is filled; nothing where an input is missing.
     pub(crate) query: fn(&[GroupScope], &Night) -> Option<Query>,
+    /// Whether a night reads what was published the night before.
+    pub(crate) is_carried: bool,
+}
+
+const fn table(contract: fn() -> TableContract, query: fn(&[GroupScope], &Night) -> Option<Query>) -> CatalogueTable {
+    CatalogueTable { contract, query, is_carried: false }
 }
 
 /// Staged movements take the place of the kept ones, which know their periods by number: they come last.
 pub(crate) const CATALOGUE_TABLES: &[CatalogueTable] = &[
-    CatalogueTable { contract: contract::cohort_metrics, query: headwater_metrics::cohorts },
-    CatalogueTable { contract: contract::cohort_summary, query: headwater_metrics::cohort_summary },
-    CatalogueTable { contract: contract::mrr_movements, query: headwater_metrics::published_movements },
+    table(contract::cohort_metrics, headwater_metrics::cohorts),
+    table(contract::cohort_summary, headwater_metrics::cohort_summary),
+    CatalogueTable { is_carried: true, ..table(contract::revenue_by_month, headwater_metrics::revenue_by_month) },
+    table(contract::restatements, headwater_metrics::restatements),
+    table(contract::mrr_movements, headwater_metrics::published_movements),
 ];

@@ -245,6 +245,66 @@ pub fn cohort_summary() -> TableContract {
     )
 }
 
+/// `revenue_by_month`.
+#[must_use]
+pub fn revenue_by_month() -> TableContract {
+    TableContract::of_groups(
+        "revenue_by_month",
+        "Order revenue of a calendar month; refunds and credits count in the month of their order, whenever they come.",
+        &["month_end"],
+        vec![
+            ColumnContract::required("month_end", Unit::Date, "last day of the month"),
+            ColumnContract::required("orders", Unit::Count, "orders"),
+            ColumnContract::required("net_revenue", Unit::Money, "amounts after discounts and refunds"),
+            ColumnContract::required("refunds", Unit::Money, "given back, as a positive amount"),
+            ColumnContract::optional("discounts", Unit::Money, "given on orders; unknown where orders do not say"),
+            ColumnContract::required("provisional", Unit::Flag, "whether the month has not ended"),
+            ColumnContract::optional(
+                "published_before",
+                Unit::Money,
+                "net revenue as it was published the night before, of a month that had ended",
+            ),
+            ColumnContract::optional(
+                "restated_by",
+                Unit::Money,
+                "net revenue less that, where the month had ended on the night before; not for segments, whose members change",
+            ),
+        ],
+    )
+}
+
+/// `restatements`.
+#[must_use]
+pub fn restatements() -> TableContract {
+    TableContract::new(
+        "restatements",
+        "A value of an account that was published the night before and is another one by what is known now.",
+        &["account_id", "metric"],
+        vec![
+            ColumnContract::required("account_id", Unit::Text, "the account"),
+            ColumnContract::required("metric", Unit::Text, "mrr or net_revenue_total"),
+            ColumnContract::required("valid_on", Unit::Date, "the night before"),
+            ColumnContract::optional("published", Unit::Money, "what was published; null for an account that was not"),
+            ColumnContract::optional("restated", Unit::Money, "what that night would be now; null for nothing"),
+            ColumnContract::required("change", Unit::Money, "restated less published"),
+        ],
+    )
+}
+
+/// What restatements read of the accounts that were published.
+pub(crate) fn realised_values() -> TableContract {
+    TableContract::new(
+        "account_metrics",
+        "",
+        &["account_id"],
+        vec![
+            ColumnContract::required("account_id", Unit::Text, ""),
+            ColumnContract::optional("mrr", Unit::Money, ""),
+            ColumnContract::optional("net_revenue_total", Unit::Money, ""),
+        ],
+    )
+}
+
 /// `group_metrics`.
 #[must_use]
 pub fn group_metrics() -> TableContract {

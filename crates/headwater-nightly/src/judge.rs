@@ -22,7 +22,7 @@ use crate::steps::Steps;
 use crate::tables;
 
 /// Metrics of every account that are published whether or not a rule asks for them.
-const ACCOUNT_METRICS: &[&str] = &["mrr", "tenure_days"];
+const ACCOUNT_METRICS: &[&str] = &["mrr", "tenure_days", "net_revenue_total"];
 
 /// Metrics published for every group, where their inputs are there.
 const GROUP_METRICS: &[&str] = &[
@@ -228,10 +228,11 @@ impl Case<'_> {
                 Some(self.publication.manifest(*number).await.map_err(|error| self.request.publishing(&error))?)
             }
         };
-        for table in CARRIED.iter().filter_map(|name| OutputTable::named(name)) {
-            let contract = published(table);
-            let name = format!("previous_{}", table.name);
-            match manifest.as_ref().and_then(|manifest| manifest.table(table.name)) {
+        let of_rules = CARRIED.iter().filter_map(|name| OutputTable::named(name)).map(published);
+        let of_catalogue = CATALOGUE_TABLES.iter().filter(|table| table.is_carried).map(|table| (table.contract)());
+        for contract in of_rules.chain(of_catalogue).chain([contract::realised_values()]) {
+            let name = format!("previous_{}", contract.name);
+            match manifest.as_ref().and_then(|manifest| manifest.table(&contract.name)) {
                 None => tables::register_empty(self.engine, &name, &contract)?,
                 Some(there) => {
                     self.publication.confirm_table(there).await.map_err(|error| self.request.publishing(&error))?;

@@ -54,12 +54,12 @@ const fn derived(
 
 pub(super) const METRICS: &[Definition] = &[
     windowed("orders_{w}", Unit::Count, "sum(orders) FILTER (WHERE {in})", "Orders."),
-    windowed("order_days_{w}", Unit::Count, "count(*) FILTER (WHERE {in})", "Days with an order."),
+    windowed("order_days_{w}", Unit::Count, "count(*) FILTER (WHERE orders > 0 AND {in})", "Days with an order."),
     windowed(
         "net_revenue_{w}",
         Unit::Money,
         "sum(net_amount) FILTER (WHERE {in})",
-        "Order amounts after discounts and refunds; a refund counts on the day of its order.",
+        "Order amounts after discounts and refunds; a refund counts on the day of its order, whenever it comes.",
     ),
     Definition {
         reads: &[(InputTable::Orders, &["discount_amount"])],
@@ -110,8 +110,8 @@ pub(super) const METRICS: &[Definition] = &[
         null_rule: "Zero where nothing was ordered in the window.",
         ..windowed("total_net_revenue_{w}", Unit::Money, "", "Order amounts of the group after discounts and refunds.")
     },
-    once("first_order_on", Unit::Date, "min(ordered_on)", "Day of the first order."),
-    once("last_order_on", Unit::Date, "max(ordered_on)", "Day of the last order."),
+    once("first_order_on", Unit::Date, "min(ordered_on) FILTER (WHERE orders > 0)", "Day of the first order."),
+    once("last_order_on", Unit::Date, "max(ordered_on) FILTER (WHERE orders > 0)", "Day of the last order."),
     derived(
         "days_since_last_order",
         Windows::None,
@@ -143,7 +143,7 @@ pub(super) const METRICS: &[Definition] = &[
     once(
         "repeat_order_value_mean",
         Unit::Amount,
-        "CAST(sum(amount) FILTER (WHERE ordered_on > first_ordered_on) AS DOUBLE) / nullif(count(*) FILTER (WHERE ordered_on > first_ordered_on), 0)",
+        "CAST(sum(amount) FILTER (WHERE orders > 0 AND ordered_on > first_ordered_on) AS DOUBLE) / nullif(count(*) FILTER (WHERE orders > 0 AND ordered_on > first_ordered_on), 0)",
         "Mean amount of an order day after the first: monetary value of the customer-base models.",
     ),
     derived(

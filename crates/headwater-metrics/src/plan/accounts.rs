@@ -7,6 +7,7 @@ use crate::{Grain, InputTable, Query, Unit, identifier};
 
 use super::fill::{account_sql, fill, is_available, references};
 use super::movements::{MOVEMENTS, movements};
+use super::orders::order_days;
 use super::subscriptions::stretches_now;
 use super::usage::{self, PROFILE, USERS};
 use super::{GroupScope, Night, date, groups};
@@ -256,17 +257,6 @@ fn rows_of(table: RowTable, night: &Night) -> String {
             "SELECT *, max(CASE WHEN kind = 'nps' THEN submitted_on END) OVER (PARTITION BY account_id) AS last_nps_on FROM feedback".to_owned()
         }
     }
-}
-
-fn order_days(night: &Night) -> String {
-    let has = |name: &str| night.has(InputTable::Orders, &[name]);
-    let net = if has("refunded_amount") { "amount - coalesce(refunded_amount, 0)" } else { "amount" };
-    let discount = if has("discount_amount") { ", sum(discount_amount) AS discount_amount" } else { "" };
-    format!(
-        "SELECT *, min(ordered_on) OVER (PARTITION BY account_id) AS first_ordered_on FROM (
-            SELECT account_id, ordered_on, count(*) AS orders, sum(amount) AS amount, sum({net}) AS net_amount{discount}
-            FROM orders GROUP BY account_id, ordered_on)"
-    )
 }
 
 fn tickets(night: &Night) -> String {

@@ -17,6 +17,11 @@ pub(super) fn stretches(night: &Night) -> String {
 
 /// The same with amounts in the project's currency at the rates of the as-of day.
 pub(super) fn stretches_now(night: &Night) -> String {
+    stretches_on(night, &date(night.as_of.day()))
+}
+
+/// The same at the rates of a day, which is given as SQL.
+pub(super) fn stretches_on(night: &Night, day: &str) -> String {
     if !has_own_currencies(night) {
         return stretches(night);
     }
@@ -25,7 +30,7 @@ pub(super) fn stretches_now(night: &Night) -> String {
         LEFT JOIN ({rates}) AS rates ON stretches.currency = rates.rate_of",
         mrr = converted(night, "stretches.mrr", "rates.rate"),
         stretches = stretches(night),
-        rates = rates_on(&date(night.as_of.day())),
+        rates = rates_on(day),
     )
 }
 

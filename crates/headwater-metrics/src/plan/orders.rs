@@ -1,0 +1,101 @@
+//! Orders as their readers see them: refunds and credits stand on the day of the order they belong to.
+
+use crate::{GroupScope, InputTable, Query, literal};
+
+use super::{Night, date};
+
+fn has(night: &Night, name: &str) -> bool {
+    night.has(InputTable::Orders, &[name])
+}
+
+/// `account_id`, `ordered_on`, `orders` (1, or 0 for a refund or credit), `amount` of the order, `net_amount` after what
+/// was given back, `refunded_amount`, and `discount_amount`.
+///
+/// A refund or credit that is a row of its own counts on the day of the order it corrects; of an order that is not there,
+/// on its own day.
+pub(super) fn posted_orders(night: &Night) -> String {
+    let refunded = if has(night, "refunded_amount") { "coalesce(refunded_amount, 0)" } else { "0" };
+    let discount = if has(night, "discount_amount") { "discount_amount" } else { "CAST(NULL AS DECIMAL(18, 2))" };
+    if !(has(night, "corrects_order_id") && has(night, "order_id")) {
+        return format!(
+            "SELECT account_id, ordered_on, 1 AS orders, amount, amount - {refunded} AS net_amount,
+                {refunded} AS refunded_amount, {discount} AS discount_amount FROM orders"
+        );
+    }
+    format!(
+        "SELECT account_id, coalesce(original_on, ordered_on) AS ordered_on,
+            CASE WHEN corrects_order_id IS NULL THEN 1 ELSE 0 END AS orders,
+            CASE WHEN corrects_order_id IS NULL THEN amount ELSE 0 END AS amount, amount - {refunded} AS net_amount,
+            CASE WHEN corrects_order_id IS NULL THEN {refunded} ELSE {refunded} - amount END AS refunded_amount,
+            {discount} AS discount_amount
+        FROM orders LEFT JOIN (SELECT order_id AS original_id, ordered_on AS original_on FROM orders WHERE order_id IS NOT NULL)
+            ON corrects_order_id = original_id"
+    )
+}
+
+/// Orders of one account and day, added up. A day on which only an order of nobody knows when was corrected has none.
+pub(super) fn order_days(night: &Night) -> String {
+    format!(
+        "SELECT *, min(CASE WHEN orders > 0 THEN ordered_on END) OVER (PARTITION BY account_id) AS first_ordered_on FROM (
+            SELECT account_id, ordered_on, sum(orders) AS orders, sum(amount) AS amount, sum(net_amount) AS net_amount,
+                sum(discount_amount) AS discount_amount
+            FROM ({}) GROUP BY account_id, ordered_on)",
+        posted_orders(night)
+    )
+}
+
+/// `revenue_by_month`: one row a scope, group and calendar month, and what was published of it the night before.
+///
+/// Rows of the night before are in `previous_revenue_by_month`. A month that had ended then and is worth something else
+/// now was restated. Members of segments change, so that their months say nothing of restatements.
+#[must_use]
+pub fn revenue_by_month(scopes: &[GroupScope], night: &Night) -> Option<Query> {
+    if !night.has(InputTable::Orders, &[]) {
+        return None;
+    }
+    let as_of = date(night.as_of.day());
+    let groups: Vec<String> = scopes
+        .iter()
+        .map(|scope| {
+            let (name, group) = (literal(scope.name()), scope.group());
+            format!("SELECT account_id, {name} AS scope, {group} AS group_name FROM judged")
+        })
+        .collect();
+    let sql = format!(
+        "WITH by_account AS (
+            SELECT account_id, CAST(date_trunc('month', ordered_on) + INTERVAL '1 month' - INTERVAL '1 day' AS DATE) AS month_end,
+                sum(orders) AS orders, sum(net_amount) AS net_revenue, sum(refunded_amount) AS refunds,
+                sum(discount_amount) AS discounts
+            FROM ({posted}) GROUP BY 1, 2
+        ),
+        months AS (
+            SELECT scope, group_name, month_end, sum(orders) AS orders, sum(net_revenue) AS net_revenue,
+                sum(refunds) AS refunds, sum(discounts) AS discounts
+            FROM by_account JOIN ({groups}) AS grouped ON by_account.account_id = grouped.account_id
+            GROUP BY scope, group_name, month_end
+        ),
+        published AS (
+            SELECT scope AS scope_before, group_name AS group_before, month_end AS month_before,
+                net_revenue AS published_before FROM previous_revenue_by_month
+            WHERE NOT provisional AND scope NOT LIKE 'segment.%'
+        ),
+        night_before AS (SELECT max(as_of) AS before FROM previous_revenue_by_month),
+        scopes_before AS (SELECT DISTINCT scope_before AS known_scope FROM published),
+        compared AS (
+            SELECT coalesce(scope, scope_before) AS scope, coalesce(group_name, group_before) AS group_name,
+                coalesce(month_end, month_before) AS month_end, coalesce(orders, 0) AS orders,
+                coalesce(net_revenue, 0) AS net_revenue, coalesce(refunds, 0) AS refunds, discounts, published_before
+            FROM months FULL JOIN published
+                ON scope = scope_before AND group_name = group_before AND month_end = month_before
+        )
+        SELECT {as_of} AS as_of, scope, group_name, month_end, CAST(orders AS BIGINT) AS orders,
+            CAST(net_revenue AS DECIMAL(18, 2)) AS net_revenue, CAST(refunds AS DECIMAL(18, 2)) AS refunds,
+            CAST(discounts AS DECIMAL(18, 2)) AS discounts, month_end > {as_of} AS provisional, published_before,
+            CASE WHEN month_end <= before AND known_scope IS NOT NULL
+                THEN CAST(net_revenue - coalesce(published_before, 0) AS DECIMAL(18, 2)) END AS restated_by
+        FROM compared CROSS JOIN night_before LEFT JOIN scopes_before ON scope = known_scope",
+        posted = posted_orders(night),
+        groups = groups.join(" UNION ALL "),
+    );
+    Some(Query::new("revenue_by_month", sql))
+}
