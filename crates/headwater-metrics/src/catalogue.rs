@@ -14,6 +14,7 @@ mod profile;
 mod retention;
 mod revenue;
 mod sales;
+mod spending;
 mod support;
 mod trials;
 mod usage;
@@ -72,6 +73,10 @@ pub(crate) enum RowTable {
     Feedback,
     /// Deals.
     Deals,
+    /// Costs of accounts.
+    Costs,
+    /// Spend on single accounts.
+    Spend,
 }
 
 /// What the one pass over usage events keeps of an account.
@@ -192,6 +197,7 @@ fn definitions() -> impl Iterator<Item = &'static Definition> {
         feedback::METRICS,
         retention::METRICS,
         acquisition::METRICS,
+        spending::METRICS,
         value::METRICS,
     ]
     .into_iter()

@@ -1,4 +1,4 @@
-//! The eleven logical tables that metrics are computed from, whatever a company's lake looks like.
+//! The twelve logical tables that metrics are computed from, whatever a company's lake looks like.
 
 use serde::Serialize;
 
@@ -22,6 +22,8 @@ pub enum InputTable {
     Feedback,
     /// What was spent to win and to keep customers.
     Spend,
+    /// What it cost to win over, serve and help accounts.
+    Costs,
     /// The price list and its limits.
     Plans,
     /// Deals in the sales pipeline.
@@ -134,6 +136,7 @@ impl InputTable {
         Self::SupportTickets,
         Self::Feedback,
         Self::Spend,
+        Self::Costs,
         Self::Plans,
         Self::Opportunities,
         Self::Exposures,
@@ -150,6 +153,7 @@ impl InputTable {
             Self::SupportTickets => "support_tickets",
             Self::Feedback => "feedback",
             Self::Spend => "spend",
+            Self::Costs => "costs",
             Self::Plans => "plans",
             Self::Opportunities => "opportunities",
             Self::Exposures => "exposures",
@@ -176,7 +180,7 @@ impl InputTable {
             Self::Plans => Some("plan"),
             Self::Opportunities => Some("opportunity_id"),
             Self::Exposures => Some("exposure_id"),
-            Self::Spend | Self::ExchangeRates => None,
+            Self::Spend | Self::Costs | Self::ExchangeRates => None,
         }
     }
 
@@ -191,6 +195,7 @@ impl InputTable {
             Self::SupportTickets => Some("opened_at"),
             Self::Feedback => Some("submitted_on"),
             Self::Spend => Some("spent_on"),
+            Self::Costs => Some("incurred_on"),
             Self::Opportunities => Some("created_on"),
             Self::Exposures => Some("exposed_on"),
             Self::ExchangeRates => Some("valid_on"),
@@ -229,6 +234,12 @@ impl InputTable {
                         optional("account_name", Text, "the name people know it by"),
                         optional("signed_up_on", Date, "day of sign-up"),
                         optional("acquisition_channel", Text, "the channel that brought it; the key to spend"),
+                        optional("acquisition_campaign", Text, "the campaign that brought it; the key to spend"),
+                        optional(
+                            "expected_first_year_value",
+                            Money,
+                            "margin expected of its first year when it was won",
+                        ),
                         optional("use_case", Text, "the job it uses the product for"),
                         optional("plan", Text, "the plan it is on"),
                         optional("seats", Integer, "seats it may fill"),
@@ -360,6 +371,28 @@ impl InputTable {
                         optional("campaign", Text, "campaign"),
                         optional("purpose", Text, "`acquisition` or `retention`; acquisition where not mapped")
                             .one_of(&["acquisition", "retention"]),
+                        optional(
+                            "kind",
+                            Text,
+                            "`media`, `sales`, `tools`, `people` or another; media where not mapped",
+                        )
+                        .such_as(&["media", "sales", "tools", "people"]),
+                        optional("account_id", Id, "the account it was spent on, where it was one"),
+                        CURRENCY,
+                    ]
+                }
+            }
+            Self::Costs => {
+                &const {
+                    [
+                        ACCOUNT,
+                        required("incurred_on", Date, "day it was incurred"),
+                        required("amount", Money, "amount"),
+                        optional("kind", Text, "`serving`, `onboarding`, `support` or another").such_as(&[
+                            "serving",
+                            "onboarding",
+                            "support",
+                        ]),
                         CURRENCY,
                     ]
                 }

@@ -33,6 +33,8 @@ pub struct Economics {
     pub horizon_months: u32,
     /// Months that rates, costs and payback look back.
     pub lookback_months: u32,
+    /// Months that spend comes before the customers it wins.
+    pub cac_lag_months: u32,
 }
 
 /// At which rate amounts in other currencies count.

@@ -181,6 +181,7 @@ pub fn cohort_metrics() -> TableContract {
             ),
             ColumnContract::required("revenue_per_account", Unit::Amount, "that over the cohort's size"),
             ColumnContract::required("few_accounts", Unit::Flag, "whether the cohort has fewer than 30 accounts"),
+            ColumnContract::required("churned", Unit::Count, "times one of its accounts stopped being a customer"),
         ],
     )
 }
@@ -240,6 +241,21 @@ pub fn cohort_summary() -> TableContract {
                 "pattern",
                 Unit::Text,
                 "rising, flat or decaying revenue over three periods; immature where too young or small to tell",
+            ),
+            ColumnContract::optional(
+                "monthly_churn",
+                Unit::Ratio,
+                "times one of its customers left over months begun as a customer; unknown in its first period",
+            ),
+            ColumnContract::optional(
+                "expected_value_per_account",
+                Unit::Amount,
+                "margin to date and expected until the horizon, for each of its accounts; unknown of an immature cohort",
+            ),
+            ColumnContract::optional(
+                "clv_cac_ratio",
+                Unit::Ratio,
+                "that over what winning its accounts cost; unknown without spend and of an immature cohort",
             ),
         ],
     )

@@ -8,6 +8,14 @@ const SPEND: &[(InputTable, &[&str])] = &[(InputTable::Spend, &[]), (InputTable:
 const SPEND_AND_SIGN_UP: &[(InputTable, &[&str])] =
     &[(InputTable::Spend, &[]), (InputTable::Accounts, &["signed_up_on"])];
 const TRIALS: &[(InputTable, &[&str])] = &[(InputTable::Subscriptions, &["is_trial"])];
+/// What tells accounts that cost something to win from those that came by themselves.
+const CHANNELS: &[(InputTable, &[&str])] =
+    &[(InputTable::Spend, &["channel"]), (InputTable::Accounts, &["acquisition_channel"])];
+const PAID: &[(InputTable, &[&str])] = &[
+    (InputTable::Spend, &["channel"]),
+    (InputTable::Accounts, &["acquisition_channel"]),
+    (InputTable::Subscriptions, &[]),
+];
 const NO_SPEND: &str = "no spend is known for this group";
 
 const fn cost(name: &'static str, windows: Windows, unit: Unit, formula: Formula, meaning: &'static str) -> Definition {
@@ -30,6 +38,35 @@ pub(super) const METRICS: &[Definition] = &[
         &[(InputTable::Spend, &[])],
         Formula::SpendFact("sum(amount) FILTER (WHERE acquires AND {in})"),
     ),
+    Definition::block(
+        "lagged_spend_added_up_{w}",
+        Windows::Months,
+        &[(InputTable::Spend, &[])],
+        Formula::SpendFact("sum(amount) FILTER (WHERE acquires AND {in_lagged})"),
+    ),
+    Definition::block(
+        "media_spend_added_up_{w}",
+        Windows::Months,
+        &[(InputTable::Spend, &["kind"])],
+        Formula::SpendFact("sum(amount) FILTER (WHERE acquires AND coalesce(kind, 'media') = 'media' AND {in_lagged})"),
+    ),
+    Definition::block(
+        "paid_customers_{w}",
+        Windows::Months,
+        CHANNELS,
+        Formula::AccountFact("count(*) FILTER (WHERE [new_movements_{w}] > 0 AND [is_paid_acquisition])"),
+    ),
+    Definition {
+        name: "is_paid_acquisition",
+        windows: Windows::None,
+        unit: Unit::Flag,
+        reads: CHANNELS,
+        formula: Formula::Account("paid_channel IS NOT NULL"),
+        meaning: "Whether anything was ever spent on winning accounts through the account's channel; one that came by itself, or \
+                  by a channel that costs nothing, has no acquisition cost.",
+        null_rule: "False for an account without a channel.",
+        source: "SOMA, customer acquisition cost: accounts without spend are a class of their own",
+    },
     Definition::block(
         "earlier_spend_added_up_{w}",
         Windows::Months,
@@ -82,12 +119,57 @@ pub(super) const METRICS: &[Definition] = &[
         Windows::Months,
         Unit::Amount,
         Formula::Group {
-            sql: "CAST([spend_added_up_{w}] AS DOUBLE) / nullif([new_customers_{w}], 0)",
+            sql: "CAST([lagged_spend_added_up_{w}] AS DOUBLE) / nullif([new_customers_{w}], 0)",
             accounts: "[new_customers_{w}]",
             reason: "no spend is known for this group, or nobody began to pay",
         },
-        "Cost of winning one paying account: acquisition spend over accounts that paid for the first time.",
+        "Cost of winning one paying account, fully loaded and blended: all acquisition spend, `cac_lag_months` earlier, over all \
+         accounts that paid for the first time, however they came.",
     ),
+    Definition {
+        reads: &[(InputTable::Spend, &["kind"]), (InputTable::Subscriptions, &[])],
+        ..cost(
+            "media_cac_{w}",
+            Windows::Months,
+            Unit::Amount,
+            Formula::Group {
+                sql: "CAST([media_spend_added_up_{w}] AS DOUBLE) / nullif([new_customers_{w}], 0)",
+                accounts: "[new_customers_{w}]",
+                reason: "no media spend is known for this group, or nobody began to pay",
+            },
+            "The same with media alone, without sales, tools and people: what `cac` is often mistaken for.",
+        )
+    },
+    Definition {
+        reads: PAID,
+        ..cost(
+            "paid_cac_{w}",
+            Windows::Months,
+            Unit::Amount,
+            Formula::Group {
+                sql: "CAST([lagged_spend_added_up_{w}] AS DOUBLE) / nullif([paid_customers_{w}], 0)",
+                accounts: "[paid_customers_{w}]",
+                reason: "no spend is known for this group, or nobody came by a channel with spend",
+            },
+            "Cost of winning one paying account through channels on which money is spent: accounts that came by themselves do \
+             not make it look smaller.",
+        )
+    },
+    Definition {
+        reads: PAID,
+        ..cost(
+            "no_cac_customers_{w}",
+            Windows::Months,
+            Unit::Count,
+            Formula::Group {
+                sql: "[new_customers_{w}] - [paid_customers_{w}]",
+                accounts: "[new_customers_{w}]",
+                reason: "channels or spend are not known",
+            },
+            "Accounts that paid for the first time and came by a channel on which nothing was ever spent: they have no \
+             acquisition cost, which is not a cost of zero.",
+        )
+    },
     Definition {
         reads: SPEND_AND_SIGN_UP,
         ..cost(

@@ -58,6 +58,8 @@ fn rows(table: RowTable) -> &'static str {
         RowTable::Tickets => "support tickets",
         RowTable::Feedback => "feedback",
         RowTable::Deals => "opportunities",
+        RowTable::Costs => "costs",
+        RowTable::Spend => "spend",
     }
 }
 
@@ -80,6 +82,7 @@ fn of_events(slot: UsageSlot) -> &'static str {
 fn readable_blocks(sql: &str) -> String {
     without_casts(&by_policy(sql, RevenuePolicy::default()))
         .replace("{in_earlier}", "in the window before")
+        .replace("{in_lagged}", "in the window, cac_lag_months earlier")
         .replace("{in}", "in the window")
         .replace("{as_of}", "as_of")
         .replace("{from_before}", "the day before the window")
@@ -140,6 +143,10 @@ fn without_casts(sql: &str) -> String {
     format!("{before}{value}{}", without_casts(rest))
 }
 
+/// The switches that change what a subscription is worth, and until when.
+const OF_STRETCHES: [&str; 3] =
+    ["churn_when_cancelled", "temporary_discounts_reduce_mrr", "lasting_discounts_reduce_mrr"];
+
 /// The switches behind a metric, directly or through what it rests on.
 fn switches(sample: &str) -> Vec<&'static str> {
     let mut found = BTreeSet::new();
@@ -149,8 +156,10 @@ fn switches(sample: &str) -> Vec<&'static str> {
         let Some(resolved) = resolve(&name).filter(|_| seen.insert(name.clone())) else { continue };
         match resolved.definition.formula {
             Formula::Rows { table: RowTable::Movements, .. } => {
-                found.extend(["free_plans_are_customers", "churn_when_cancelled"]);
+                found.extend(["free_plans_are_customers", "brief_customers_count"]);
+                found.extend(OF_STRETCHES);
             }
+            Formula::Rows { table: RowTable::Subscriptions, .. } => found.extend(OF_STRETCHES),
             Formula::Group { sql, .. } => {
                 if sql.contains(RETAINED) {
                     found.extend(["contraction_is_lost", "reactivation_is_retained"]);

@@ -6,6 +6,7 @@ use crate::catalogue::{Definition, Formula, Resolved, RowTable, resolve};
 use crate::{Grain, InputTable, Query, Unit, identifier};
 
 use super::fill::{account_sql, fill, is_available, references};
+use super::groups::spend_rows;
 use super::movements::{MOVEMENTS, movements};
 use super::orders::order_days;
 use super::subscriptions::stretches_now;
@@ -126,6 +127,14 @@ fn measured(published: &[Resolved], base: &[Resolved], kept: &BTreeSet<String>, 
         joins.push_str(" LEFT JOIN (SELECT plan AS plan_name, monthly_usage_limit AS plan_usage_limit FROM plans) AS price_list ON accounts.plan = price_list.plan_name");
         known.push("plan_usage_limit".to_owned());
     }
+    if night.has(InputTable::Spend, &["channel"]) && night.has(InputTable::Accounts, &["acquisition_channel"]) {
+        joins.push_str(&format!(
+            " LEFT JOIN (SELECT DISTINCT channel AS paid_channel FROM ({}) AS spend_rows WHERE acquires AND amount > 0) AS paid_channels
+            ON accounts.acquisition_channel = paid_channels.paid_channel",
+            spend_rows(night)
+        ));
+        known.push("paid_channel".to_owned());
+    }
     let attributes = attributes(night);
     let names = attributes.iter().map(|(name, unit, _)| {
         let column = identifier(name);
@@ -174,8 +183,11 @@ fn families(base: &[Resolved], kept: &BTreeSet<String>, night: &Night) -> Vec<Fa
         (RowTable::Tickets, "ticket_rows", InputTable::SupportTickets, Some("has_tickets")),
         (RowTable::Feedback, "feedback_rows", InputTable::Feedback, Some("has_feedback")),
         (RowTable::Deals, "deal_rows", InputTable::Opportunities, None),
+        (RowTable::Costs, "cost_rows", InputTable::Costs, None),
+        (RowTable::Spend, "spend_rows", InputTable::Spend, None),
     ] {
-        if night.has(input, &[]) {
+        let is_of_accounts = table != RowTable::Spend || night.has(input, &["account_id"]);
+        if is_of_accounts && night.has(input, &[]) {
             families.push(row_family(table, alias, covers, base, night));
         }
     }
@@ -253,6 +265,8 @@ fn rows_of(table: RowTable, night: &Night) -> String {
         RowTable::OrderDays => order_days(night),
         RowTable::Tickets => tickets(night),
         RowTable::Deals => format!("SELECT * FROM {}", InputTable::Opportunities.name()),
+        RowTable::Costs => format!("SELECT * FROM {}", InputTable::Costs.name()),
+        RowTable::Spend => "SELECT * FROM spend WHERE account_id IS NOT NULL".to_owned(),
         RowTable::Feedback => {
             "SELECT *, max(CASE WHEN kind = 'nps' THEN submitted_on END) OVER (PARTITION BY account_id) AS last_nps_on FROM feedback".to_owned()
         }

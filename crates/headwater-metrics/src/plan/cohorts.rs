@@ -33,16 +33,13 @@ pub fn cohorts(scopes: &[GroupScope], night: &Night) -> Option<Query> {
         })
         .collect();
     let sql = format!(
-        "WITH born AS (
-            SELECT account_id, period_age AS born FROM {MOVEMENTS} WHERE movement = 'new'
-        ),
-        grouped AS ({groups}),
+        "WITH grouped AS ({groups}),
         changes AS (
             SELECT scope, group_name, born, born - period_age AS age,
                 sum(CASE WHEN movement IN ('new', 'reactivation') THEN 1 WHEN movement = 'churn' THEN -1 ELSE 0 END) AS customers,
-                sum(CASE WHEN movement = 'new' THEN 1 ELSE 0 END) AS joined, sum(amount) AS amount
-            FROM {MOVEMENTS} JOIN born ON {MOVEMENTS}.account_id = born.account_id
-            JOIN grouped ON {MOVEMENTS}.account_id = grouped.account_id
+                sum(CASE WHEN movement = 'new' THEN 1 ELSE 0 END) AS joined,
+                sum(CASE WHEN movement = 'churn' THEN 1 ELSE 0 END) AS churned, sum(amount) AS amount
+            FROM {MOVEMENTS} JOIN grouped ON {MOVEMENTS}.account_id = grouped.account_id
             GROUP BY scope, group_name, born, born - period_age
         ),
         starts AS (
@@ -53,7 +50,8 @@ pub fn cohorts(scopes: &[GroupScope], night: &Night) -> Option<Query> {
             SELECT scope, group_name, born, cohort_size, first_mrr, unnest(range(0, born + 1)) AS age FROM starts
         ),
         followed AS (
-            SELECT cells.*, coalesce(changes.customers, 0) AS customers_changed, coalesce(changes.amount, 0) AS amount_changed
+            SELECT cells.*, coalesce(changes.customers, 0) AS customers_changed, coalesce(changes.amount, 0) AS amount_changed,
+                coalesce(changes.churned, 0) AS churned
             FROM cells LEFT JOIN changes ON cells.scope = changes.scope AND cells.group_name = changes.group_name
                 AND cells.born = changes.born AND cells.age = changes.age
         ),
@@ -68,7 +66,7 @@ pub fn cohorts(scopes: &[GroupScope], night: &Night) -> Option<Query> {
             CAST(mrr AS DOUBLE) / nullif(CAST(first_mrr AS DOUBLE), 0) AS revenue_retention,
             CAST(sum(mrr) OVER by_age AS DECIMAL(18, 2)) AS revenue_to_date,
             CAST(sum(mrr) OVER by_age AS DOUBLE) / cohort_size AS revenue_per_account,
-            cohort_size < {FEW} AS few_accounts
+            cohort_size < {FEW} AS few_accounts, churned
         FROM states
         WINDOW by_age AS (PARTITION BY scope, group_name, born ORDER BY age ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)",
         groups = groups.join(" UNION ALL "),
@@ -84,7 +82,9 @@ const PATTERN_CHANGE: &str = "0.02";
 /// `cohort_summary`: one row a scope, group and cohort, over the published `cohort_metrics`.
 ///
 /// Payback is the first age at which the margin to date reaches what was spent in the cohort's own period; a cohort that
-/// is not there yet is censored at its age, and nothing is extrapolated. Without spend nothing is known of either.
+/// is not there yet is censored at its age, and nothing is extrapolated. Without spend nothing is known of either. The
+/// value expected of a cohort that is old and large enough is its margin to date and what its customers of today bring
+/// until the horizon at the cohort's own churn, discounted: both sides of its ratio are of the same accounts.
 #[must_use]
 pub fn cohort_summary(scopes: &[GroupScope], night: &Night) -> Option<Query> {
     if !night.has(InputTable::Subscriptions, &[]) {
@@ -98,7 +98,9 @@ pub fn cohort_summary(scopes: &[GroupScope], night: &Night) -> Option<Query> {
             SELECT cohort_metrics.*, spent.amount AS acquisition_spend,
                 CAST(revenue_to_date AS DOUBLE) * {margin} AS margin_to_date,
                 lag(mrr, {PATTERN_PERIODS}) OVER (PARTITION BY cohort_metrics.scope, cohort_metrics.group_name, cohort_metrics.cohort
-                    ORDER BY age_months) AS mrr_before
+                    ORDER BY age_months) AS mrr_before,
+                lag(customers) OVER (PARTITION BY cohort_metrics.scope, cohort_metrics.group_name, cohort_metrics.cohort
+                    ORDER BY age_months) AS customers_before
             FROM cohort_metrics LEFT JOIN spent ON spent.scope = cohort_metrics.scope
                 AND spent.group_name = cohort_metrics.group_name AND spent.cohort = cohort_metrics.cohort
         ),
@@ -110,8 +112,16 @@ pub fn cohort_summary(scopes: &[GroupScope], night: &Night) -> Option<Query> {
                 max(CASE WHEN period_end = {as_of} THEN customer_retention END) AS customer_retention,
                 max(CASE WHEN period_end = {as_of} THEN revenue_retention END) AS revenue_retention,
                 max(CASE WHEN period_end = {as_of} THEN CAST(mrr AS DOUBLE) / nullif(CAST(mrr_before AS DOUBLE), 0) - 1 END) AS changed,
+                max(CASE WHEN period_end = {as_of} THEN CAST(mrr AS DOUBLE) END) AS mrr,
+                CAST(sum(CASE WHEN age_months > 0 THEN churned ELSE 0 END) AS DOUBLE) / nullif(sum(customers_before), 0) AS monthly_churn,
                 bool_or(few_accounts) AS few_accounts
             FROM followed GROUP BY scope, group_name, cohort
+        ),
+        expected AS (
+            SELECT *, CASE WHEN NOT few_accounts AND age_months >= {PATTERN_PERIODS} THEN
+                margin_to_date + mrr * {margin} * (annuity(1 - monthly_churn, {discount}, {horizon} - least(CAST(age_months AS DOUBLE), {horizon}) + 1) - 1)
+                END AS expected_value
+            FROM summed
         )
         SELECT {as_of} AS as_of, scope, group_name, cohort, cohort_size, age_months, customer_retention, revenue_retention,
             acquisition_spend, CAST(acquisition_spend AS DOUBLE) / cohort_size AS cac,
@@ -121,9 +131,13 @@ pub fn cohort_summary(scopes: &[GroupScope], night: &Night) -> Option<Query> {
             CASE WHEN few_accounts OR age_months < {PATTERN_PERIODS} OR changed IS NULL THEN 'immature'
                 WHEN changed > {PATTERN_CHANGE} THEN 'rising'
                 WHEN changed < -{PATTERN_CHANGE} THEN 'decaying'
-                ELSE 'flat' END AS pattern
-        FROM summed",
+                ELSE 'flat' END AS pattern,
+            monthly_churn, expected_value / cohort_size AS expected_value_per_account,
+            expected_value / nullif(CAST(acquisition_spend AS DOUBLE), 0) AS clv_cac_ratio
+        FROM expected",
         spent = spent(scopes, night),
+        discount = super::fill::number(night.economics.monthly_discount),
+        horizon = super::fill::number(f64::from(night.economics.horizon_months)),
     );
     Some(Query::new("cohort_summary", sql))
 }
@@ -140,11 +154,12 @@ fn spent(scopes: &[GroupScope], night: &Night) -> String {
     let of_scope = |scope: &GroupScope| {
         let group = scope.spend_group(night)?;
         Some(format!(
-            "SELECT {} AS scope, {group} AS group_name, period_end(period_age(spent_on, {as_of}), {as_of}) AS cohort,
+            "SELECT {} AS scope, {group} AS group_name, period_end(period_age(spent_on, {as_of}) - {lag}, {as_of}) AS cohort,
                 CAST(sum(amount) AS DECIMAL(18, 2)) AS amount
-            FROM ({}) AS spend_rows WHERE acquires GROUP BY 2, 3",
+            FROM ({}) AS spend_rows WHERE acquires AND period_age(spent_on, {as_of}) >= {lag} GROUP BY 2, 3",
             literal(scope.name()),
-            spend_rows(night)
+            spend_rows(night),
+            lag = night.economics.cac_lag_months,
         ))
     };
     let selects: Vec<String> = scopes.iter().filter_map(of_scope).collect();

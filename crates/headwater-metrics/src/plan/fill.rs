@@ -35,14 +35,14 @@ fn values(text: &str, resolved: &Resolved, night: &Night) -> String {
     let economics = &night.economics;
     let length = resolved.window.map_or(0, Window::length);
     let earlier = night.as_of.months_before(length.min(MAX_WINDOW_MONTHS));
-    let earliest = night.as_of.months_before((2 * length).min(2 * MAX_WINDOW_MONTHS));
     let new_features = new_features(resolved, night).len();
     // Everything is longer than any number of months; a rate over everything has no length and is unknown.
     let over_everything = matches!(resolved.definition.formula, Formula::Rows { .. }) && length == 0;
     let shown = if over_everything { 1_000_000 } else { length };
     text.replace("{as_of}", &date(night.as_of.day()))
         .replace("{in}", &inside(resolved, night))
-        .replace("{in_earlier}", &format!("spent_on > {} AND spent_on <= {}", date(earliest), date(earlier)))
+        .replace("{in_earlier}", &spent_for(resolved, night, length.min(MAX_WINDOW_MONTHS)))
+        .replace("{in_lagged}", &spent_for(resolved, night, 0))
         .replace("{from_before}", &date(earlier))
         .replace("{n}", &shown.to_string())
         .replace("{features}", &night.features.len().to_string())
@@ -79,12 +79,26 @@ fn inside(resolved: &Resolved, night: &Night) -> String {
         (Formula::Rows { table: RowTable::OrderDays, .. }, _) => "ordered_on",
         (Formula::Rows { table: RowTable::Feedback, .. }, _) => "submitted_on",
         (Formula::Rows { table: RowTable::Deals, .. }, _) => "closed_on",
+        (Formula::Rows { table: RowTable::Costs, .. }, _) => "incurred_on",
+        (Formula::Rows { table: RowTable::Spend, .. }, _) => "spent_on",
         (Formula::SpendFact(_), _) => InputTable::Spend.happened().unwrap_or("spent_on"),
         _ => return "true".to_owned(),
     };
     match from {
         Some(from) => format!("{day} BETWEEN {} AND {}", date(from), date(to)),
         None => format!("{day} <= {}", date(to)),
+    }
+}
+
+/// The condition that money was spent so early that its customers come in the metric's window, or so many months before.
+fn spent_for(resolved: &Resolved, night: &Night, before: u32) -> String {
+    let lag = night.economics.cac_lag_months + before;
+    let until = date(night.as_of.months_before(lag));
+    match resolved.window {
+        Some(Window::Months(n)) => {
+            format!("spent_on > {} AND spent_on <= {until}", date(night.as_of.months_before(n + lag)))
+        }
+        _ => format!("spent_on <= {until}"),
     }
 }
 

@@ -41,12 +41,15 @@ impl GroupScope {
         }
     }
 
-    /// The SQL of a spend row's group; spend belongs to everyone and to channels only.
+    /// The SQL of a spend row's group; spend belongs to everyone, to channels and to campaigns only.
     pub(super) fn spend_group(&self, night: &Night) -> Option<&'static str> {
         match self {
             Self::Total => Some("'all'"),
             Self::Column(column) if column == "acquisition_channel" && night.has(InputTable::Spend, &["channel"]) => {
                 Some("coalesce(channel, '(unknown)')")
+            }
+            Self::Column(column) if column == "acquisition_campaign" && night.has(InputTable::Spend, &["campaign"]) => {
+                Some("coalesce(campaign, '(unknown)')")
             }
             Self::Column(_) => None,
         }

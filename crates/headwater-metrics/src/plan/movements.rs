@@ -15,7 +15,8 @@ pub(crate) const MOVEMENTS: &str = "mrr_movements";
 ///
 /// Columns: `account_id`, `period_age` (0 is the period that ends on the as-of day), `period_end`, `movement`
 /// (`new`, `reactivation`, `expansion`, `contraction`, `churn`, `fx`), `reason` (see [`REASON`]), `opening_mrr`,
-/// `closing_mrr`, `amount` (closing less opening), `sequence` (the order of movements within the period). Trials count
+/// `closing_mrr`, `amount` (closing less opening), `sequence` (the order of movements within the period), `born` (the age of
+/// the first period of all). Trials count
 /// no revenue; what has not begun or ended yet changes nothing yet. Where exchange rates move, what they change is an
 /// `fx` movement, before any other of the period. Who comes and goes within one period is new and churned in it, or
 /// leaves no trace, by the policy.
@@ -54,7 +55,9 @@ pub fn movements(night: &Night) -> Query {
         SELECT account_id, period_age, period_end(period_age, {as_of}) AS period_end, movement, reason,
             CAST(opening AS DECIMAL(18, 2)) AS opening_mrr,
             CAST(opening + amount AS DECIMAL(18, 2)) AS closing_mrr,
-            CAST(amount AS DECIMAL(18, 2)) AS amount, sequence
+            CAST(amount AS DECIMAL(18, 2)) AS amount, sequence,
+            max(period_age) OVER (PARTITION BY account_id ORDER BY period_age DESC
+                ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS born
         FROM stated",
         changes = changes(night, &as_of),
         brief = if night.policy.brief_customers_count { BRIEF } else { "" },

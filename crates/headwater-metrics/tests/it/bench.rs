@@ -25,7 +25,13 @@ impl Bench {
     pub(crate) fn new(as_of: &str) -> Self {
         let mut context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(2));
         register_functions(&mut context).unwrap();
-        let economics = Economics { gross_margin: 0.8, monthly_discount: 0.0, horizon_months: 60, lookback_months: 12 };
+        let economics = Economics {
+            gross_margin: 0.8,
+            monthly_discount: 0.0,
+            horizon_months: 60,
+            lookback_months: 12,
+            cac_lag_months: 0,
+        };
         let night = Night {
             as_of: AsOf::new(as_of.parse().unwrap(), "UTC".parse().unwrap()),
             economics,
@@ -58,6 +64,12 @@ impl Bench {
 
     pub(crate) fn policy(mut self, policy: RevenuePolicy) -> Self {
         self.night.policy = policy;
+        self
+    }
+
+    /// Spend comes so many months before the customers it wins.
+    pub(crate) fn lag(mut self, months: u32) -> Self {
+        self.night.economics.cac_lag_months = months;
         self
     }
 

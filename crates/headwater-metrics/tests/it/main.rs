@@ -10,3 +10,4 @@ mod measures;
 mod policies;
 #[cfg(test)]
 mod sales;
+mod spending;

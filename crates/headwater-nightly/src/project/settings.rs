@@ -186,8 +186,13 @@ impl Reading<'_> {
 
     /// `economics`: without a margin, values are of revenue; ten percent a year, five years ahead, one year back.
     pub(crate) fn economics(&mut self, fields: &mut Fields<'_>) -> Economics {
-        let mut economics =
-            Economics { gross_margin: 1.0, monthly_discount: monthly(10.0), horizon_months: 60, lookback_months: 12 };
+        let mut economics = Economics {
+            gross_margin: 1.0,
+            monthly_discount: monthly(10.0),
+            horizon_months: 60,
+            lookback_months: 12,
+            cac_lag_months: 0,
+        };
         let Some(node) = fields.take("economics") else { return economics };
         let Some(mut fields) = Fields::of(node, "economics", &mut self.problems) else { return economics };
         if let Some(percent) = self.percentage(&mut fields, "gross_margin_pct") {
@@ -202,6 +207,8 @@ impl Reading<'_> {
         if let Some(months) = self.months(&mut fields, "lookback_months", 120) {
             economics.lookback_months = months;
         }
+        let lag = fields.integer("cac_lag_months", 0, 24, &mut self.problems);
+        economics.cac_lag_months = lag.and_then(|months| u32::try_from(months).ok()).unwrap_or_default();
         fields.finish(&mut self.problems);
         economics
     }

@@ -438,6 +438,25 @@ const VERDICTS: &[(&str, &str, f64, &str)] = &[
     ("trial_conversion", "trial_to_paid_30d", 0.15, "pass"),
     ("trial_conversion", "trial_to_paid_30d", 0.08, "watch"),
     ("trial_conversion", "trial_to_paid_30d", 0.07, "breach"),
+    ("early_churn", "early_churn_90d", 0.049, "pass"),
+    ("early_churn", "early_churn_90d", 0.05, "watch"),
+    ("early_churn", "early_churn_90d", 0.1, "breach"),
+    // A ratio of 5 and a payback of 36 months imply 180.
+    ("implied_lifetime", "implied_lifetime_months", 120.0, "pass"),
+    ("implied_lifetime", "implied_lifetime_months", 121.0, "watch"),
+    ("implied_lifetime", "implied_lifetime_months", 180.0, "breach"),
+    ("margin_floor", "gross_margin_12m", 0.7, "pass"),
+    ("margin_floor", "gross_margin_12m", 0.6, "watch"),
+    ("margin_floor", "gross_margin_12m", 0.59, "breach"),
+    ("discount_share", "discount_dependence_90d", 0.14, "pass"),
+    ("discount_share", "discount_dependence_90d", 0.15, "watch"),
+    ("discount_share", "discount_dependence_90d", 0.3, "breach"),
+    ("blanket_retention", "blanket_retention_share_12m", 0.49, "pass"),
+    ("blanket_retention", "blanket_retention_share_12m", 0.5, "watch"),
+    ("blanket_retention", "blanket_retention_share_12m", 0.8, "breach"),
+    ("kept_promise", "promise_gap_12m", 0.19, "pass"),
+    ("kept_promise", "promise_gap_12m", 0.2, "watch"),
+    ("kept_promise", "promise_gap_12m", 0.4, "breach"),
 ];
 
 /// The verdicts where one metric has a value and all others pass.

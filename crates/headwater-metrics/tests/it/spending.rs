@@ -1,0 +1,135 @@
+//! What winning, serving and keeping accounts costs, and what campaigns promise: known cases by hand.
+
+use headwater_metrics::InputTable;
+
+use crate::bench::Bench;
+
+const SUBSCRIPTIONS: &str = "account_id VARCHAR, started_on DATE, ended_on DATE, mrr DECIMAL(18,2)";
+
+/// A and B came by ads, C by itself; B left after six weeks.
+async fn company() -> Bench {
+    let accounts =
+        "account_id VARCHAR, acquisition_channel VARCHAR, signed_up_on DATE, expected_first_year_value DECIMAL(18,2)";
+    let rows =
+        "('A', '2024-01-10', '2024-03-10', 30), ('A', '2024-03-10', NULL, 50), ('B', '2024-01-10', '2024-02-20', 30),
+        ('C', '2024-02-10', NULL, 30)";
+    Bench::new("2024-04-30")
+        .input(
+            InputTable::Accounts,
+            accounts,
+            "('A', 'ads', '2024-01-10', 480), ('B', 'ads', '2024-01-10', 480), ('C', 'friends', '2024-02-10', NULL), ('D', 'ads', '2024-01-20', 240)",
+        )
+        .await
+        .input(InputTable::Subscriptions, SUBSCRIPTIONS, rows)
+        .await
+        .input(
+            InputTable::Spend,
+            "spent_on DATE, amount DECIMAL(18,2), channel VARCHAR, purpose VARCHAR, kind VARCHAR, account_id VARCHAR",
+            "('2023-12-05', 90, 'ads', 'acquisition', 'media', NULL), ('2024-01-05', 60, 'ads', 'acquisition', NULL, NULL),
+             ('2024-01-05', 30, NULL, 'acquisition', 'people', NULL), ('2024-04-05', 10, NULL, 'retention', NULL, 'A'),
+             ('2024-04-05', 20, NULL, 'retention', NULL, 'C'), ('2024-04-05', 10, NULL, 'retention', NULL, NULL)",
+        )
+        .await
+        .input(
+            InputTable::Costs,
+            "account_id VARCHAR, incurred_on DATE, amount DECIMAL(18,2), kind VARCHAR",
+            "('A', '2024-04-01', 20, 'serving'), ('B', '2024-01-15', 40, 'onboarding'), ('C', '2024-04-02', 18, 'serving')",
+        )
+        .await
+}
+
+#[tokio::test]
+async fn the_cost_of_winning_is_blended_paid_media_and_nothing() {
+    let metrics = ["cac_4m", "paid_cac_4m", "media_cac_4m", "no_cac_customers_4m"];
+    let asked: Vec<(&str, &str)> = metrics.iter().map(|metric| ("total", *metric)).collect();
+    assert_eq!(
+        company().await.groups(&asked).await,
+        [
+            "total all cac_4m 30.0 3 -",
+            "total all media_cac_4m 20.0 3 -",
+            "total all no_cac_customers_4m 1.0 3 -",
+            "total all paid_cac_4m 45.0 2 -",
+        ]
+    );
+    let by_channel = company()
+        .await
+        .groups(&[("acquisition_channel", "cac_4m"), ("acquisition_channel", "no_cac_customers_4m")])
+        .await;
+    assert_eq!(
+        by_channel,
+        [
+            "acquisition_channel (unknown) cac_4m - 0 no spend is known for this group, or nobody began to pay",
+            "acquisition_channel (unknown) no_cac_customers_4m - 0 channels or spend are not known",
+            "acquisition_channel ads cac_4m 30.0 2 -",
+            "acquisition_channel ads no_cac_customers_4m 0.0 2 -",
+            "acquisition_channel friends cac_4m - 1 no spend is known for this group, or nobody began to pay",
+            "acquisition_channel friends no_cac_customers_4m 1.0 1 -",
+        ]
+    );
+    let flags = company().await.accounts(&["is_paid_acquisition"]).await;
+    assert_eq!(flags, ["A true", "B true", "C false", "D true"]);
+}
+
+#[tokio::test]
+async fn spend_may_come_months_before_its_customers() {
+    // Three customers of January to April cost what was spent from December to March.
+    let lagged = company().await.lag(1);
+    assert_eq!(
+        lagged.groups(&[("total", "cac_4m"), ("total", "acquisition_spend_4m")]).await,
+        ["total all acquisition_spend_4m 90.0 3 -", "total all cac_4m 60.0 3 -",]
+    );
+    let cohorts = company().await.lag(1).cohort_summaries().await;
+    assert_eq!(cohorts, ["2024-01-31 45.0 76.0 2 false immature", "2024-02-29 90.0 72.0 - true immature"]);
+}
+
+#[tokio::test]
+async fn serving_has_a_margin_and_leaving_early_a_loss() {
+    let company = company().await;
+    assert_eq!(
+        company
+            .accounts(&[
+                "account_cost_12m",
+                "serving_cost_1m",
+                "subscription_revenue_2m",
+                "subscription_revenue_total",
+                "first_revenue_2m"
+            ])
+            .await,
+        [
+            "A 20.00 20.00 100.00 160.00 60.00",
+            "B 40.00 0.00 0.00 30.00 30.00",
+            "C 18.00 18.00 60.00 90.00 60.00",
+            "D 0.00 0.00 0.00 0.00 0.00"
+        ]
+    );
+    // 38 of 160 in two months; B cost 60 to win and 40 to bring in, and paid 30 at a margin of 80 %.
+    assert_eq!(
+        company.groups(&[("total", "gross_margin_2m"), ("total", "early_churn_loss_60d")]).await,
+        ["total all early_churn_loss_60d 76.0 1 -", "total all gross_margin_2m 0.7625 2 -"]
+    );
+}
+
+#[tokio::test]
+async fn money_spent_on_keeping_reaches_those_who_grow_or_not() {
+    let company = company().await;
+    assert_eq!(
+        company.accounts(&["is_compounding_3m", "retention_spend_1m"]).await,
+        ["A true 10.00", "B false 0.00", "C false 20.00", "D false 0.00"]
+    );
+    assert_eq!(
+        company.groups(&[("total", "blanket_retention_share_3m")]).await,
+        ["total all blanket_retention_share_3m 0.75 1 -"]
+    );
+}
+
+#[tokio::test]
+async fn a_campaign_keeps_its_promise_or_not() {
+    // Of 1,200 in a year, 300 were due in three months: A brought 110 and B 30 at a margin of 80 %, D nothing.
+    assert_eq!(
+        company().await.groups(&[("total", "promise_gap_3m"), ("total", "promise_gap_12m")]).await,
+        [
+            "total all promise_gap_12m - 0 of no account that is old enough a value was expected",
+            "total all promise_gap_3m 0.6266666666666667 3 -",
+        ]
+    );
+}
