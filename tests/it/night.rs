@@ -145,6 +145,11 @@ impl Reference {
         Self { heading: lines.next().unwrap(), rows: lines.collect() }
     }
 
+    /// The names of all columns.
+    pub(crate) fn heading(&self) -> Vec<&str> {
+        self.heading.iter().map(String::as_str).collect()
+    }
+
     /// The rows with only the columns named.
     pub(crate) fn columns(&self, names: &[&str]) -> Vec<Vec<String>> {
         let at: Vec<usize> =

@@ -2,8 +2,10 @@
 
 use crate::night::{Company, Reference, assert_equal, has_shared_data, repository};
 
-/// Movements of every month from the published ledger, in the columns of the reference.
-const MOVEMENTS: &str = "
+/// Every month from the published ledger, in the columns of the reference. Its author defines the rates: those of a
+/// month are of the movements in it, without reactivation; those of twelve months are of what the accounts that paid
+/// then pay now, reactivated or not, and `grr_t12m` counts of each at most what it paid then.
+const MONTHS: &str = "
     WITH months AS (
         SELECT period_end,
             sum(amount) AS net,
@@ -17,41 +19,71 @@ const MOVEMENTS: &str = "
             count(*) FILTER (WHERE movement = 'churn') AS churn_accts,
             count(*) FILTER (WHERE movement = 'expansion') AS exp_accts,
             count(*) FILTER (WHERE movement = 'contraction') AS contr_accts
-        FROM mrr_movements GROUP BY period_end)
-    SELECT period_end, sum(net) OVER (ORDER BY period_end) - net AS start_mrr, new_mrr, reactivation_mrr, expansion_mrr,
-        contraction_mrr, churn_mrr, sum(net) OVER (ORDER BY period_end) AS end_mrr,
-        new_accts, react_accts, churn_accts, exp_accts, contr_accts,
-        sum(new_accts + react_accts - churn_accts) OVER (ORDER BY period_end) AS end_accts
-    FROM months ORDER BY period_end";
-const MOVEMENT_COLUMNS: &[&str] = &[
-    "month_end",
-    "start_mrr",
-    "new_mrr",
-    "reactivation_mrr",
-    "expansion_mrr",
-    "contraction_mrr",
-    "churn_mrr",
-    "end_mrr",
-    "new_accts",
-    "react_accts",
-    "churn_accts",
-    "exp_accts",
-    "contr_accts",
-    "end_accts",
-];
+        FROM mrr_movements GROUP BY period_end),
+    states AS (
+        SELECT months.period_end, account_id, sum(amount) AS mrr
+        FROM months JOIN mrr_movements ON mrr_movements.period_end <= months.period_end
+        GROUP BY months.period_end, account_id HAVING sum(amount) > 0),
+    years AS (
+        SELECT now_month.period_end, CAST(sum(coalesce(now.mrr, 0)) AS DOUBLE) / CAST(sum(states.mrr) AS DOUBLE) AS nrr_t12m,
+            CAST(sum(least(coalesce(now.mrr, 0), states.mrr)) AS DOUBLE) / CAST(sum(states.mrr) AS DOUBLE) AS grr_t12m,
+            count(*) AS n_t12m
+        FROM months AS now_month
+        JOIN states ON date_trunc('month', states.period_end) = date_trunc('month', now_month.period_end) - INTERVAL '12 months'
+        LEFT JOIN states AS now ON now.period_end = now_month.period_end AND now.account_id = states.account_id
+        GROUP BY now_month.period_end),
+    totals AS (
+        SELECT *, sum(net) OVER (ORDER BY period_end) - net AS start_mrr, sum(net) OVER (ORDER BY period_end) AS end_mrr,
+            sum(new_accts + react_accts - churn_accts) OVER (ORDER BY period_end) AS end_accts
+        FROM months),
+    stocks AS (
+        SELECT *, end_accts - new_accts - react_accts + churn_accts AS start_accts,
+            nullif(CAST(start_mrr AS DOUBLE), 0) AS base
+        FROM totals)
+    SELECT stocks.period_end, start_mrr, new_mrr, reactivation_mrr, expansion_mrr, contraction_mrr, churn_mrr, end_mrr,
+        start_accts, new_accts, react_accts, churn_accts, exp_accts, contr_accts, end_accts,
+        start_mrr + new_mrr + reactivation_mrr + expansion_mrr - contraction_mrr - churn_mrr - end_mrr,
+        CAST(start_mrr + expansion_mrr - contraction_mrr - churn_mrr AS DOUBLE) / base,
+        CAST(start_mrr - contraction_mrr - churn_mrr AS DOUBLE) / base,
+        CAST(churn_accts AS DOUBLE) / nullif(start_accts, 0), CAST(churn_mrr AS DOUBLE) / base,
+        nrr_t12m, grr_t12m, n_t12m
+    FROM stocks LEFT JOIN years ON years.period_end = stocks.period_end ORDER BY 1";
 
-async fn movements_equal_the_reference(company: &Company, reference: &str) {
-    let theirs = Reference::read(reference).columns(MOVEMENT_COLUMNS);
-    assert!(theirs.len() >= 24);
+/// Every column of the reference in every month it has.
+async fn months_equal_the_reference(company: &Company, reference: &str) {
+    let reference = Reference::read(reference);
+    let heading = reference.heading();
+    let theirs = reference.columns(&heading);
+    let ours = company.rows(MONTHS).await;
+    assert_eq!((ours.len(), ours[0].len()), (24, heading.len()));
     // Cents: a thousandth of one, whatever the size of the amount.
-    let ours = company.rows(MOVEMENTS).await;
     for (our, their) in ours.iter().zip(&theirs) {
-        for (a, b) in our.iter().zip(their).skip(1) {
-            let (a, b): (f64, f64) = (a.parse().unwrap(), b.parse().unwrap());
-            assert!((a - b).abs() < 1e-5, "{our:?} is not {their:?}");
+        for ((our, their), column) in our.iter().zip(their).zip(&heading).filter(|(_, column)| column.ends_with("_mrr"))
+        {
+            let (a, b): (f64, f64) = (our.parse().unwrap(), their.parse().unwrap());
+            assert!((a - b).abs() < 1e-5, "{column}: {our} is not {their}");
         }
     }
     assert_equal(&ours, &theirs, 1e-12);
+}
+
+/// The rates that the night itself publishes are those of its month in the reference.
+async fn rates_equal_the_reference(company: &Company, reference: &str) {
+    let night = company.request.as_of.to_string();
+    let rates = [
+        ("nrr_1m", "nrr_monthly"),
+        ("grr_1m", "grr_monthly"),
+        ("logo_churn_1m", "logo_churn"),
+        ("nrr_12m", "nrr_t12m"),
+        ("grr_12m", "grr_t12m"),
+    ];
+    let ours = company.rows("SELECT metric, value FROM group_metrics WHERE scope = 'total'").await;
+    for (metric, column) in rates {
+        let theirs = Reference::read(reference).columns(&["month_end", column]);
+        let their = theirs.into_iter().find(|row| row[0] == night).unwrap().remove(1);
+        let our = ours.iter().find(|row| row[0] == metric).unwrap_or_else(|| panic!("{metric} is not published"));
+        assert_equal(&[vec![metric.to_owned(), our[1].clone()]], &[vec![metric.to_owned(), their]], 1e-12);
+    }
 }
 
 #[tokio::test]
@@ -61,7 +93,7 @@ async fn taskflow_movements_and_costs() {
     }
     let company = Company::of_fixture("taskflow", "2024-12-31");
     company.publish().await;
-    movements_equal_the_reference(&company, "taskflow_mrr_movements.csv").await;
+    months_equal_the_reference(&company, "taskflow_mrr_movements.csv").await;
     let mut costs =
         Reference::read("taskflow_cac_by_channel.csv").columns(&["channel", "spend", "new_customers", "cac"]);
     costs.sort();
@@ -76,25 +108,10 @@ async fn taskflow_rates_of_a_month_are_those_of_its_night() {
     if !has_shared_data() {
         return;
     }
-    let columns = ["month_end", "nrr_monthly", "grr_monthly", "logo_churn", "nrr_t12m", "grr_t12m"];
-    let reference = Reference::read("taskflow_mrr_movements.csv").columns(&columns);
     for night in ["2023-06-30", "2024-02-29"] {
         let company = Company::of_fixture("taskflow", night);
         company.publish().await;
-        let sql = "SELECT metric, value FROM group_metrics WHERE scope = 'total'";
-        let ours: std::collections::BTreeMap<String, String> =
-            company.rows(sql).await.into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
-        let theirs = reference.iter().find(|row| row[0] == night).unwrap();
-        let metrics = ["nrr_1m", "grr_1m", "logo_churn_1m", "nrr_12m", "grr_12m"];
-        let ours: Vec<String> = metrics.iter().map(|metric| ours[*metric].clone()).collect();
-        let known: Vec<(String, String)> = ours.into_iter().zip(theirs[1..].iter().cloned()).collect();
-        for ((our, their), metric) in known.iter().zip(metrics) {
-            if their.is_empty() {
-                assert!(our.is_empty(), "{metric} of {night} must be unknown, not {our}");
-            } else {
-                assert_equal(&[vec![our.clone()]], &[vec![their.clone()]], 1e-12);
-            }
-        }
+        rates_equal_the_reference(&company, "taskflow_mrr_movements.csv").await;
     }
 }
 
@@ -105,7 +122,8 @@ async fn ravenstack_movements_and_health() {
     }
     let company = Company::of_fixture("ravenstack", "2024-12-31");
     let report = company.publish().await.report;
-    movements_equal_the_reference(&company, "ravenstack_mrr_movements.csv").await;
+    months_equal_the_reference(&company, "ravenstack_mrr_movements.csv").await;
+    rates_equal_the_reference(&company, "ravenstack_mrr_movements.csv").await;
     let columns = [
         "account_id",
         "usage_count_30d",
@@ -183,6 +201,16 @@ async fn taskflow_by_the_policy_of_its_author() {
         "SELECT CAST(CAST(cohort_month AS TIMESTAMP) + INTERVAL '1 month' - INTERVAL '1 day' AS DATE), months_since_signup,
             active_customers, cohort_size, retention_rate FROM cohort_retention ORDER BY 1, 2",
         &[author("cohort_retention")],
+    )
+    .await;
+    let costs = "SELECT cohort, group_name, acquisition_spend, cohort_size, cac FROM cohort_summary
+        WHERE scope = 'acquisition_channel' ORDER BY 1, 2";
+    assert_eq!(company.rows(costs).await.len(), 120, "five channels in each of 24 months");
+    equal(
+        costs,
+        "SELECT CAST(CAST(month AS TIMESTAMP) + INTERVAL '1 month' - INTERVAL '1 day' AS DATE), channel, spend, new_customers, cac
+            FROM cac_by_channel ORDER BY 1, 2",
+        &[author("cac_by_channel")],
     )
     .await;
 }

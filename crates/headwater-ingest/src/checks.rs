@@ -22,6 +22,15 @@ pub(crate) const AFTER_AS_OF: &str = "after_as_of";
 /// The reason of rows of accounts that are not among the clean accounts.
 pub(crate) const ORPHAN: &str = "orphan";
 
+/// Rows that gave notice before there was anything to end: counted, and the notice is not read.
+const CANCELLED_AFTER_START: &str = "cancelled_after_start";
+
+/// What the program itself counts beside the expectations of a project: no expectation can have such a name.
+#[must_use]
+pub fn built_in_counts(table: InputTable) -> &'static [&'static str] {
+    if table == InputTable::Subscriptions { &[CANCELLED_AFTER_START] } else { &[] }
+}
+
 /// A checked input, not yet run.
 #[derive(Debug)]
 pub(crate) struct Checked {
@@ -68,7 +77,19 @@ pub(crate) fn is_visible(table: InputTable, mapping: &Mapping, as_of: &AsOf) -> 
         ColumnType::Timestamp => value.clone().lt(instant(as_of.cutoff())),
         _ => value.clone().lt_eq(day(as_of.day())),
     };
+    let in_time = match calendar_of(happened.kind) {
+        Some((first, _)) => value.clone().gt_eq(first).and(in_time),
+        None => in_time,
+    };
     Some(in_time.or(is_null(value)))
+}
+
+/// Whether a row of a streamed input happened on no day of the calendar, with the name of that reason.
+pub(crate) fn is_outside_calendar(table: InputTable, mapping: &Mapping) -> Option<(String, Expr)> {
+    let happened = mapping.column(table.happened()?)?;
+    let (first, last) = calendar_of(happened.kind)?;
+    let value = || column(&happened.name);
+    Some((format!("invalid_{}", happened.name), value().lt(first).or(value().gt(last))))
 }
 
 fn later(filled: &FilledColumn, as_of: &AsOf) -> Expr {
@@ -121,7 +142,7 @@ pub(crate) fn checked(input: &Prepared<'_>, as_of: &AsOf, known: &Known) -> Resu
     }
     let (leave_out, count): (Vec<_>, Vec<_>) = input.expectations.iter().partition(|expected| expected.leaves_out);
     for expected in leave_out {
-        reasons.add(&format!("unexpected_{}", expected.name), column(&flag(expected)));
+        reasons.add(&unexpected_reason(&expected.name), column(&flag(expected)));
     }
     if let Some(accounts) = known.accounts.clone().filter(|_| table.belongs_to_account()) {
         frame = frame.join(accounts, JoinType::Left, &["account_id"], &[KNOWN_ACCOUNT], None)?;
@@ -142,7 +163,7 @@ pub(crate) fn checked(input: &Prepared<'_>, as_of: &AsOf, known: &Known) -> Resu
     let mut unexpected: Vec<String> = count.into_iter().map(|expected| expected.name.clone()).collect();
     if gives_notice(table, mapping) {
         last.push(column("cancelled_on").lt(column("started_on")));
-        unexpected.push("cancelled_after_start".to_owned());
+        unexpected.push(CANCELLED_AFTER_START.to_owned());
     }
     Ok(Checked { frame: frame.select(last)?, reasons: reasons.names, unknown: steps.unknown, unexpected, width })
 }
@@ -168,6 +189,11 @@ fn is_not_booked(input: &Prepared<'_>, as_of: &AsOf) -> Expr {
         Some(booked) => is_null(column(&booked.name)).or(later(booked, as_of)),
         None => lit(true),
     }
+}
+
+/// The reason of rows that are left out because they do not meet an expectation.
+pub(crate) fn unexpected_reason(name: &str) -> String {
+    format!("unexpected_{name}")
 }
 
 /// The account of a row, as the clean accounts know it.
@@ -242,16 +268,20 @@ pub(crate) fn calendar() -> Option<(NaiveDate, NaiveDate)> {
     Some((NaiveDate::from_ymd_opt(1900, 1, 1)?, NaiveDate::from_ymd_opt(2199, 12, 31)?))
 }
 
+/// The first and the last value of the calendar, for columns that hold days or instants.
+fn calendar_of(kind: ColumnType) -> Option<(Expr, Expr)> {
+    let (first, last) = calendar()?;
+    let midnight = |day: NaiveDate| instant(day.and_time(NaiveTime::MIN).and_utc());
+    match kind {
+        ColumnType::Date => Some((day(first), day(last))),
+        ColumnType::Timestamp => Some((midnight(first), midnight(last))),
+        _ => None,
+    }
+}
+
 /// Days and instants outside the calendar cannot be read.
 fn within_calendar(read: Conversion, kind: ColumnType) -> Conversion {
-    let Some((first, last)) = calendar() else { return read };
-    let (from, to) = match kind {
-        ColumnType::Date => (day(first), day(last)),
-        ColumnType::Timestamp => {
-            (instant(first.and_time(NaiveTime::MIN).and_utc()), instant(last.and_time(NaiveTime::MIN).and_utc()))
-        }
-        _ => return read,
-    };
+    let Some((from, to)) = calendar_of(kind) else { return read };
     let known = when(read.typed.clone().between(from, to), read.typed.clone()).otherwise(lit(ScalarValue::Null));
     known.map_or(read, |typed| Conversion { typed, fallible: true })
 }

@@ -133,6 +133,10 @@ fn first_day(
     let state = context.state();
     let days = state.create_physical_expr(conversion.typed, &DFSchema::try_from(schema)?)?.evaluate(&batch)?;
     let days = days.into_array(batch.num_rows())?;
-    let visible = days.as_primitive::<Date32Type>().iter().flatten().filter_map(Date32Type::to_naive_date_opt);
-    Ok(visible.filter(|day| *day <= as_of.day()).min())
+    let days = days.as_primitive::<Date32Type>();
+    let least: Option<Vec<NaiveDate>> = days.iter().flatten().map(Date32Type::to_naive_date_opt).collect();
+    // Of an object that begins before the calendar, the first day inside is not known.
+    let first_of_all = checks::calendar().map(|(first, _)| first);
+    let least = least.filter(|least| least.iter().all(|day| Some(*day) >= first_of_all));
+    Ok(least.and_then(|least| least.into_iter().filter(|day| *day <= as_of.day()).min()))
 }

@@ -3,6 +3,7 @@
 //! [`open`] turns what the project file says about the lake into tables of a session that are typed, cut at the
 //! night and clean, and says what was found: objects, counts, reasons, coverage. Rules are not known here.
 
+mod chains;
 mod checks;
 mod contract;
 mod duplicates;
@@ -19,6 +20,7 @@ mod objects;
 mod open;
 mod opened;
 mod prepare;
+mod query;
 mod sieve;
 mod spec;
 mod sql;
@@ -27,19 +29,22 @@ mod stores;
 mod stream;
 mod successors;
 mod survey;
+mod syntax;
 mod words;
 mod work;
 
+pub use checks::built_in_counts;
 pub use contract::data_type;
 pub use listing::ObjectVersion;
 pub use location::{InvalidLocation, Location};
 pub use open::open;
 pub use opened::{OpenError, OpenedColumn, OpenedInput, OpenedInputs, RowCounts};
+pub use query::query_problems;
 pub use spec::{
     Expectation, InputSource, InputSpec, LakeSpec, MappedColumn, ObjectsSpec, SourceSpec, SqlText, SubscriptionForm,
 };
-pub use sql::{expression_syntax, query_syntax};
 pub use store_error::{StoreError, StoreFailure};
 pub use stores::{StoreOptions, StoreOverride, Stores};
 pub use stream::StreamedInput;
+pub use syntax::expression_syntax;
 pub use work::WorkArea;

@@ -196,7 +196,12 @@ impl Opening<'_> {
         }
         let (unknown, unexpected) = tally.unknown.split_at(checked.unknown.len().min(tally.unknown.len()));
         let unknown = named(&checked.unknown, unknown);
-        let mut unexpected = named(&checked.unexpected, unexpected);
+        // An expectation that every row meets is told too: somebody may ask whether it was looked at.
+        let mut unexpected: BTreeMap<String, u64> =
+            checked.unexpected.iter().cloned().zip(unexpected.iter().copied()).collect();
+        for expected in input.expectations.iter().filter(|expected| expected.leaves_out) {
+            quarantined.entry(checks::unexpected_reason(&expected.name)).or_default();
+        }
         if astray > 0 {
             unexpected.insert("merged_into_known_account".to_owned(), astray);
         }
@@ -223,9 +228,21 @@ impl Opening<'_> {
         self.context.deregister_table(table.name())?;
         self.context.register_table(table.name(), view)?;
         let read = input.versions.iter().map(|object| object.rows).sum();
-        let (mut quarantined, unexpected) = self.broken(input).await?;
-        quarantined = quarantined.into_iter().map(|(name, rows)| (format!("unexpected_{name}"), rows)).collect();
+        let (left_out, unexpected) = self.broken(input).await?;
+        let left_out = left_out.into_iter().map(|(name, rows)| (checks::unexpected_reason(&name), rows));
+        let quarantined = left_out.chain(self.outside_calendar(input).await?).collect();
         Ok(described(input, RowCounts { read, quarantined, unexpected, ..RowCounts::default() }, Some(stream)))
+    }
+
+    /// Rows of a streamed input that happened on no day of the calendar. Where the lake stores days as days, the engine
+    /// passes over all objects that have none.
+    async fn outside_calendar(&self, input: &Prepared<'_>) -> datafusion::error::Result<Counts> {
+        let Some((reason, is_outside)) = checks::is_outside_calendar(input.spec.table, &input.mapping) else {
+            return Ok(Counts::new());
+        };
+        let typed = checks::typed(&input.mapping, self.as_of.zone().name());
+        let rows = input.source.clone().select(typed)?.filter(is_outside)?.count().await?;
+        Ok(u64::try_from(rows).ok().filter(|rows| *rows > 0).map(|rows| (reason, rows)).into_iter().collect())
     }
 
     /// Rows of a streamed input that break expectations, those left out and those kept, counted in one pass over the
@@ -254,7 +271,7 @@ impl Opening<'_> {
         let answer = frame.aggregate(vec![], sums.collect::<datafusion::error::Result<Vec<_>>>()?)?.collect().await?;
         let rows_of = |name: &str| {
             let column = answer.first()?.column_by_name(name)?.as_primitive_opt::<Int64Type>()?;
-            u64::try_from(column.iter().next()??).ok().filter(|rows| *rows > 0)
+            u64::try_from(column.iter().next()?.unwrap_or_default()).ok()
         };
         let counted = |leaves_out: bool| {
             let of_kind = input.expectations.iter().filter(|expected| expected.leaves_out == leaves_out);
@@ -321,7 +338,8 @@ fn too_many_quarantined(spec: &InputSpec, rows: &RowCounts) -> Option<Diagnostic
     let message =
         format!("{share:.1} % of the rows of `{}` break its contract; {limit} % are allowed", spec.table.name());
     let problem = Diagnostic::at(Code::QuarantineLimit, spec.span, message);
-    let counted = rows.quarantined.iter().map(|(reason, count)| format!("{reason}: {count} of {seen} rows"));
+    let counted = rows.quarantined.iter().filter(|(_, count)| **count > 0);
+    let counted = counted.map(|(reason, count)| format!("{reason}: {count} of {seen} rows"));
     Some(counted.fold(problem, Diagnostic::note))
 }
 

@@ -98,11 +98,12 @@ pub struct RowCounts {
     /// Accounts whose rows count for another: merged ones, and parts of one where those count with it.
     pub merged: u64,
     /// Rows held back, by reason: `missing_…`, `invalid_…`, `duplicate_…`, `negative_…`, `orphan`, `reversed_period`,
-    /// and `unexpected_…` for the project's own expectations.
+    /// and `unexpected_…` for the project's own expectations, those that every row meets too. Of a streamed input, those
+    /// of `invalid_…` and `unexpected_…` alone: its reader counts the others.
     pub quarantined: BTreeMap<String, u64>,
     /// Values set to unknown in rows that were kept, by `unknown_…`: the source's value cannot be read as its type.
     pub unknown: BTreeMap<String, u64>,
-    /// Rows that were kept although they do not meet an expectation of the project, by its name.
+    /// Rows that were kept although they do not meet an expectation of the project, by its name; zero where all do.
     pub unexpected: BTreeMap<String, u64>,
 }
 

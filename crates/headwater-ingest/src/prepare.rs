@@ -123,12 +123,13 @@ impl<'a> Lake<'a> {
 
     async fn query(&mut self, sql: &SqlText) -> Option<DataFrame> {
         let names: Vec<&str> = self.sources.keys().copied().collect();
-        match sql::query(&self.scratch, sql, &names).await {
+        // A parsed query is large, and the steps of a night lie inside each other.
+        match Box::pin(sql::query(&self.scratch, sql, &names)).await {
             Ok(frame) => Some(frame),
             // A source that could not be read is missing from the session: that has been said once.
             Err(_) if self.sources.values().any(Option::is_none) => None,
-            Err(problem) => {
-                self.problems.push(problem);
+            Err(problems) => {
+                self.problems.append(problems);
                 None
             }
         }

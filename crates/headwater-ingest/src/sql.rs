@@ -8,14 +8,14 @@ use datafusion::error::{DataFusionError, Result as PlanResult};
 use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::prelude::{DataFrame, SessionContext};
-use datafusion::sql::sqlparser::ast::Statement;
-use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion::sql::sqlparser::tokenizer::Token;
-use headwater_diagnostics::{Code, Diagnostic, closest};
+use datafusion::sql::parser::Statement as PlannedStatement;
+use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, ExprWithAlias, Statement};
+use datafusion::sql::sqlparser::parser::ParserError;
+use headwater_diagnostics::{Code, Diagnostic, Diagnostics, Span, closest};
 
-use crate::SqlText;
+use crate::chains;
 use crate::lake_schema::Conflict;
+use crate::{SqlText, query, syntax};
 
 /// A raw table: what mappings and filters are written over.
 #[derive(Debug, Clone)]
@@ -45,13 +45,21 @@ impl Raw {
         self.names().contains(&name).then(|| Expr::Column(Column::from_name(name)))
     }
 
+    fn planned(&self, expr: SqlExpr) -> PlanResult<Expr> {
+        let (mut state, plan) = self.frame.clone().into_parts();
+        let mut parsed = ExprWithAlias { expr, alias: None };
+        chains::bracket(&mut parsed.expr);
+        chains::prepare(&mut state)?;
+        state.create_logical_expr_from_sql_expr(parsed, plan.schema())
+    }
+
     /// Plans a column name or a SQL expression over the table's columns.
     pub(crate) fn expression(&self, sql: &SqlText) -> Result<Expr, Diagnostic> {
         if let Some(column) = self.column(&sql.text) {
             return Ok(column);
         }
         let schema = self.frame.schema();
-        let expr = self.frame.parse_sql_expr(&sql.text).map_err(|error| explain(&error, sql, self))?;
+        let expr = self.planned(syntax::expression(sql)?).map_err(|error| explain(&error, sql, self))?;
         match refusal(&expr).map_err(|error| explain(&error, sql, self))? {
             Some(reason) => Err(Diagnostic::at(Code::MappingInvalid, sql.span, reason)),
             None => {
@@ -65,35 +73,9 @@ impl Raw {
     }
 }
 
-/// What is wrong with the words of an expression, before any table is known. The exact name of a column, which may
-/// hold blanks, is no SQL and right all the same.
-#[must_use]
-pub fn expression_syntax(sql: &SqlText) -> Option<Diagnostic> {
-    let is_part_of_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | ' ' | '-' | '.' | '/' | '#');
-    if sql.text.chars().all(is_part_of_name) {
-        return None;
-    }
-    let read = Parser::new(&GenericDialect {}).try_with_sql(&sql.text).and_then(|mut parser| {
-        parser.parse_expr()?;
-        parser.expect_token(&Token::EOF).map(|_| ())
-    });
-    refused(read, sql)
-}
-
-/// What is wrong with the words of a query, before any table is known.
-#[must_use]
-pub fn query_syntax(sql: &SqlText) -> Option<Diagnostic> {
-    let read = Parser::new(&GenericDialect {}).try_with_sql(&sql.text).and_then(|mut parser| parser.parse_statements());
-    match read {
-        Ok(statements) if matches!(statements.as_slice(), [Statement::Query(_)]) => None,
-        Ok(_) => Some(Diagnostic::at(Code::MappingInvalid, sql.span, "an input's `sql` is one SELECT")),
-        Err(error) => refused(Err(error), sql),
-    }
-}
-
-fn refused(read: Result<(), ParserError>, sql: &SqlText) -> Option<Diagnostic> {
-    let error = DataFusionError::SQL(Box::new(read.err()?), None);
-    Some(located(&error, sql))
+/// The problem of a text that the parser refuses.
+pub(crate) fn refused(error: ParserError, sql: &SqlText) -> Diagnostic {
+    located(&DataFusionError::SQL(Box::new(error), None), sql)
 }
 
 fn check_columns(expr: &Expr, schema: &DFSchema, sql: &SqlText, raw: &Raw) -> Result<(), Diagnostic> {
@@ -107,10 +89,19 @@ fn check_columns(expr: &Expr, schema: &DFSchema, sql: &SqlText, raw: &Raw) -> Re
 }
 
 /// Plans a query over the tables of `sources`; its columns stand alone, without the name of a table.
-pub(crate) async fn query(sources: &SessionContext, sql: &SqlText, names: &[&str]) -> Result<DataFrame, Diagnostic> {
-    let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+pub(crate) async fn query(sources: &SessionContext, sql: &SqlText, names: &[&str]) -> Result<DataFrame, Diagnostics> {
+    let query = query::checked(sql, names)?;
+    Ok(planned_query(sources, query, sql, names).await?)
+}
+
+async fn planned_query(
+    sources: &SessionContext,
+    query: Statement,
+    sql: &SqlText,
+    names: &[&str],
+) -> Result<DataFrame, Diagnostic> {
     let nowhere = |error: &DataFusionError| explain_query(error, sql, names);
-    let frame = sources.sql_with_options(&sql.text, options).await.map_err(|error| nowhere(&error))?;
+    let frame = planned(sources, query).await.map_err(|error| nowhere(&error))?;
     if let Some(reason) = plan_refusal(frame.logical_plan()).map_err(|error| nowhere(&error))? {
         return Err(Diagnostic::at(Code::MappingInvalid, sql.span, reason));
     }
@@ -128,6 +119,16 @@ pub(crate) async fn query(sources: &SessionContext, sql: &SqlText, names: &[&str
     });
     let frame = frame.select(alone.collect::<Vec<_>>()).map_err(|error| nowhere(&error))?;
     analysed(sources, frame).map_err(|error| nowhere(&error))
+}
+
+async fn planned(sources: &SessionContext, mut query: Statement) -> PlanResult<DataFrame> {
+    let mut state = sources.state();
+    chains::bracket(&mut query);
+    chains::prepare(&mut state)?;
+    let plan = state.statement_to_plan(PlannedStatement::Statement(Box::new(query))).await?;
+    let reads = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    reads.verify_plan(&plan)?;
+    Ok(DataFrame::new(state, plan))
 }
 
 /// The same rows with the types they will have when run: until then a NULL in one branch of a union has none.
@@ -201,7 +202,7 @@ fn unknown_column(name: &str, sql: &SqlText, raw: &Raw) -> Diagnostic {
 }
 
 /// The problem of a column whose files disagree.
-pub(crate) fn conflicting(name: &str, conflict: &Conflict, span: headwater_diagnostics::Span) -> Diagnostic {
+pub(crate) fn conflicting(name: &str, conflict: &Conflict, span: Span) -> Diagnostic {
     let (one, one_type) = &conflict.one;
     let (other, other_type) = &conflict.other;
     Diagnostic::at(Code::SchemaConflict, span, format!("the files of this input disagree about `{name}`"))
@@ -230,7 +231,10 @@ fn explain_query(error: &DataFusionError, sql: &SqlText, sources: &[&str]) -> Di
             other => Diagnostic::at(Code::MappingInvalid, sql.span, first_line(&other.to_string())),
         },
         DataFusionError::Plan(message) => match missing_table(message) {
-            Some(table) => unknown_source(table, sql, sources),
+            Some(table) => {
+                let span = find_word(&sql.text, table).map_or(sql.span, |(start, end)| sql.part(start, end));
+                unknown_source(table, span, sources)
+            }
             None => located(error.find_root(), sql),
         },
         other => located(other, sql),
@@ -243,8 +247,8 @@ fn missing_table(message: &str) -> Option<&str> {
     Some(name.rsplit('.').next().unwrap_or(name))
 }
 
-fn unknown_source(table: &str, sql: &SqlText, sources: &[&str]) -> Diagnostic {
-    let span = find_word(&sql.text, table).map_or(sql.span, |(start, end)| sql.part(start, end));
+/// The problem of a table that nothing is known of.
+pub(crate) fn unknown_source(table: &str, span: Span, sources: &[&str]) -> Diagnostic {
     let diagnostic = Diagnostic::at(Code::MappingInvalid, span, format!("`{table}` is no source of the project"));
     match closest(table, sources.iter().copied()) {
         Some(close) => diagnostic.help(format!("did you mean `{close}`?")),
@@ -263,7 +267,7 @@ fn located(error: &DataFusionError, sql: &SqlText) -> Diagnostic {
     let message = first_line(&message);
     let message = message.strip_prefix("sql parser error: ").unwrap_or(&message);
     let (text, place) = match message.rsplit_once(" at Line: ") {
-        Some((text, place)) => (text, position(&sql.text, place)),
+        Some((text, place)) => (text, named_position(&sql.text, place)),
         None => (message, None),
     };
     let span = place.map_or(sql.span, |at| sql.part(at, at + 1));
@@ -271,9 +275,13 @@ fn located(error: &DataFusionError, sql: &SqlText) -> Diagnostic {
 }
 
 /// The character that `LINE, Column: COLUMN` names.
-fn position(text: &str, place: &str) -> Option<usize> {
+fn named_position(text: &str, place: &str) -> Option<usize> {
     let (line, column) = place.split_once(", Column: ")?;
-    let (line, column): (usize, usize) = (line.trim().parse().ok()?, column.trim().parse().ok()?);
+    position(text, line.trim().parse().ok()?, column.trim().parse().ok()?)
+}
+
+/// The character at a line and column, both counted from one.
+pub(crate) fn position(text: &str, line: usize, column: usize) -> Option<usize> {
     let before: usize = text.split('\n').take(line.checked_sub(1)?).map(|line| line.chars().count() + 1).sum();
     before.checked_add(column.checked_sub(1)?)
 }

@@ -248,8 +248,8 @@ fn some_accounts(opened: &OpenedInputs) -> Result<(), RunError> {
     if accounts.rows.read == 0 || accounts.rows.kept != Some(0) {
         return Ok(());
     }
-    let reasons: Vec<String> =
-        accounts.rows.quarantined.iter().map(|(reason, rows)| format!("{reason} {rows}")).collect();
+    let counted = accounts.rows.quarantined.iter().filter(|(_, rows)| **rows > 0);
+    let reasons: Vec<String> = counted.map(|(reason, rows)| format!("{reason} {rows}")).collect();
     let after = accounts.rows.after_as_of;
     let problem = Diagnostic::of(Code::QuarantineLimit, "input accounts", "not one account is left for this night")
         .label(format!("{} rows read; left out: {} after the as-of day {after}", accounts.rows.read, reasons.join(" ")))

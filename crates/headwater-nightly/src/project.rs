@@ -76,6 +76,8 @@ pub(crate) struct Reading<'a> {
     pub folder: Location,
     /// The same as a path.
     pub path: PathBuf,
+    /// The names of `sources`, of those with a problem too: queries may name them.
+    pub declared: Vec<String>,
     pub problems: Diagnostics,
 }
 
@@ -93,7 +95,7 @@ impl Project {
         };
         let mut problems = Diagnostics::new();
         let Some(document) = yaml::read(file, sources, &mut problems) else { return Err(problems) };
-        let mut reading = Reading { sources, folder, path: base.to_owned(), problems };
+        let mut reading = Reading { sources, folder, path: base.to_owned(), declared: Vec::new(), problems };
         let variants = profile::variants(&document, profile, &mut reading.problems);
         let mut chosen = None;
         for variant in variants {

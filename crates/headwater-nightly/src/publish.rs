@@ -6,6 +6,8 @@
 //!
 //! INVARIANT(one create publishes): a night is published by the creation of the next manifest and by nothing else.
 
+#[cfg(test)]
+mod failing;
 mod lease;
 mod manifest;
 mod numbered;

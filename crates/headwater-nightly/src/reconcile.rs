@@ -60,6 +60,8 @@ pub struct BridgeOfGroup {
     pub steps: Vec<BridgeStep>,
     /// The value by the last policy.
     pub to: Option<f64>,
+    /// Why a value is unknown, where one is.
+    pub reason: Option<String>,
 }
 
 /// What one switch does.
@@ -163,7 +165,8 @@ fn path(asked: &BridgeRequest) -> Vec<RevenuePolicy> {
     path
 }
 
-type Values = BTreeMap<String, Option<f64>>;
+/// Values of groups, each with the reason why there is none.
+type Values = BTreeMap<String, (Option<f64>, Option<String>)>;
 
 /// The metric's value of each group by the night's policy.
 async fn group_values(
@@ -183,18 +186,23 @@ async fn group_values(
     Ok(rows.iter().flat_map(|batch| values_of(batch).unwrap_or_default()).collect())
 }
 
-fn values_of(batch: &RecordBatch) -> Option<Vec<(String, Option<f64>)>> {
-    let names = arrow::compute::cast(batch.column_by_name("group_name")?, &arrow::datatypes::DataType::Utf8).ok()?;
+fn values_of(batch: &RecordBatch) -> Option<Values> {
+    let text = |name: &str| arrow::compute::cast(batch.column_by_name(name)?, &arrow::datatypes::DataType::Utf8).ok();
+    let (names, reasons) = (text("group_name")?, text("reason")?);
     let values = batch.column_by_name("value")?.as_primitive_opt::<Float64Type>()?;
-    let names = names.as_string_opt::<i32>()?;
-    let rows = (0..batch.num_rows()).filter(|at| names.is_valid(*at));
-    Some(rows.map(|at| (names.value(at).to_owned(), values.is_valid(at).then(|| values.value(at)))).collect())
+    let (names, reasons) = (names.as_string_opt::<i32>()?, reasons.as_string_opt::<i32>()?);
+    let rows = names.iter().zip(values.iter().zip(reasons.iter()));
+    Some(
+        rows.filter_map(|(name, (value, reason))| Some((name?.to_owned(), (value, reason.map(str::to_owned)))))
+            .collect(),
+    )
 }
 
 fn groups(values: &[(RevenuePolicy, Values)]) -> Vec<BridgeOfGroup> {
     let names: BTreeSet<&String> = values.iter().flat_map(|(_, values)| values.keys()).collect();
     let of_group = |name: &String| {
-        let of: Vec<Option<f64>> = values.iter().map(|(_, values)| values.get(name).copied().flatten()).collect();
+        let of: Vec<Option<f64>> =
+            values.iter().map(|(_, values)| values.get(name).and_then(|(value, _)| *value)).collect();
         let pairs = values.iter().zip(&of).zip(values.iter().zip(&of).skip(1));
         let steps = pairs.flat_map(|(((before, _), was), ((policy, _), is))| {
             before.differences(*policy).map(|switch| BridgeStep {
@@ -209,6 +217,7 @@ fn groups(values: &[(RevenuePolicy, Values)]) -> Vec<BridgeOfGroup> {
             from: of.first().copied().flatten(),
             steps: steps.collect(),
             to: of.last().copied().flatten(),
+            reason: values.iter().find_map(|(_, values)| values.get(name)?.1.clone()),
         }
     };
     names.into_iter().map(of_group).collect()

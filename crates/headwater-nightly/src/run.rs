@@ -127,7 +127,8 @@ async fn under_lease(
     let workshop = Workshop::open(&request.project.engine.spill_dir, &request.run_id)?;
     let site = Site { stores, publication, lease, workshop: &workshop };
     let published = tokio::select! {
-        published = night(request, site) => published,
+        // What a night keeps between its steps is large: on the heap, it leaves the stack to the planner.
+        published = Box::pin(night(request, site)) => published,
         error = keep_alive(lease) => Err(request.publishing(&error)),
     };
     workshop.close().await;
@@ -138,7 +139,7 @@ async fn under_lease(
 async fn keep_alive(lease: &Lease) -> PublishError {
     loop {
         tokio::time::sleep(Lease::heartbeat()).await;
-        if let Err(error) = lease.renew().await {
+        if let Err(error) = lease.keep().await {
             return error;
         }
     }

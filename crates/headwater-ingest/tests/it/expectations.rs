@@ -1,5 +1,6 @@
 //! What a project expects of its rows beside the contract: counted, or left out and counted.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, Date32Array, Int64Array};
@@ -44,6 +45,26 @@ async fn rows_that_break_an_expectation_are_counted_or_left_out() {
         assert_eq!(usage.rows.unexpected.get("after_start"), Some(&1), "{:?}", usage.rows);
         assert_eq!(usage.rows.quarantined.get("unexpected_human"), Some(&1), "{:?}", usage.rows);
         assert_eq!(night.rows("SELECT account_id, count(*) FROM usage_events GROUP BY 1").await, ["a 2"]);
+    }
+}
+
+#[tokio::test]
+async fn an_expectation_that_every_row_meets_is_told_too() {
+    for id in [true, false] {
+        let lake = Lake::with_accounts();
+        let expectations = [("is_dated", "occurred_on IS NOT NULL", false), ("is_small", "robot < 9", true)];
+        let mut events = events(&lake, id);
+        for nothing_left in [false, true] {
+            events = if nothing_left { events.filter("robot > 9") } else { events };
+            let night = lake.open(&[lake.accounts(), expecting(events.clone(), &expectations)]).await.unwrap();
+            let rows = &night.opened.get(InputTable::UsageEvents).unwrap().rows;
+            assert_eq!(rows.unexpected, BTreeMap::from([("is_dated".to_owned(), 0)]), "{id} {nothing_left}");
+            assert_eq!(
+                rows.quarantined,
+                BTreeMap::from([("unexpected_is_small".to_owned(), 0)]),
+                "{id} {nothing_left}"
+            );
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod expectations;
 mod lake;
+mod long_texts;
 mod objects;
 mod problems;
 mod reasons;

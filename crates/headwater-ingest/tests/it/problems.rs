@@ -94,7 +94,11 @@ async fn expressions_and_queries_that_do_not_plan_are_explained() {
             "SELECT a.*, b.* FROM raw a JOIN raw b ON a.account_id = b.account_id",
             "E0505 the query returns `account_id` twice",
         ),
-        ("DROP TABLE raw", "E0505 invalid SQL: DDL not supported: DropTable"),
+        ("DROP TABLE raw", "E0505 an input's `sql` is one SELECT"),
+        (
+            "WITH RECURSIVE a AS (SELECT 1 AS n UNION ALL SELECT n FROM a) SELECT * FROM a",
+            "E0505 a query of the project file cannot be recursive",
+        ),
         (
             "SELECT account_id FROM raw ORDER BY random()",
             "E0505 `random` gives another answer each time, so a night could not be repeated",

@@ -1,13 +1,15 @@
 //! Usage events that are read from the lake by every plan that uses them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, Date32Array, Int64Array, TimestampMicrosecondArray};
-use headwater_ingest::{InputSpec, StoreOptions, Stores};
+use datafusion::arrow::datatypes::Date32Type;
+use headwater_ingest::{Expectation, InputSpec, StoreOptions, Stores};
 use headwater_metrics::{ColumnType, InputTable};
 use parquet::file::properties::WriterProperties;
 
-use crate::lake::{Lake, Mapped, Night, texts};
+use crate::lake::{Lake, Mapped, Night, sql, texts};
 
 /// Four days of events, one object a day, the last one after the night.
 fn by_day() -> (Lake, InputSpec) {
@@ -128,4 +130,44 @@ async fn row_groups_after_the_night_are_passed_over_and_rows_without_a_day_are_n
     assert_eq!(night.rows("SELECT occurred_on FROM usage_events").await, ["2024-06-26", "2024-06-30", "NULL"]);
     let shown = night.metrics("SELECT occurred_on FROM usage_events").await;
     assert!(shown.contains("row_groups_pruned_statistics=3 total → 2 matched"), "{shown}");
+}
+
+/// Events of `a` on days that are counted from 1970, in one object of two rows for each pair of days.
+fn on_days(lake: &Lake, days: &[i32], as_text: bool) -> InputSpec {
+    for (part, days) in days.chunks(2).enumerate() {
+        let as_dates = Date32Array::from(days.to_vec());
+        let written: Vec<String> =
+            as_dates.iter().flatten().map(|day| Date32Type::to_naive_date_opt(day).unwrap().to_string()).collect();
+        let written: Vec<&str> = written.iter().map(String::as_str).collect();
+        let occurred: ArrayRef = if as_text { texts(&written) } else { Arc::new(as_dates) };
+        let columns = [("account_id", texts(&vec!["a"; days.len()])), ("occurred_on", occurred)];
+        lake.write(&format!("events/{part}.parquet"), &columns);
+    }
+    lake.input(InputTable::UsageEvents, "events")
+}
+
+#[tokio::test]
+async fn rows_outside_the_calendar_are_left_out_and_counted_as_in_checked_inputs() {
+    // 1899-12-31 and 1900-01-01, 2199-12-31 and 2200-01-01, two days before the night, and years nobody writes.
+    let days = [-25_568, -25_567, 84_005, 84_006, 19_900, 19_901, -700_000, 900_000];
+    for as_text in [false, true] {
+        let lake = Lake::with_accounts();
+        let night = open(&lake, on_days(&lake, &days, as_text)).await;
+        let usage = night.opened.get(InputTable::UsageEvents).unwrap();
+        assert_eq!(usage.rows.quarantined, BTreeMap::from([("invalid_occurred_on".to_owned(), 4)]), "{as_text}");
+        assert_eq!((usage.rows.read, usage.is_streamed()), (8, true));
+        let seen = night.rows("SELECT occurred_on FROM usage_events").await;
+        assert_eq!(seen, ["1900-01-01", "2024-06-26", "2024-06-27"], "{as_text}");
+        assert_eq!(usage.oldest.unwrap().to_string(), "1900-01-01");
+        let strict = InputSpec { max_quarantine_pct: Some(40.0), ..on_days(&lake, &days, as_text) };
+        let said = lake.problems(&[lake.accounts(), strict]).await;
+        assert_eq!(said, ["E0509 50.0 % of the rows of `usage_events` break its contract; 40 % are allowed"]);
+    }
+    // An expectation that leaves rows out does not count them a second time.
+    let lake = Lake::with_accounts();
+    let never = Expectation { name: "never".to_owned(), condition: sql("false"), leaves_out: true };
+    let night = open(&lake, InputSpec { expect: vec![never], ..on_days(&lake, &days, false) }).await;
+    let rows = &night.opened.get(InputTable::UsageEvents).unwrap().rows;
+    let expected = [("invalid_occurred_on".to_owned(), 4), ("unexpected_never".to_owned(), 3)];
+    assert_eq!(rows.quarantined, BTreeMap::from(expected));
 }

@@ -64,13 +64,18 @@ impl Reading<'_> {
     }
 
     /// Conditions that rows are expected to meet: `name: condition`, or `name: {expr, otherwise}`.
-    pub(crate) fn expectations(&mut self, fields: &mut Fields<'_>) -> Vec<Expectation> {
+    pub(crate) fn expectations(&mut self, fields: &mut Fields<'_>, table: InputTable) -> Vec<Expectation> {
         let mut expectations = Vec::new();
         for (key, node) in self.entries(fields, "expect") {
             if !is_plain_name(&key.name) {
                 let message = format!("`{}` is no name for an expectation", key.name);
                 let problem = Diagnostic::at(Code::InvalidValue, key.span, message);
                 self.problems.push(problem.label("small letters, digits and `_`, a letter first"));
+            }
+            if headwater_ingest::built_in_counts(table).contains(&key.name.as_str()) {
+                let message = format!("`{}` is a count of the program itself", key.name);
+                let problem = Diagnostic::at(Code::ConflictingKeys, key.span, message);
+                self.problems.push(problem.help("give the expectation another name"));
             }
             expectations.extend(self.expectation(key, node));
         }

@@ -19,7 +19,9 @@ impl Reading<'_> {
     /// Raw tables for SQL.
     pub(crate) fn sources(&mut self, fields: &mut Fields<'_>, lake: &Location) -> Vec<SourceSpec> {
         let mut sources = Vec::new();
-        for (key, node) in self.entries(fields, "sources") {
+        let entries = self.entries(fields, "sources");
+        self.declared = entries.iter().map(|(key, _)| key.name.clone()).collect();
+        for (key, node) in entries {
             if !is_plain_name(&key.name) {
                 let problem =
                     Diagnostic::at(Code::InvalidValue, key.span, format!("`{}` is no name for a source", key.name));
@@ -62,7 +64,7 @@ impl Reading<'_> {
         let columns = self.columns(&mut fields, table);
         let attributes = if table == InputTable::Accounts { self.attributes(&mut fields) } else { Vec::new() };
         let filter = fields.take("filter").and_then(|node| self.expression(node, "filter"));
-        let expect = self.expectations(&mut fields);
+        let expect = self.expectations(&mut fields, table);
         let form = if table == InputTable::Subscriptions { self.form(&mut fields) } else { SubscriptionForm::Periods };
         let roll_up_to_parents =
             table == InputTable::Accounts && fields.flag("roll_up_to_parents", &mut self.problems).unwrap_or_default();
@@ -93,7 +95,8 @@ impl Reading<'_> {
             (Some(path), None) => self.objects(path, partitions, lake).map(InputSource::Objects),
             (None, Some((_, sql))) => {
                 let sql = self.sql(sql, "sql")?;
-                self.problems.extend(headwater_ingest::query_syntax(&sql));
+                let declared: Vec<&str> = self.declared.iter().map(String::as_str).collect();
+                self.problems.append(headwater_ingest::query_problems(&sql, &declared));
                 Some(InputSource::Sql(sql))
             }
             (Some(_), Some((sql, _))) => {

@@ -12,15 +12,19 @@ pub(crate) struct Variant {
 /// The keys that say what the project is: no profile changes them.
 const FIXED: &[&str] = &["version", "name", "profiles"];
 
+/// The key whose value is a preset's name, or a mapping that begins with one.
+const POLICY: &str = "policy";
+
 /// The file as it stands and with each of its profiles, so that all of them are checked.
 pub(crate) fn variants(document: &Node, asked: Option<&str>, problems: &mut Diagnostics) -> Vec<Variant> {
     let mut variants = vec![Variant { name: None, document: document.clone() }];
     let profiles = child(document, "profiles");
     match profiles.map(|node| &node.value) {
         Some(Value::Map(entries)) => {
+            let base = with_preset_as_mapping(document);
             for (key, overlay) in entries {
                 refuse_fixed(overlay, problems);
-                variants.push(Variant { name: Some(key.name.clone()), document: merge(document, overlay) });
+                variants.push(Variant { name: Some(key.name.clone()), document: merge(&base, overlay) });
             }
         }
         Some(Value::Null) | None => {}
@@ -56,6 +60,18 @@ fn child<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
         Value::Map(entries) => entries.iter().find(|(key, _)| key.name == name).map(|(_, value)| value),
         _ => None,
     }
+}
+
+/// The file with a policy that is a preset's name written as a mapping, so that a profile can change a switch of it.
+fn with_preset_as_mapping(document: &Node) -> Node {
+    let mut document = document.clone();
+    if let Value::Map(entries) = &mut document.value {
+        for (_, policy) in entries.iter_mut().filter(|(key, policy)| key.name == POLICY && policy.as_text().is_some()) {
+            let preset = Key { name: "preset".to_owned(), span: policy.span };
+            policy.value = Value::Map(vec![(preset, policy.clone())]);
+        }
+    }
+    document
 }
 
 /// `base` with what `overlay` says: mappings key by key, everything else as a whole.

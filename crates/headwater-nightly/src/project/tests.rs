@@ -4,7 +4,7 @@ use std::path::Path;
 
 use headwater_diagnostics::{Diagnostics, Sources};
 use headwater_ingest::InputSource;
-use headwater_metrics::{ColumnType, InputTable};
+use headwater_metrics::{ColumnType, InputTable, RevenuePolicy};
 
 use super::{PROJECT_FILE, Project, load};
 use crate::Compatibility;
@@ -182,6 +182,10 @@ fn slips_in_inputs_are_pointed_at() {
             "6:41 E0105 `max_quarantine_pct` must be a number from 0 to 100",
         ),
         (
+            "subscriptions: {path: a, expect: {cancelled_after_start: 'true'}}",
+            "6:37 E0108 `cancelled_after_start` is a count of the program itself",
+        ),
+        (
             "plans: {path: a, freshness: {max_age_days: 1}}",
             "6:31 E0105 the rows of `plans` have no day, so they cannot be too old",
         ),
@@ -284,4 +288,73 @@ fn sql_is_read_before_any_table_is_known() {
             "13:10 E0505 an input's `sql` is one SELECT",
         ]
     );
+}
+
+/// What is wrong with a query over the sources `invoices` and `items`, as `COLUMN CODE message`.
+fn in_query(query: &str) -> Vec<String> {
+    let text = format!(
+        "{SMALLEST}  orders:\n    sql: |\n      {query}\nsources:\n  invoices: {{path: i}}\n  items: {{pth: i}}\n"
+    );
+    let said = problems(&text, None);
+    said.iter().filter_map(|problem| problem.strip_prefix("8:")).map(ToOwned::to_owned).collect()
+}
+
+/// The word that a query's problem points at is marked.
+#[test]
+fn a_table_that_is_no_source_is_pointed_at_before_anything_is_read() {
+    let cases = [
+        ("SELECT i.a, invoice FROM ^invoice i", "`invoice` is no source of the project"),
+        ("SELECT * FROM Invoices JOIN public.items USING (a), ^\"Items\"", "`Items` is no source of the project"),
+        ("SELECT * FROM ^billing.invoices, invoices", "`billing.invoices` is no source of the project"),
+        ("SELECT * FROM ^nope, nope", "`nope` is no source of the project"),
+        ("SELECT * FROM invoices WHERE a IN (SELECT a FROM ^gone)", "`gone` is no source of the project"),
+        ("WITH a AS (SELECT * FROM ^b), b AS (SELECT * FROM a) SELECT * FROM a, b", "`b` is no source of the project"),
+        ("WITH gone AS (SELECT * FROM ^gone) SELECT * FROM gone", "`gone` is no source of the project"),
+        ("SELECT * FROM (WITH a AS (SELECT 1) SELECT * FROM a) AS b, ^a", "`a` is no source of the project"),
+        (
+            "^WITH RECURSIVE a AS (SELECT 1 UNION ALL SELECT * FROM a) SELECT * FROM a",
+            "a query of the project file cannot be recursive",
+        ),
+        (
+            "SELECT * FROM (^WITH RECURSIVE a AS (SELECT * FROM a) SELECT * FROM a)",
+            "a query of the project file cannot be recursive",
+        ),
+    ];
+    for (marked, expected) in cases {
+        let column = marked.find('^').unwrap() + 7;
+        assert_eq!(in_query(&marked.replace('^', "")), [format!("{column} E0505 {expected}")], "{marked}");
+    }
+    let fine = [
+        "WITH invoices AS (SELECT * FROM invoices), B AS (SELECT * FROM invoices) SELECT * FROM b, invoices AS c",
+        "SELECT * FROM invoices i, LATERAL (SELECT * FROM items) j, generate_series(1, 3), unnest([1, 2])",
+        "SELECT * FROM (SELECT * FROM invoices) AS gone WHERE EXISTS (SELECT 1 FROM items WHERE items.a = gone.a)",
+    ];
+    for query in fine {
+        assert_eq!(in_query(query), Vec::<String>::new(), "{query}");
+    }
+    let proposed =
+        answer("  orders: {sql: SELECT * FROM invoces}\nsources: {invoices: {path: i}}\nprofiles: {dev: {}}");
+    assert_eq!(proposed.0, "did you mean `invoices`?");
+}
+
+#[test]
+fn a_profile_changes_switches_of_the_policy_it_finds() {
+    let cases = [
+        ("policy: chartmogul", "{contraction_is_lost: false}", "chartmogul", Some(false)),
+        ("policy: chartmogul", "{preset: stripe, contraction_is_lost: false}", "stripe", Some(false)),
+        ("policy: {preset: chartmogul}", "{contraction_is_lost: false}", "chartmogul", Some(false)),
+        ("policy: chartmogul", "baremetrics", "baremetrics", None),
+        ("time_zone: UTC", "{contraction_is_lost: false}", "strict", Some(false)),
+    ];
+    for (base, overlay, preset, contraction_is_lost) in cases {
+        let text = format!("{SMALLEST}{base}\nprofiles: {{dev: {{policy: {overlay}}}}}\n");
+        let of_preset = RevenuePolicy::preset(preset).unwrap();
+        let expected = RevenuePolicy {
+            contraction_is_lost: contraction_is_lost.unwrap_or(of_preset.contraction_is_lost),
+            ..of_preset
+        };
+        assert_eq!(read_with(&text, Some("dev")).1.unwrap().policy, expected, "{base} under {overlay}");
+    }
+    let slip = format!("{SMALLEST}policy: chartmogle\nprofiles: {{dev: {{policy: {{contraction_is_lost: false}}}}}}\n");
+    assert_eq!(problems(&slip, None), ["6:9 E0105 `chartmogle` is no policy of recurring revenue"]);
 }

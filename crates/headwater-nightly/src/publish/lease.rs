@@ -1,7 +1,7 @@
 //! One run at a time: a lease is a numbered record, renewed and released by the next number.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use object_store::ObjectStore;
@@ -81,6 +81,8 @@ impl std::fmt::Display for LeaseHolder {
 pub struct Lease {
     records: Numbered,
     number: Arc<AtomicU64>,
+    /// The end that the last renewal gave it, in microseconds.
+    ends_at: Arc<AtomicI64>,
     record: LeaseRecord,
     clock: Clock,
 }
@@ -124,7 +126,8 @@ impl Lease {
             taken_at: now,
             expires_at: now + LASTS,
         };
-        let lease = Self { records, number: Arc::new(AtomicU64::new(last)), record, clock };
+        let ends_at = Arc::new(AtomicI64::new(record.expires_at.timestamp_micros()));
+        let lease = Self { records, number: Arc::new(AtomicU64::new(last)), ends_at, record, clock };
         lease.next(&lease.record).await?;
         Ok(lease)
     }
@@ -170,7 +173,26 @@ impl Lease {
     /// [`PublishError::LeaseLost`] when another run took over.
     pub async fn renew(&self) -> Result<(), PublishError> {
         let record = LeaseRecord { expires_at: (self.clock)() + LASTS, ..self.record.clone() };
-        self.next(&record).await.map_err(lost)
+        self.next(&record).await.map_err(lost)?;
+        self.ends_at.store(record.expires_at.timestamp_micros(), Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Makes the lease last longer, or sees that it lasts a while yet: a store that does not take the renewal, because it
+    /// is full or out of reach, leaves a run the time to take back what it put in place.
+    ///
+    /// # Errors
+    /// [`PublishError::LeaseLost`] when another run took over; what the store said, once the lease has ended by it.
+    pub async fn keep(&self) -> Result<(), PublishError> {
+        match self.renew().await {
+            Err(PublishError::Store(error))
+                if (self.clock)().timestamp_micros() < self.ends_at.load(Ordering::SeqCst) =>
+            {
+                tracing::warn!(%error, "the lease could not be renewed yet");
+                Ok(())
+            }
+            answer => answer,
+        }
     }
 
     /// Makes sure that this run still holds the lease.

@@ -105,7 +105,8 @@ pub struct InputRecord {
     pub quarantined: BTreeMap<String, u64>,
     /// Values that could not be read and count as unknown, by reason.
     pub unknown_values: BTreeMap<String, u64>,
-    /// Rows that were kept although they do not meet an expectation of the project, by its name.
+    /// Rows that were kept although they do not meet an expectation of the project, by its name; zero where
+    /// every row meets it.
     #[serde(default)]
     pub unexpected: BTreeMap<String, u64>,
     /// The newest day in it.

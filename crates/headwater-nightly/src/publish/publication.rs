@@ -52,6 +52,16 @@ pub enum PublishError {
     Store(#[from] Error),
 }
 
+/// What became of a manifest.
+enum Creation {
+    /// It is there.
+    Done,
+    /// Another one has its number.
+    Taken,
+    /// It is not there.
+    Failed(Error),
+}
+
 /// The outputs' location in its store.
 #[derive(Debug, Clone)]
 pub struct Publication {
@@ -201,13 +211,39 @@ impl Publication {
             self.take_back(&placed, lease).await;
             return Err(error);
         }
-        if self.manifests().create(manifest.number, manifest).await? == Create::Taken {
-            return Err(PublishError::LeaseLost);
+        match self.create(manifest).await? {
+            Creation::Done => self.tidy(manifest).await,
+            Creation::Taken => Err(PublishError::LeaseLost),
+            Creation::Failed(error) => {
+                self.take_back(&placed, lease).await;
+                Err(error.into())
+            }
         }
-        self.tidy(manifest).await
     }
 
-    /// Copies staged objects to their places; `placed` tells which were not there before.
+    /// Creates the manifest. Where the store fails, what lies under the number says whether it was created: an answer
+    /// that was lost on its way does not unmake a night. Where that cannot be read either, nothing is known.
+    async fn create(&self, manifest: &Manifest) -> Result<Creation, PublishError> {
+        let (manifests, number) = (self.manifests(), manifest.number);
+        let created = manifests.create(number, manifest).await;
+        if matches!(created, Ok(Create::Done)) {
+            return Ok(Creation::Done);
+        }
+        let there = match manifests.read::<Manifest>(number).await {
+            Ok(there) => there,
+            Err(error) => return Err(created.err().unwrap_or(error).into()),
+        };
+        Ok(match (there, created) {
+            (Some(record), _) if record.says.as_ref().is_some_and(|says| says.run_id == manifest.run_id) => {
+                Creation::Done
+            }
+            (None, Err(error)) => Creation::Failed(error),
+            _ => Creation::Taken,
+        })
+    }
+
+    /// Copies staged objects to their places; `placed` tells which were not there before, the one whose copy failed too:
+    /// the store may have made it all the same.
     async fn place_all(
         &self,
         staged: &[(String, Path)],
@@ -217,8 +253,9 @@ impl Publication {
         for (target, source) in staged {
             stop.check()?;
             let target = self.path(target);
-            if self.place(source, &target).await? {
-                placed.push(target);
+            if !self.is_placed(&target).await? {
+                placed.push(target.clone());
+                self.store.copy(source, &target).await?;
             }
         }
         Ok(())
@@ -237,15 +274,11 @@ impl Publication {
         }
     }
 
-    /// Copies a staged object to its place, and says whether it was not there before; one that was has the same
-    /// content, by its name.
-    async fn place(&self, source: &Path, target: &Path) -> Result<bool, PublishError> {
+    /// Whether an object is at its place already; by its name, it has the same content.
+    async fn is_placed(&self, target: &Path) -> Result<bool, PublishError> {
         match self.store.head(target).await {
-            Ok(_) => Ok(false),
-            Err(Error::NotFound { .. }) => {
-                self.store.copy(source, target).await?;
-                Ok(true)
-            }
+            Ok(_) => Ok(true),
+            Err(Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }

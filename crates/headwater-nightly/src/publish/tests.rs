@@ -13,7 +13,7 @@ use crate::failure::RunError;
 use crate::stop::{Stop, Stopped};
 
 /// A clock that stands still until it is moved.
-fn clock() -> (Clock, Arc<AtomicI64>) {
+pub(super) fn clock() -> (Clock, Arc<AtomicI64>) {
     let seconds = Arc::new(AtomicI64::new(0));
     let shared = Arc::clone(&seconds);
     let start: DateTime<Utc> = "2026-06-01T02:00:00Z".parse().unwrap();
@@ -26,7 +26,7 @@ fn stores() -> Vec<(Arc<dyn ObjectStore>, tempfile::TempDir)> {
     vec![(Arc::new(InMemory::new()), tempfile::tempdir().unwrap()), (Arc::new(disk), folder)]
 }
 
-fn manifest(run_id: &str, day: &str, path: &str) -> Manifest {
+pub(super) fn manifest(run_id: &str, day: &str, path: &str) -> Manifest {
     Manifest {
         version: 1,
         number: 0,
@@ -49,16 +49,16 @@ fn manifest(run_id: &str, day: &str, path: &str) -> Manifest {
 }
 
 /// Puts an object, as something outside a run does.
-async fn put(publication: &Publication, path: &str, text: &str) {
+pub(super) async fn put(publication: &Publication, path: &str, text: &str) {
     publication.store().put(&publication.path(path), text.to_owned().into()).await.unwrap();
 }
 
-async fn is_there(publication: &Publication, path: &str) -> bool {
+pub(super) async fn is_there(publication: &Publication, path: &str) -> bool {
     publication.store().head(&publication.path(path)).await.is_ok()
 }
 
 /// A publication with one night in it, and the lease it was published under.
-async fn published(store: Arc<dyn ObjectStore>, clock: Clock) -> (Publication, Lease, Manifest) {
+pub(super) async fn published(store: Arc<dyn ObjectStore>, clock: Clock) -> (Publication, Lease, Manifest) {
     let publication = Publication::new(store, Path::from("out"));
     let lease = publication.lease("a", "here", clock).await.unwrap();
     let path = "t/as_of_date=2026-05-30/x.parquet";
@@ -77,7 +77,7 @@ fn told(error: &PublishError) -> String {
     format!("{} {place}: {}", problem.code, problem.label.as_deref().unwrap_or_default())
 }
 
-async fn stage(publication: &Publication, name: &str) -> Path {
+pub(super) async fn stage(publication: &Publication, name: &str) -> Path {
     let path = publication.path(&format!("_staging/{name}"));
     publication.store().put(&path, name.to_owned().into()).await.unwrap();
     path

@@ -12,6 +12,8 @@ use crate::render::Output;
 use crate::render::table::table;
 use crate::render::value::value;
 
+/// The word for a value that there is not.
+const UNKNOWN: &str = "unknown";
 /// The word for the project's own policy.
 const OWN: &str = "project";
 
@@ -70,10 +72,11 @@ fn lines(group: &BridgeOfGroup, unit: Unit, asked: &Reconcile, currency: &str) -
         Unit::Ratio => format!("{number:.4}"),
         _ => value(number, unit, currency),
     };
-    let shown = |number: Option<f64>| number.map_or_else(|| "unknown".to_owned(), exact);
+    let unknown = group.reason.as_ref().map_or_else(|| UNKNOWN.to_owned(), |reason| format!("{UNKNOWN}: {reason}"));
+    let shown = |number: Option<f64>| number.map_or_else(|| unknown.clone(), exact);
     let change = |number: Option<f64>| {
         let sign = if number.is_some_and(|number| number > 0.0) { "+" } else { "" };
-        format!("{sign}{}", shown(number))
+        format!("{sign}{}", number.map_or_else(|| UNKNOWN.to_owned(), exact))
     };
     let line = |name: &str, policy: String, value: String, change: String| vec![name.to_owned(), policy, value, change];
     let mut lines = vec![line(&group.group, asked.from.clone(), shown(group.from), String::new())];

@@ -70,6 +70,8 @@ fn two_policies_are_reconciled_switch_by_switch() {
         .headwater(&asked)
         .says(0, &["nrr_12m of total on 2026-05-31", "contraction_is_lost: true", "reactivation_is_retained: true"]);
     let by_channel = [&asked[..], &["--by", "acquisition_channel", "--format", "json"]].concat();
+    let in_words = place.headwater(&[&asked[..], &["--by", "acquisition_channel"]].concat());
+    in_words.says(0, &["unknown: no account paid at the start of the window", "  unknown\n"]);
     let told = place.headwater(&by_channel);
     let bridge: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
     // A channel without customers at the start of the window has no rate, by any policy.
