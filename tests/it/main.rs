@@ -8,6 +8,7 @@ mod night_edges;
 mod night_queries;
 #[cfg(test)]
 mod night_references;
+#[cfg(test)]
 mod night_restatements;
 #[cfg(test)]
 mod night_stops;

@@ -46,3 +46,21 @@ async fn taskflow_recomputed() {
     company.publish().await;
     recomputed_values_are_the_published_ones(&company).await;
 }
+
+#[tokio::test]
+async fn a_generated_company_has_trials_to_win_accounts_that_left_and_a_renewal_to_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let company = small_company(folder.path());
+    company.publish().await;
+    let trials = "SELECT bool_and(trials = won_so_far + lost + undecided), bool_or(provisional), bool_or(NOT provisional AND rate > 0)
+        FROM trial_cohorts WHERE scope = 'total' AND window_days = 30";
+    assert_eq!(company.rows(trials).await, [["true", "true", "true"]]);
+    let left = "SELECT count(*) > 0, bool_and(days_as_payer BETWEEN 1 AND 180) FROM clawbacks";
+    assert_eq!(company.rows(left).await, [["true", "true"]]);
+    let renewals = "SELECT account_id, due_on, stage, amount, plan, usage_direction, confidence, reason FROM renewals";
+    let reason = "fewer than 20 renewals were decided before";
+    assert_eq!(
+        company.rows(renewals).await,
+        [["A0000031", "2026-06-06", "open", "151.20", "solo", "falling", "", reason]]
+    );
+}

@@ -421,6 +421,9 @@ impl InputTable {
                             "renewal",
                         ]),
                         optional("amount", Money, "amount at stake"),
+                        optional("seller", Text, "who sold it"),
+                        optional("commission", Money, "commission earned by selling it"),
+                        optional("due_on", Date, "day a renewal is due, whenever it is decided"),
                         CURRENCY,
                     ]
                 }

@@ -19,8 +19,9 @@ pub use functions::{exchanged, register_functions};
 pub use inputs::{ColumnType, InputColumn, InputTable};
 pub use metric::{Grain, Metric};
 pub use plan::{
-    Economics, Exchange, FeatureSeen, GroupPlan, GroupScope, MeasurePlan, Night, cohort_summary, cohorts,
-    features_query, movements, published_movements, restatements, revenue_by_month,
+    Economics, Exchange, FeatureSeen, GroupPlan, GroupScope, MeasurePlan, Night, clawbacks, cohort_summary, cohorts,
+    features_query, movements, published_movements, renewal_calibration, renewal_outlook, renewals, restatements,
+    revenue_by_month, trial_cohorts,
 };
 pub use policy::{PolicyPreset, PolicySwitch, RevenuePolicy};
 pub use query::{Query, identifier, literal};

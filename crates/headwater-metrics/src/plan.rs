@@ -5,21 +5,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{AsOf, InputTable, RevenuePolicy};
 
 mod accounts;
+mod clawbacks;
 mod cohorts;
 mod fill;
 mod groups;
 mod movements;
 mod orders;
+mod renewals;
 mod restatements;
 mod subscriptions;
+mod trials;
 mod usage;
 
 pub use accounts::MeasurePlan;
+pub use clawbacks::clawbacks;
 pub use cohorts::{cohort_summary, cohorts};
 pub use groups::{GroupPlan, GroupScope};
 pub use movements::{movements, published_movements};
 pub use orders::revenue_by_month;
+pub use renewals::{renewal_calibration, renewal_outlook, renewals};
 pub use restatements::restatements;
+pub use trials::trial_cohorts;
 pub use usage::features_query;
 
 /// What the economics of the company are, as the project declares them.
@@ -35,6 +41,8 @@ pub struct Economics {
     pub lookback_months: u32,
     /// Months that spend comes before the customers it wins.
     pub cac_lag_months: u32,
+    /// Days after its first payment within which an account that leaves costs its seller the commission.
+    pub clawback_days: u32,
 }
 
 /// At which rate amounts in other currencies count.
@@ -82,6 +90,11 @@ impl Night {
     #[must_use]
     pub(crate) fn has(&self, table: InputTable, columns: &[&str]) -> bool {
         self.inputs.get(&table).is_some_and(|there| columns.iter().all(|column| there.contains(*column)))
+    }
+
+    /// The column of an input where it is there, else a null of its SQL type.
+    pub(crate) fn column_or_null(&self, table: InputTable, name: &str, kind: &str) -> String {
+        if self.has(table, &[name]) { name.to_owned() } else { format!("CAST(NULL AS {kind})") }
     }
 }
 

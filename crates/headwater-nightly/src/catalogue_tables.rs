@@ -1,4 +1,5 @@
-//! The tables that the catalogue fills beside accounts and groups, in the order they are staged.
+//! The tables that the catalogue fills beside accounts and groups, in the order they are staged:
+//! a table may be computed from one that stands before it.
 //!
 //! Each is a contract and the query that fills it. A table is published where the inputs of its query are there.
 
@@ -25,6 +26,11 @@ pub(crate) const CATALOGUE_TABLES: &[CatalogueTable] = &[
     table(contract::cohort_metrics, headwater_metrics::cohorts),
     table(contract::cohort_summary, headwater_metrics::cohort_summary),
     CatalogueTable { is_carried: true, ..table(contract::revenue_by_month, headwater_metrics::revenue_by_month) },
+    table(contract::trial_cohorts, headwater_metrics::trial_cohorts),
+    table(contract::clawbacks, headwater_metrics::clawbacks),
+    table(contract::renewals, headwater_metrics::renewals),
+    table(contract::renewal_outlook, headwater_metrics::renewal_outlook),
+    table(contract::renewal_calibration, headwater_metrics::renewal_calibration),
     table(contract::restatements, headwater_metrics::restatements),
     table(contract::mrr_movements, headwater_metrics::published_movements),
 ];

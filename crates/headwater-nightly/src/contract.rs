@@ -9,6 +9,10 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use headwater_metrics::Unit;
 use serde::Serialize;
 
+mod retention;
+
+pub use retention::{clawbacks, renewal_calibration, renewal_outlook, renewals, trial_cohorts};
+
 /// A published table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TableContract {

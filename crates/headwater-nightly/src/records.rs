@@ -83,6 +83,7 @@ pub(crate) fn run_manifest(
     rows.text("project", &project.name, "monthly_discount", &economics.monthly_discount.to_string());
     rows.text("project", &project.name, "horizon_months", &economics.horizon_months.to_string());
     rows.text("project", &project.name, "lookback_months", &economics.lookback_months.to_string());
+    rows.text("project", &project.name, "clawback_days", &economics.clawback_days.to_string());
     for switch in RevenuePolicy::SWITCHES {
         rows.text("policy", &project.name, switch.name, &switch.is_on(project.policy).to_string());
     }

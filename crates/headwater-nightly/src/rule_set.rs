@@ -7,6 +7,7 @@ use headwater_ingest::OpenedInputs;
 use headwater_metrics::{Catalogue, InputTable, Unit};
 use headwater_rules::{CheckedRules, Environment};
 
+use crate::catalogue_tables::CATALOGUE_TABLES;
 use crate::contract;
 use crate::project::Project;
 
@@ -52,14 +53,10 @@ fn check(
 
 /// The tables that audits may name beside those the rules produce.
 fn other_tables() -> BTreeMap<String, Vec<String>> {
-    [
-        contract::mrr_movements(),
-        contract::cohort_metrics(),
-        contract::cohort_summary(),
-        contract::group_metrics(),
-        contract::run_manifest(),
-    ]
-    .into_iter()
-    .map(|table| (table.name, table.columns.into_iter().map(|column| column.name).collect()))
-    .collect()
+    let of_catalogue = CATALOGUE_TABLES.iter().map(|table| (table.contract)());
+    let own = [contract::group_metrics(), contract::run_manifest()];
+    of_catalogue
+        .chain(own)
+        .map(|table| (table.name, table.columns.into_iter().map(|column| column.name).collect()))
+        .collect()
 }

@@ -223,7 +223,7 @@ pub(super) const METRICS: &[Definition] = &[
         Windows::Days,
         TRIALS,
         Formula::AccountFact(
-            "count(*) FILTER (WHERE days_between([trial_started_on], {as_of}) BETWEEN {n} AND {n} + 90)",
+            "count(*) FILTER (WHERE days_between([trial_started_on], {as_of}) BETWEEN {n} AND {n} + 90 AND ([first_paid_on] IS NULL OR [first_paid_on] >= [trial_started_on]))",
         ),
     ),
     Definition::block(

@@ -188,6 +188,30 @@ pub(super) const METRICS: &[Definition] = &[
         "Pooled occurrence over exposure",
     ),
     group(
+        "logo_churn_per_month_{w}",
+        Windows::Months,
+        Unit::Ratio,
+        Formula::Group {
+            sql: "1 - power(1 - [logo_churn_{w}], (365.0 / 12) / nullif({length_days}, 0))",
+            accounts: "[opening_accounts_{w}]",
+            reason: NO_OPENING,
+        },
+        "The monthly rate that compounds to the logo churn of the window; no rate is ever divided by months.",
+        "Gold, Fighting Churn with Data, listing 2.5",
+    ),
+    group(
+        "logo_churn_per_year_{w}",
+        Windows::Months,
+        Unit::Ratio,
+        Formula::Group {
+            sql: "1 - power(1 - [logo_churn_{w}], 365.0 / nullif({length_days}, 0))",
+            accounts: "[opening_accounts_{w}]",
+            reason: NO_OPENING,
+        },
+        "The yearly rate that the logo churn of the window compounds to.",
+        "Gold, Fighting Churn with Data, listing 2.5",
+    ),
+    group(
         "revenue_churn_{w}",
         Windows::Months,
         Unit::Ratio,

@@ -9,6 +9,7 @@ use super::fill::{account_sql, fill, is_available, references};
 use super::groups::spend_rows;
 use super::movements::{MOVEMENTS, movements};
 use super::orders::order_days;
+use super::renewals::renewal_day;
 use super::subscriptions::stretches_now;
 use super::usage::{self, PROFILE, USERS};
 use super::{GroupScope, Night, date, groups};
@@ -207,6 +208,12 @@ fn missing(base: &[Resolved], given: &[String]) -> Vec<String> {
         .collect()
 }
 
+/// Metrics that are aggregates over the rows of one table, by account, for tables that need them and nothing else.
+pub(super) fn aggregates_by_account(table: RowTable, ids: &[&str], night: &Night) -> String {
+    let metrics: Vec<Resolved> = ids.iter().filter_map(|id| resolve(id)).collect();
+    row_family(table, "aggregated", None, &metrics, night).sql
+}
+
 fn row_family(table: RowTable, alias: &'static str, covers: Option<&str>, base: &[Resolved], night: &Night) -> Family {
     let mut aggregates = Vec::new();
     let mut columns: Vec<String> = Vec::new();
@@ -264,12 +271,22 @@ fn rows_of(table: RowTable, night: &Night) -> String {
         ),
         RowTable::OrderDays => order_days(night),
         RowTable::Tickets => tickets(night),
-        RowTable::Deals => format!("SELECT * FROM {}", InputTable::Opportunities.name()),
+        RowTable::Deals => deals(night),
         RowTable::Costs => format!("SELECT * FROM {}", InputTable::Costs.name()),
         RowTable::Spend => "SELECT * FROM spend WHERE account_id IS NOT NULL".to_owned(),
         RowTable::Feedback => {
             "SELECT *, max(CASE WHEN kind = 'nps' THEN submitted_on END) OVER (PARTITION BY account_id) AS last_nps_on FROM feedback".to_owned()
         }
+    }
+}
+
+/// Deals, each renewal with the day it counts on.
+fn deals(night: &Night) -> String {
+    let table = InputTable::Opportunities.name();
+    if night.has(InputTable::Opportunities, &["stage", "closed_on"]) {
+        format!("SELECT *, {} AS renewal_day FROM {table}", renewal_day(night))
+    } else {
+        format!("SELECT * FROM {table}")
     }
 }
 

@@ -5,7 +5,7 @@
 
 use crate::{GroupScope, InputTable, Query, literal};
 
-use super::groups::spend_rows;
+use super::groups::{grouped, spend_rows};
 use super::movements::MOVEMENTS;
 use super::{Night, date};
 
@@ -22,16 +22,6 @@ pub fn cohorts(scopes: &[GroupScope], night: &Night) -> Option<Query> {
         return None;
     }
     let as_of = date(night.as_of.day());
-    let groups: Vec<String> = scopes
-        .iter()
-        .map(|scope| {
-            format!(
-                "SELECT account_id, {} AS scope, {} AS group_name FROM judged",
-                literal(scope.name()),
-                scope.group()
-            )
-        })
-        .collect();
     let sql = format!(
         "WITH grouped AS ({groups}),
         changes AS (
@@ -69,7 +59,7 @@ pub fn cohorts(scopes: &[GroupScope], night: &Night) -> Option<Query> {
             cohort_size < {FEW} AS few_accounts, churned
         FROM states
         WINDOW by_age AS (PARTITION BY scope, group_name, born ORDER BY age ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)",
-        groups = groups.join(" UNION ALL "),
+        groups = grouped(scopes),
     );
     Some(Query::new("cohort_metrics", sql))
 }

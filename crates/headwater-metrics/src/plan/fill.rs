@@ -1,5 +1,7 @@
 //! Filling the placeholders of a definition's SQL.
 
+use chrono::NaiveDate;
+
 use crate::catalogue::{self, Formula, Resolved, RowTable, resolve};
 use crate::{InputTable, MAX_WINDOW_MONTHS, Window, identifier};
 
@@ -41,8 +43,10 @@ fn values(text: &str, resolved: &Resolved, night: &Night) -> String {
     let shown = if over_everything { 1_000_000 } else { length };
     text.replace("{as_of}", &date(night.as_of.day()))
         .replace("{in}", &inside(resolved, night))
+        .replace("{in_due}", &renewal_inside(resolved, night))
         .replace("{in_earlier}", &spent_for(resolved, night, length.min(MAX_WINDOW_MONTHS)))
         .replace("{in_lagged}", &spent_for(resolved, night, 0))
+        .replace("{length_days}", &night.as_of.day().signed_duration_since(earlier).num_days().to_string())
         .replace("{from_before}", &date(earlier))
         .replace("{n}", &shown.to_string())
         .replace("{features}", &night.features.len().to_string())
@@ -84,6 +88,17 @@ fn inside(resolved: &Resolved, night: &Night) -> String {
         (Formula::SpendFact(_), _) => InputTable::Spend.happened().unwrap_or("spent_on"),
         _ => return "true".to_owned(),
     };
+    between(day, from, to)
+}
+
+/// The condition that a renewal counts in the metric's window.
+fn renewal_inside(resolved: &Resolved, night: &Night) -> String {
+    let Some(window) = resolved.window else { return "true".to_owned() };
+    let (from, to) = window.days(&night.as_of);
+    between("renewal_day", from, to)
+}
+
+fn between(day: &str, from: Option<NaiveDate>, to: NaiveDate) -> String {
     match from {
         Some(from) => format!("{day} BETWEEN {} AND {}", date(from), date(to)),
         None => format!("{day} <= {}", date(to)),

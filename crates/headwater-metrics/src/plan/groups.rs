@@ -56,6 +56,15 @@ impl GroupScope {
     }
 }
 
+/// Accounts with their group in each scope: `account_id`, `scope`, `group_name`.
+pub(super) fn grouped(scopes: &[GroupScope]) -> String {
+    let of_scope = |scope: &GroupScope| {
+        let (name, group) = (literal(scope.name()), scope.group());
+        format!("SELECT account_id, {name} AS scope, {group} AS group_name FROM judged")
+    };
+    scopes.iter().map(of_scope).collect::<Vec<_>>().join(" UNION ALL ")
+}
+
 /// The plans of one night at group grain, over the table `judged`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupPlan {

@@ -1,7 +1,8 @@
 //! Orders as their readers see them: refunds and credits stand on the day of the order they belong to.
 
-use crate::{GroupScope, InputTable, Query, literal};
+use crate::{GroupScope, InputTable, Query};
 
+use super::groups::grouped;
 use super::{Night, date};
 
 fn has(night: &Night, name: &str) -> bool {
@@ -54,13 +55,6 @@ pub fn revenue_by_month(scopes: &[GroupScope], night: &Night) -> Option<Query> {
         return None;
     }
     let as_of = date(night.as_of.day());
-    let groups: Vec<String> = scopes
-        .iter()
-        .map(|scope| {
-            let (name, group) = (literal(scope.name()), scope.group());
-            format!("SELECT account_id, {name} AS scope, {group} AS group_name FROM judged")
-        })
-        .collect();
     let sql = format!(
         "WITH by_account AS (
             SELECT account_id, CAST(date_trunc('month', ordered_on) + INTERVAL '1 month' - INTERVAL '1 day' AS DATE) AS month_end,
@@ -95,7 +89,7 @@ pub fn revenue_by_month(scopes: &[GroupScope], night: &Night) -> Option<Query> {
                 THEN CAST(net_revenue - coalesce(published_before, 0) AS DECIMAL(18, 2)) END AS restated_by
         FROM compared CROSS JOIN night_before LEFT JOIN scopes_before ON scope = known_scope",
         posted = posted_orders(night),
-        groups = groups.join(" UNION ALL "),
+        groups = grouped(scopes),
     );
     Some(Query::new("revenue_by_month", sql))
 }

@@ -100,7 +100,7 @@ fn priced(night: &Night) -> String {
 }
 
 fn column_or_null(night: &Night, name: &str, kind: &str) -> String {
-    if has(night, name) { name.to_owned() } else { format!("CAST(NULL AS {kind})") }
+    night.column_or_null(InputTable::Subscriptions, name, kind)
 }
 
 /// In force for any time at all, and no trial.

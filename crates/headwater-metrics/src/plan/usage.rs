@@ -43,7 +43,7 @@ fn rows_negative(column: &str) -> String {
 }
 
 /// The condition that leaves out what the profile leaves out.
-fn and_counted(night: &Night) -> String {
+pub(super) fn and_counted(night: &Night) -> String {
     never_negative(night).map(|(column, _)| format!(" AND ({column} IS NULL OR {column} >= 0)")).collect()
 }
 

@@ -31,6 +31,7 @@ impl Bench {
             horizon_months: 60,
             lookback_months: 12,
             cac_lag_months: 0,
+            clawback_days: 180,
         };
         let night = Night {
             as_of: AsOf::new(as_of.parse().unwrap(), "UTC".parse().unwrap()),
@@ -70,6 +71,11 @@ impl Bench {
     /// Spend comes so many months before the customers it wins.
     pub(crate) fn lag(mut self, months: u32) -> Self {
         self.night.economics.cac_lag_months = months;
+        self
+    }
+
+    pub(crate) fn clawback_days(mut self, days: u32) -> Self {
+        self.night.economics.clawback_days = days;
         self
     }
 

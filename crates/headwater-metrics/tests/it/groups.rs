@@ -147,3 +147,20 @@ async fn lifetime_value_is_bounded_and_never_infinite() {
     assert!((value("total all clv_discounted") - 41.666_666_666_666_664 * 0.8 * annuity).abs() < 1e-9);
     assert!(lines.contains(&"acquisition_channel referral clv_simple - 1 nobody churned in the window, so the lifetime is not known, or nobody paid".to_owned()));
 }
+
+/// Half of four accounts lost in a quarter of 91 days.
+#[tokio::test]
+async fn a_rate_of_one_period_is_converted_by_compounding() {
+    let rows = "('A', '2024-01-01', NULL, 10), ('B', '2024-01-01', NULL, 10), ('C', '2024-01-01', '2024-05-01', 10),
+        ('D', '2024-01-01', '2024-05-01', 10)";
+    let columns = "account_id VARCHAR, started_on DATE, ended_on DATE, mrr DECIMAL(18,2)";
+    let bench = Bench::new("2024-06-30")
+        .input(InputTable::Accounts, "account_id VARCHAR", "('A'), ('B'), ('C'), ('D')")
+        .await
+        .input(InputTable::Subscriptions, columns, rows)
+        .await;
+    let lines = bench.groups(&[("total", "logo_churn_per_month_3m"), ("total", "logo_churn_per_year_3m")]).await;
+    let value = |line: &str| line.split(' ').nth(3).unwrap().parse::<f64>().unwrap();
+    assert!((value(&lines[0]) - (1.0 - 0.5_f64.powf(365.0 / 12.0 / 91.0))).abs() < 1e-12, "{lines:?}");
+    assert!((value(&lines[1]) - (1.0 - 0.5_f64.powf(365.0 / 91.0))).abs() < 1e-12, "{lines:?}");
+}

@@ -9,5 +9,7 @@ mod measures;
 #[cfg(test)]
 mod policies;
 #[cfg(test)]
+mod renewals;
+#[cfg(test)]
 mod sales;
 mod spending;

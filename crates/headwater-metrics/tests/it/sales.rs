@@ -32,7 +32,7 @@ async fn deals_have_a_rate_a_speed_and_renewals_an_amount() {
     assert_eq!(
         bench.groups(&asked).await,
         [
-            "total all renewal_rate_3m 0.75 3 -",
+            "total all renewal_rate_3m 0.75 2 -",
             "total all sales_velocity_3m 17.777777777777775 2 -",
             "total all win_rate_1m 0.5 2 -",
             "total all win_rate_3m 0.6666666666666666 3 -",

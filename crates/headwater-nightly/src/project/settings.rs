@@ -184,7 +184,8 @@ impl Reading<'_> {
         engine
     }
 
-    /// `economics`: without a margin, values are of revenue; ten percent a year, five years ahead, one year back.
+    /// `economics`: without a margin, values are of revenue; ten percent a year, five years ahead, one year
+    /// back, commissions claimed back for two quarters.
     pub(crate) fn economics(&mut self, fields: &mut Fields<'_>) -> Economics {
         let mut economics = Economics {
             gross_margin: 1.0,
@@ -192,6 +193,7 @@ impl Reading<'_> {
             horizon_months: 60,
             lookback_months: 12,
             cac_lag_months: 0,
+            clawback_days: 180,
         };
         let Some(node) = fields.take("economics") else { return economics };
         let Some(mut fields) = Fields::of(node, "economics", &mut self.problems) else { return economics };
@@ -201,21 +203,25 @@ impl Reading<'_> {
         if let Some(percent) = self.percentage(&mut fields, "discount_rate_annual_pct") {
             economics.monthly_discount = monthly(percent);
         }
-        if let Some(months) = self.months(&mut fields, "horizon_months", 600) {
+        if let Some(months) = self.whole(&mut fields, "horizon_months", 600) {
             economics.horizon_months = months;
         }
-        if let Some(months) = self.months(&mut fields, "lookback_months", 120) {
+        if let Some(months) = self.whole(&mut fields, "lookback_months", 120) {
             economics.lookback_months = months;
         }
         let lag = fields.integer("cac_lag_months", 0, 24, &mut self.problems);
         economics.cac_lag_months = lag.and_then(|months| u32::try_from(months).ok()).unwrap_or_default();
+        if let Some(days) = self.whole(&mut fields, "clawback_days", 730) {
+            economics.clawback_days = days;
+        }
         fields.finish(&mut self.problems);
         economics
     }
 
-    fn months(&mut self, fields: &mut Fields<'_>, name: &'static str, most: i64) -> Option<u32> {
-        let months = fields.integer(name, 1, most, &mut self.problems)?;
-        u32::try_from(months).ok()
+    /// A whole number from 1 to `most`.
+    fn whole(&mut self, fields: &mut Fields<'_>, name: &'static str, most: i64) -> Option<u32> {
+        let number = fields.integer(name, 1, most, &mut self.problems)?;
+        u32::try_from(number).ok()
     }
 
     /// A number from 0 to 100.

@@ -47,6 +47,7 @@ fn the_smallest_project_has_defaults() {
     assert_eq!(project.outputs.location.to_string(), "file:///projects/shop/published");
     assert_eq!(project.engine.spill_dir, Path::new("/projects/shop/.headwater/spill"));
     assert_eq!((project.economics.horizon_months, project.economics.lookback_months), (60, 12));
+    assert_eq!(project.economics.clawback_days, 180);
     assert_eq!(project.rules[0].pattern, "rules/*.yaml");
     let [accounts] = &project.inputs[..] else { panic!("one input") };
     assert_eq!(accounts.table, InputTable::Accounts);
@@ -83,7 +84,7 @@ outputs: {location: "gs://published/shop", compat: widest}
 stores:
   s3://lake: {endpoint: "http://127.0.0.1:9000", region: eu-south-1, allow_http: true, path_style: true}
 engine: {memory_mb: 2048, spill_dir: /var/spill, threads: 2}
-economics: {gross_margin_pct: 80, discount_rate_annual_pct: 10, horizon_months: 36, lookback_months: 6}
+economics: {gross_margin_pct: 80, discount_rate_annual_pct: 10, horizon_months: 36, lookback_months: 6, clawback_days: 90}
 groups: [tier, acquisition_channel]
 rules: [rules/*.yaml, more/extra.yaml]
 "#,
@@ -102,6 +103,7 @@ rules: [rules/*.yaml, more/extra.yaml]
     assert_eq!(project.stores[0].path_style, Some(true));
     assert_eq!(project.engine.spill_dir, Path::new("/var/spill"));
     assert!((project.economics.gross_margin - 0.8).abs() < 1e-12);
+    assert_eq!(project.economics.clawback_days, 90);
     assert!(((1.0 + project.economics.monthly_discount).powi(12) - 1.1).abs() < 1e-12);
     assert_eq!(project.groups, ["tier", "acquisition_channel"]);
     assert_eq!(project.rules.len(), 2);
