@@ -8,6 +8,7 @@ use datafusion::logical_expr::{Expr, cast, is_null, lit, when};
 use datafusion::prelude::{DataFrame, SessionContext};
 use headwater_metrics::{AsOf, ColumnType, Exchange, InputTable, exchanged, literal};
 
+use crate::WorkArea;
 use crate::checks::{column, day};
 use crate::contract;
 use crate::mapping::Mapping;
@@ -38,26 +39,34 @@ pub(crate) fn is_no_rate() -> Expr {
     !(rate().gt(lit(0.0)).and(rate().lt_eq(lit(MOST))))
 }
 
+/// Makes clean rates those of one spelling of each currency, with one rate a day: of several the smallest, and the
+/// others are rows less. The answer is the number of rows left.
+pub(crate) async fn settle(context: &SessionContext, work: &WorkArea) -> Result<u64> {
+    let name = InputTable::ExchangeRates.name();
+    let stated =
+        format!("SELECT upper(btrim(currency)) AS currency, valid_on, min(rate) AS rate FROM {name} GROUP BY 1, 2");
+    work.materialise(context, name, context.sql(&stated).await?).await
+}
+
 impl Rates {
-    /// The rates of the clean input, once it is open. Of two rates of one currency and day the smaller one counts.
+    /// The rates of the clean input, once it is open.
     pub(crate) async fn of(context: &SessionContext, lake: &LakeSpec<'_>, as_of: &AsOf) -> Result<Self> {
         let mut rates = Self { own: lake.currency.to_owned(), exchange: lake.exchange, known: None };
         if !context.table_exist(InputTable::ExchangeRates.name())? {
             return Ok(rates);
         }
         let date = |day: chrono::NaiveDate| format!("DATE {}", literal(&day.to_string()));
-        let stated =
-            "SELECT upper(btrim(currency)) AS rate_of, valid_on, min(rate) AS rate FROM exchange_rates GROUP BY 1, 2";
         let sql = match lake.exchange {
             Exchange::Constant(day) => format!(
-                "SELECT rate_of, first_value(rate ORDER BY valid_on DESC) AS rate FROM ({stated})
-                WHERE valid_on <= {} GROUP BY rate_of",
+                "SELECT currency AS rate_of, first_value(rate ORDER BY valid_on DESC) AS rate FROM exchange_rates
+                WHERE valid_on <= {} GROUP BY currency",
                 date(day)
             ),
             Exchange::Moving => format!(
                 "SELECT rate_of, CAST(unnest(range(valid_on, until, INTERVAL '1 day')) AS DATE) AS rate_on, rate FROM (
-                    SELECT *, lead(valid_on, 1, {} + INTERVAL '1 day') OVER (PARTITION BY rate_of ORDER BY valid_on) AS until
-                    FROM ({stated}))",
+                    SELECT currency AS rate_of, valid_on, rate,
+                        lead(valid_on, 1, {} + INTERVAL '1 day') OVER (PARTITION BY currency ORDER BY valid_on) AS until
+                    FROM exchange_rates)",
                 date(as_of.day())
             ),
         };

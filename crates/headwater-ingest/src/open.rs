@@ -13,7 +13,7 @@ use headwater_diagnostics::{Code, Diagnostic, Diagnostics};
 use headwater_metrics::{AsOf, ColumnType, InputTable};
 
 use crate::checks::{self, AFTER_AS_OF, Known};
-use crate::exchange::Rates;
+use crate::exchange::{self, Rates};
 use crate::facts::{self, Facts};
 use crate::failure::{Failure, damaged_object, failure};
 use crate::opened::{OpenError, OpenedColumn, OpenedInput, OpenedInputs, RowCounts};
@@ -75,7 +75,9 @@ pub async fn open(
         if input.spec.table <= InputTable::ExchangeRates && opening.problems.has_errors() {
             break;
         }
-        opening.known.rates = Some(Rates::of(context, lake, as_of).await.map_err(|error| engine(input, error))?);
+        if input.spec.table <= InputTable::ExchangeRates {
+            opening.known.rates = Some(Rates::of(context, lake, as_of).await.map_err(|error| engine(input, error))?);
+        }
     }
     if opening.problems.has_errors() {
         return Err(OpenError::Contract(opening.problems));
@@ -186,6 +188,13 @@ impl Opening<'_> {
             self.known.accounts = facts::known_accounts(self.context).await?;
             (merged, astray) = (self.known.successors.merged, self.known.successors.astray);
             kept -= merged;
+        }
+        if table == InputTable::ExchangeRates {
+            let left = exchange::settle(self.context, self.work).await?;
+            if left < kept {
+                quarantined.insert("duplicate_rate".to_owned(), kept - left);
+                kept = left;
+            }
         }
         if table == InputTable::Subscriptions {
             let settled = forms::settle(self.context, self.work, input, kept).await?;

@@ -20,9 +20,12 @@ fn written(lake: &Lake, table: InputTable, columns: &[(&str, ArrayRef)]) -> Inpu
 
 fn rates(lake: &Lake) -> InputSpec {
     let columns = [
-        ("currency", texts(&["USD", "usd ", "USD", "GBP", "JPY", "JPY"])),
-        ("valid_on", texts(&["2024-01-01", "2024-02-01", "2099-01-01", "2024-02-01", "2024-01-01", "2024-01-02"])),
-        ("rate", numbers(&[0.5, 0.8, 9.0, 1.2, 0.0, -1.0])),
+        ("currency", texts(&["USD", "usd ", "USD", "GBP", "JPY", "JPY", "Usd"])),
+        (
+            "valid_on",
+            texts(&["2024-01-01", "2024-02-01", "2099-01-01", "2024-02-01", "2024-01-01", "2024-01-02", "2024-02-01"]),
+        ),
+        ("rate", numbers(&[0.5, 0.8, 9.0, 1.2, 0.0, -1.0, 0.9])),
     ];
     written(lake, InputTable::ExchangeRates, &columns)
 }
@@ -55,6 +58,9 @@ async fn an_amount_counts_at_the_rate_of_its_day_or_is_left_out() {
     let left_out = &rows(InputTable::Orders).quarantined;
     assert_eq!((left_out.get("no_exchange_rate"), left_out.get("missing_currency")), (Some(&2), Some(&1)));
     let of_rates = rows(InputTable::ExchangeRates);
+    assert_eq!(of_rates.quarantined.get("duplicate_rate"), Some(&1));
+    let clean = "SELECT currency, valid_on, rate FROM exchange_rates";
+    assert_eq!(night.rows(clean).await, ["GBP 2024-02-01 1.2", "USD 2024-01-01 0.5", "USD 2024-02-01 0.8"]);
     assert_eq!((of_rates.kept, of_rates.after_as_of, of_rates.quarantined.get("invalid_rate")), (Some(3), 1, Some(&2)));
 }
 
