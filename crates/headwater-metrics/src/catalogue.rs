@@ -65,7 +65,9 @@ pub(crate) enum RowTable {
     Movements,
     /// Subscription periods.
     Subscriptions,
-    /// Orders of one account and day, added up.
+    /// Orders, refunds and credits on the day of their order.
+    Orders,
+    /// Orders of one account and day, added up: slower than orders, so only for what counts days.
     OrderDays,
     /// Support tickets.
     Tickets,

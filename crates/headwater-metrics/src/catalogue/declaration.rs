@@ -54,6 +54,7 @@ fn rows(table: RowTable) -> &'static str {
     match table {
         RowTable::Movements => "mrr_movements",
         RowTable::Subscriptions => "subscriptions",
+        RowTable::Orders => "orders",
         RowTable::OrderDays => "days with orders",
         RowTable::Tickets => "support tickets",
         RowTable::Feedback => "feedback",

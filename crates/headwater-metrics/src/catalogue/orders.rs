@@ -13,7 +13,7 @@ const fn windowed(name: &'static str, unit: Unit, sql: &'static str, meaning: &'
         windows: Windows::Days,
         unit,
         reads: ORDERS,
-        formula: Formula::Rows { table: RowTable::OrderDays, sql, empty: Some("0") },
+        formula: Formula::Rows { table: RowTable::Orders, sql, empty: Some("0") },
         meaning,
         null_rule: ZERO,
         source: "Headwater",
@@ -26,7 +26,7 @@ const fn once(name: &'static str, unit: Unit, sql: &'static str, meaning: &'stat
         windows: Windows::None,
         unit,
         reads: ORDERS,
-        formula: Formula::Rows { table: RowTable::OrderDays, sql, empty: None },
+        formula: Formula::Rows { table: RowTable::Orders, sql, empty: None },
         meaning,
         null_rule: NEVER,
         source: RFM,
@@ -54,7 +54,14 @@ const fn derived(
 
 pub(super) const METRICS: &[Definition] = &[
     windowed("orders_{w}", Unit::Count, "sum(orders) FILTER (WHERE {in})", "Orders."),
-    windowed("order_days_{w}", Unit::Count, "count(*) FILTER (WHERE orders > 0 AND {in})", "Days with an order."),
+    Definition {
+        formula: Formula::Rows {
+            table: RowTable::OrderDays,
+            sql: "count(*) FILTER (WHERE orders > 0 AND {in})",
+            empty: Some("0"),
+        },
+        ..windowed("order_days_{w}", Unit::Count, "", "Days with an order.")
+    },
     windowed(
         "net_revenue_{w}",
         Unit::Money,
@@ -140,12 +147,19 @@ pub(super) const METRICS: &[Definition] = &[
         "CASE WHEN [order_days_total] > 0 THEN [order_days_total] - 1 END",
         "Days with an order after the first such day: frequency x of the customer-base models.",
     ),
-    once(
-        "repeat_order_value_mean",
-        Unit::Amount,
-        "CAST(sum(amount) FILTER (WHERE orders > 0 AND ordered_on > first_ordered_on) AS DOUBLE) / nullif(count(*) FILTER (WHERE orders > 0 AND ordered_on > first_ordered_on), 0)",
-        "Mean amount of an order day after the first: monetary value of the customer-base models.",
-    ),
+    Definition {
+        formula: Formula::Rows {
+            table: RowTable::OrderDays,
+            sql: "CAST(sum(amount) FILTER (WHERE orders > 0 AND ordered_on > first_ordered_on) AS DOUBLE) / nullif(count(*) FILTER (WHERE orders > 0 AND ordered_on > first_ordered_on), 0)",
+            empty: None,
+        },
+        ..once(
+            "repeat_order_value_mean",
+            Unit::Amount,
+            "",
+            "Mean amount of an order day after the first: monetary value of the customer-base models.",
+        )
+    },
     derived(
         "aov_{w}",
         Windows::Days,

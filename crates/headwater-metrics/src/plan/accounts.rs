@@ -8,7 +8,7 @@ use crate::{Grain, InputTable, Query, Unit, identifier};
 use super::fill::{account_sql, fill, is_available, references};
 use super::groups::spend_rows;
 use super::movements::{MOVEMENTS, movements};
-use super::orders::order_days;
+use super::orders::{order_days, posted_orders};
 use super::renewals::renewal_day;
 use super::subscriptions::stretches_now;
 use super::usage::{self, PROFILE, USERS};
@@ -180,7 +180,8 @@ fn families(base: &[Resolved], kept: &BTreeSet<String>, night: &Night) -> Vec<Fa
     for (table, alias, input, covers) in [
         (RowTable::Movements, "movement_rows", InputTable::Subscriptions, None),
         (RowTable::Subscriptions, "subscription_rows", InputTable::Subscriptions, Some("has_subscriptions")),
-        (RowTable::OrderDays, "order_rows", InputTable::Orders, Some("has_orders")),
+        (RowTable::Orders, "order_rows", InputTable::Orders, Some("has_orders")),
+        (RowTable::OrderDays, "order_day_rows", InputTable::Orders, None),
         (RowTable::Tickets, "ticket_rows", InputTable::SupportTickets, Some("has_tickets")),
         (RowTable::Feedback, "feedback_rows", InputTable::Feedback, Some("has_feedback")),
         (RowTable::Deals, "deal_rows", InputTable::Opportunities, None),
@@ -189,7 +190,8 @@ fn families(base: &[Resolved], kept: &BTreeSet<String>, night: &Night) -> Vec<Fa
     ] {
         let is_of_accounts = table != RowTable::Spend || night.has(input, &["account_id"]);
         if is_of_accounts && night.has(input, &[]) {
-            families.push(row_family(table, alias, covers, base, night));
+            // What no metric asks for is not aggregated.
+            families.extend(Some(row_family(table, alias, covers, base, night)).filter(|it| !it.columns.is_empty()));
         }
     }
     let mut covers = Some("has_usage");
@@ -269,6 +271,7 @@ fn rows_of(table: RowTable, night: &Night) -> String {
             stretches_now(night),
             as_of = date(night.as_of.day())
         ),
+        RowTable::Orders => posted_orders(night),
         RowTable::OrderDays => order_days(night),
         RowTable::Tickets => tickets(night),
         RowTable::Deals => deals(night),

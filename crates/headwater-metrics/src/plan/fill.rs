@@ -80,7 +80,7 @@ fn inside(resolved: &Resolved, night: &Night) -> String {
         (Formula::Rows { table: RowTable::Movements, .. }, _) => return "true".to_owned(),
         (Formula::Rows { table: RowTable::Tickets, .. }, _) => "opened_on",
         (Formula::Rows { table: RowTable::Subscriptions, .. }, _) => "started_on",
-        (Formula::Rows { table: RowTable::OrderDays, .. }, _) => "ordered_on",
+        (Formula::Rows { table: RowTable::Orders | RowTable::OrderDays, .. }, _) => "ordered_on",
         (Formula::Rows { table: RowTable::Feedback, .. }, _) => "submitted_on",
         (Formula::Rows { table: RowTable::Deals, .. }, _) => "closed_on",
         (Formula::Rows { table: RowTable::Costs, .. }, _) => "incurred_on",
