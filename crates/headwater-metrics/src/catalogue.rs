@@ -63,6 +63,8 @@ pub(crate) enum Formula {
 pub(crate) enum RowTable {
     /// The movements of recurring revenue, one row an account and period in which it changed.
     Movements,
+    /// The same with the age of the period in which the account became a customer, `born`.
+    MovementsByAge,
     /// Subscription periods.
     Subscriptions,
     /// Orders, refunds and credits on the day of their order.

@@ -52,7 +52,7 @@ fn formula(definition: &Definition) -> String {
 
 fn rows(table: RowTable) -> &'static str {
     match table {
-        RowTable::Movements => "mrr_movements",
+        RowTable::Movements | RowTable::MovementsByAge => "mrr_movements",
         RowTable::Subscriptions => "subscriptions",
         RowTable::Orders => "orders",
         RowTable::OrderDays => "days with orders",
@@ -158,7 +158,7 @@ fn switches(sample: &str) -> Vec<&'static str> {
     while let Some(name) = open.pop() {
         let Some(resolved) = resolve(&name).filter(|_| seen.insert(name.clone())) else { continue };
         match resolved.definition.formula {
-            Formula::Rows { table: RowTable::Movements, .. } => {
+            Formula::Rows { table: RowTable::Movements | RowTable::MovementsByAge, .. } => {
                 found.extend(["free_plans_are_customers", "brief_customers_count"]);
                 found.extend(OF_STRETCHES);
             }

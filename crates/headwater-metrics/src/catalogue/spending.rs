@@ -79,7 +79,7 @@ pub(super) const METRICS: &[Definition] = &[
         ..rows(
             "first_revenue_{w}",
             SUBSCRIPTIONS,
-            RowTable::Movements,
+            RowTable::MovementsByAge,
             "sum(amount * greatest({n} - (born - period_age), 0))",
             "Recurring revenue of so many period ends from the first one as a customer, added up.",
         )

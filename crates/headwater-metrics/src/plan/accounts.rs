@@ -179,6 +179,7 @@ fn families(base: &[Resolved], kept: &BTreeSet<String>, night: &Night) -> Vec<Fa
     let mut families = Vec::new();
     for (table, alias, input, covers) in [
         (RowTable::Movements, "movement_rows", InputTable::Subscriptions, None),
+        (RowTable::MovementsByAge, "aged_movement_rows", InputTable::Subscriptions, None),
         (RowTable::Subscriptions, "subscription_rows", InputTable::Subscriptions, Some("has_subscriptions")),
         (RowTable::Orders, "order_rows", InputTable::Orders, Some("has_orders")),
         (RowTable::OrderDays, "order_day_rows", InputTable::Orders, None),
@@ -266,6 +267,10 @@ fn usage_family(name: &'static str, covers: Option<&str>, base: &[Resolved], nig
 fn rows_of(table: RowTable, night: &Night) -> String {
     match table {
         RowTable::Movements => format!("SELECT * FROM {MOVEMENTS}"),
+        RowTable::MovementsByAge => format!(
+            "SELECT * FROM {MOVEMENTS} JOIN (SELECT account_id AS born_id, period_age AS born FROM {MOVEMENTS} WHERE movement = 'new')
+            ON account_id = born_id"
+        ),
         RowTable::Subscriptions => format!(
             "SELECT *, pays AND started_on <= {as_of} AS paid FROM ({})",
             stretches_now(night),

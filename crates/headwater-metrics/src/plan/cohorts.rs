@@ -23,13 +23,15 @@ pub fn cohorts(scopes: &[GroupScope], night: &Night) -> Option<Query> {
     }
     let as_of = date(night.as_of.day());
     let sql = format!(
-        "WITH grouped AS ({groups}),
+        "WITH born AS (SELECT account_id, period_age AS born FROM {MOVEMENTS} WHERE movement = 'new'),
+        grouped AS ({groups}),
         changes AS (
             SELECT scope, group_name, born, born - period_age AS age,
                 sum(CASE WHEN movement IN ('new', 'reactivation') THEN 1 WHEN movement = 'churn' THEN -1 ELSE 0 END) AS customers,
                 sum(CASE WHEN movement = 'new' THEN 1 ELSE 0 END) AS joined,
                 sum(CASE WHEN movement = 'churn' THEN 1 ELSE 0 END) AS churned, sum(amount) AS amount
-            FROM {MOVEMENTS} JOIN grouped ON {MOVEMENTS}.account_id = grouped.account_id
+            FROM {MOVEMENTS} JOIN born ON {MOVEMENTS}.account_id = born.account_id
+            JOIN grouped ON {MOVEMENTS}.account_id = grouped.account_id
             GROUP BY scope, group_name, born, born - period_age
         ),
         starts AS (

@@ -76,8 +76,10 @@ fn inside(resolved: &Resolved, night: &Night) -> String {
     let Some(window) = resolved.window else { return "true".to_owned() };
     let (from, to) = window.days(&night.as_of);
     let day = match (&resolved.definition.formula, window) {
-        (Formula::Rows { table: RowTable::Movements, .. }, Window::Months(n)) => return format!("period_age < {n}"),
-        (Formula::Rows { table: RowTable::Movements, .. }, _) => return "true".to_owned(),
+        (Formula::Rows { table: RowTable::Movements | RowTable::MovementsByAge, .. }, Window::Months(n)) => {
+            return format!("period_age < {n}");
+        }
+        (Formula::Rows { table: RowTable::Movements | RowTable::MovementsByAge, .. }, _) => return "true".to_owned(),
         (Formula::Rows { table: RowTable::Tickets, .. }, _) => "opened_on",
         (Formula::Rows { table: RowTable::Subscriptions, .. }, _) => "started_on",
         (Formula::Rows { table: RowTable::Orders | RowTable::OrderDays, .. }, _) => "ordered_on",

@@ -15,30 +15,28 @@ pub(crate) const MOVEMENTS: &str = "mrr_movements";
 ///
 /// Columns: `account_id`, `period_age` (0 is the period that ends on the as-of day), `period_end`, `movement`
 /// (`new`, `reactivation`, `expansion`, `contraction`, `churn`, `fx`), `reason` (see [`REASON`]), `opening_mrr`,
-/// `closing_mrr`, `amount` (closing less opening), `sequence` (the order of movements within the period), `born` (the age of
-/// the first period of all). Trials count
+/// `closing_mrr`, `amount` (closing less opening), `sequence` (the order of movements within the period). Trials count
 /// no revenue; what has not begun or ended yet changes nothing yet. Where exchange rates move, what they change is an
 /// `fx` movement, before any other of the period. Who comes and goes within one period is new and churned in it, or
 /// leaves no trace, by the policy.
 #[must_use]
 pub fn movements(night: &Night) -> Query {
     let as_of = date(night.as_of.day());
-    let known = if night.policy.brief_customers_count { "begun" } else { "holding" };
+    // Where they leave no trace, periods that change nothing do not exist: an account's first one then is that of `new`.
+    let traceless = if night.policy.brief_customers_count { "" } else { TRACELESS };
     let sql = format!(
         "WITH {changes},
         periods AS (
             SELECT account_id, period_age, sum(amount) AS amount, sum(step) AS step, sum(exchange) AS exchange, {CHANGED}
-            FROM changes GROUP BY account_id, period_age
+            FROM changes GROUP BY account_id, period_age{traceless}
         ),
         running AS (
-            SELECT *, sum(amount + exchange) OVER until_now AS closing, sum(step) OVER until_now AS holding FROM periods
+            SELECT *, sum(amount + exchange) OVER until_now AS closing, sum(step) OVER until_now AS holding,
+                sum(begun) OVER until_now AS begun_until_now
+            FROM periods
             WINDOW until_now AS (PARTITION BY account_id ORDER BY period_age DESC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
         ),
-        told AS (
-            SELECT *, coalesce(max({known}) OVER (PARTITION BY account_id ORDER BY period_age DESC
-                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) > 0 AS known_before
-            FROM running
-        ),
+        told AS (SELECT *, begun_until_now > begun AS known_before FROM running),
         moved AS (
             SELECT *, CASE WHEN holding = 0 THEN 'churn'
                  WHEN holding = step AND NOT known_before THEN 'new'
@@ -55,9 +53,7 @@ pub fn movements(night: &Night) -> Query {
         SELECT account_id, period_age, period_end(period_age, {as_of}) AS period_end, movement, reason,
             CAST(opening AS DECIMAL(18, 2)) AS opening_mrr,
             CAST(opening + amount AS DECIMAL(18, 2)) AS closing_mrr,
-            CAST(amount AS DECIMAL(18, 2)) AS amount, sequence,
-            max(period_age) OVER (PARTITION BY account_id ORDER BY period_age DESC
-                ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS born
+            CAST(amount AS DECIMAL(18, 2)) AS amount, sequence
         FROM stated",
         changes = changes(night, &as_of),
         brief = if night.policy.brief_customers_count { BRIEF } else { "" },
@@ -72,6 +68,9 @@ pub fn published_movements(_: &[GroupScope], night: &Night) -> Option<Query> {
     let sql = format!("SELECT {} AS as_of, * FROM {MOVEMENTS}", date(night.as_of.day()));
     night.has(InputTable::Subscriptions, &[]).then(|| Query::new(MOVEMENTS, sql))
 }
+
+/// Periods that leave an account as it was.
+const TRACELESS: &str = " HAVING sum(amount) <> 0 OR sum(step) <> 0 OR sum(exchange) <> 0";
 
 /// What began and what ended in a period.
 const CHANGED: &str = "count(*) FILTER (WHERE step > 0) AS begun, count(*) FILTER (WHERE step < 0) AS ended,
