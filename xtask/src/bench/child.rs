@@ -29,6 +29,37 @@ impl Cost {
     }
 }
 
+/// Something that was run in steps.
+pub(super) struct Run {
+    /// What ran.
+    pub(super) name: String,
+    /// The whole of it.
+    pub(super) total: Cost,
+    /// Its steps, in their order.
+    pub(super) steps: Vec<Step>,
+}
+
+impl Run {
+    /// What the steps of these names took together; the whole where no name is given.
+    pub(super) fn cost_of(&self, names: &[&str]) -> Cost {
+        if names.is_empty() {
+            return self.total;
+        }
+        let steps = self.steps.iter().filter(|step| names.contains(&step.name.as_str()));
+        steps.map(|step| step.cost).fold(Cost::default(), Cost::then)
+    }
+}
+
+/// A step of a run.
+pub(super) struct Step {
+    /// Its name.
+    pub(super) name: String,
+    /// Rows it produced.
+    pub(super) rows: f64,
+    /// What it took.
+    pub(super) cost: Cost,
+}
+
 /// A running child whose cost is taken piece by piece.
 pub(super) struct Meter {
     process: String,

@@ -1,4 +1,4 @@
-//! DuckDB over the same lake: in the words of an analyst, and in those of somebody who knows the engine.
+//! DuckDB over the same lake: it runs scripts whose tables are compared with what a night published.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,36 +6,28 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::child::Cost;
-use super::{AS_OF, remove_folder};
+use super::child::{Cost, Run, Step};
+use super::contest::Table;
+use super::{AS_OF, lake, remove_folder};
 use crate::{Outcome, target};
 
-/// The folder, in that of the benchmark, for queries and results.
+/// The folder, in that of the benchmark, for scripts and results.
 const FOLDER: &str = "duckdb";
-/// The queries: name and text.
-const QUERIES: &[(&str, &str)] =
-    &[("natural SQL", include_str!("../../bench/natural.sql")), ("expert SQL", include_str!("../../bench/expert.sql"))];
-const RUN_QUERY: &str = include_str!("../../bench/query.py");
+const RUN_SCRIPT: &str = include_str!("../../bench/script.py");
 const COMPARE: &str = include_str!("../../bench/compare.py");
 const REQUIREMENTS: &str = include_str!("../../bench/requirements.txt");
 
-/// A query that was run.
-pub(super) struct Measured {
-    /// Engine and query.
-    pub(super) name: String,
-    /// What it took.
-    pub(super) cost: Cost,
-}
-
-/// How far our values and those of a query agree.
+/// How far our rows of a table and those of a script agree.
 pub(super) struct Agreement {
-    /// Accounts compared.
-    pub(super) accounts: u64,
+    /// The table.
+    pub(super) table: &'static str,
+    /// Rows that one side or both have.
+    pub(super) rows: u64,
     /// Values compared for each.
     pub(super) columns: u64,
-    /// Accounts for which a value differs.
+    /// Rows that one side lacks, or of which a value differs.
     pub(super) differing: u64,
-    /// Some of them.
+    /// The keys of some of them.
     pub(super) examples: String,
 }
 
@@ -54,33 +46,51 @@ pub(super) fn python() -> Outcome<PathBuf> {
     Ok(python)
 }
 
-/// Runs each query in a process of its own.
-pub(super) fn measure(python: &Path, dir: &Path) -> Outcome<Vec<Measured>> {
-    fs::create_dir_all(dir.join(FOLDER))?;
-    QUERIES.iter().map(|(name, sql)| measure_one(python, dir, name, sql)).collect()
+/// Runs a script for what it leaves in the lake.
+pub(super) fn make(python: &Path, dir: &Path, sql: &str) -> Outcome {
+    run_script(python, dir, ("lake", sql), &[]).map(|_| ())
 }
 
-fn measure_one(python: &Path, dir: &Path, name: &str, sql: &str) -> Outcome<Measured> {
-    let lake = dir.join("lake");
-    let file = result_of(dir, name).with_extension("sql");
-    fs::write(&file, sql.replace("{lake}", &lake.display().to_string()).replace("{as_of}", AS_OF))?;
-    let said = script(Command::new(python).args(["-c", RUN_QUERY]).arg(&file).arg(result_of(dir, name)))?;
-    let number = |key: &str| said.get(key).and_then(Value::as_f64).unwrap_or(f64::NAN);
+/// Runs a script in a process of its own and keeps its tables.
+pub(super) fn measure(python: &Path, dir: &Path, script: (&str, &str), tables: &[Table]) -> Outcome<Run> {
+    let said = run_script(python, dir, script, tables)?;
     let version = said.get("version").and_then(Value::as_str).unwrap_or_default();
-    Ok(Measured {
-        name: format!("DuckDB {version}, {name}"),
-        cost: Cost { wall: number("wall_seconds"), cpu: number("cpu_seconds"), peak_bytes: number("peak_bytes") },
-    })
+    let steps = said.get("steps").and_then(Value::as_array).ok_or("the script says no steps")?;
+    let steps: Vec<Step> = steps.iter().map(step).collect();
+    let total = steps.iter().map(|step| step.cost).fold(Cost::default(), Cost::then);
+    Ok(Run { name: format!("DuckDB {version}, {}", script.0), total, steps })
 }
 
-/// Compares our published values with those of each query.
-pub(super) fn compare(python: &Path, dir: &Path) -> Outcome<Vec<Agreement>> {
-    let ours = dir.join(format!("published/account_metrics/as_of_date={AS_OF}/*.parquet"));
-    let compared = QUERIES.iter().map(|(name, _)| {
-        let said = script(Command::new(python).args(["-c", COMPARE]).arg(&ours).arg(result_of(dir, name)))?;
+fn step(said: &Value) -> Step {
+    let number = |key: &str| said.get(key).and_then(Value::as_f64).unwrap_or(f64::NAN);
+    let cost = Cost { wall: number("wall_seconds"), cpu: number("cpu_seconds"), peak_bytes: number("peak_bytes") };
+    let name = said.get("name").and_then(Value::as_str).unwrap_or_default();
+    Step { name: name.to_owned(), rows: number("rows"), cost }
+}
+
+fn run_script(python: &Path, dir: &Path, (name, sql): (&str, &str), tables: &[Table]) -> Outcome<Value> {
+    let results = results_of(dir, name);
+    fs::create_dir_all(&results)?;
+    let file = results.join("script.sql");
+    let lake = dir.join(lake::FOLDER);
+    fs::write(&file, sql.replace("{lake}", &lake.display().to_string()).replace("{as_of}", AS_OF))?;
+    let kept = tables.iter().map(|table| table.name);
+    json_of(Command::new(python).args(["-c", RUN_SCRIPT]).arg(&file).arg(&results).args(kept))
+}
+
+/// Compares our published tables with those of a script.
+pub(super) fn compare(python: &Path, dir: &Path, name: &str, tables: &'static [Table]) -> Outcome<Vec<Agreement>> {
+    let compared = tables.iter().map(|table| {
+        let ours = dir.join(format!("published/{}/as_of_date={AS_OF}/*.parquet", table.name));
+        let theirs = results_of(dir, name).join(table.name).with_extension("parquet");
+        let absent = if table.absent_is_zero { "zero" } else { "differs" };
+        let said = json_of(
+            Command::new(python).args(["-c", COMPARE]).args([&ours, &theirs]).args([table.ours, table.key, absent]),
+        )?;
         let count = |key: &str| said.get(key).and_then(Value::as_u64).ok_or("the comparison says no number");
         Ok(Agreement {
-            accounts: count("accounts")?,
+            table: table.name,
+            rows: count("rows")?,
             columns: count("columns")?,
             differing: count("differing")?,
             examples: said.get("examples").map(ToString::to_string).unwrap_or_default(),
@@ -89,17 +99,17 @@ pub(super) fn compare(python: &Path, dir: &Path) -> Outcome<Vec<Agreement>> {
     compared.collect()
 }
 
-/// Removes queries and results.
+/// Removes scripts and results.
 pub(super) fn remove(dir: &Path) -> Outcome {
     remove_folder(&dir.join(FOLDER))
 }
 
-fn result_of(dir: &Path, name: &str) -> PathBuf {
-    dir.join(FOLDER).join(name.replace(' ', "_")).with_extension("parquet")
+fn results_of(dir: &Path, name: &str) -> PathBuf {
+    dir.join(FOLDER).join(name.replace(' ', "_"))
 }
 
-/// Runs a script that prints JSON.
-fn script(command: &mut Command) -> Outcome<Value> {
+/// What a script of Python prints as JSON.
+fn json_of(command: &mut Command) -> Outcome<Value> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
     if !output.status.success() {
         return Err(format!("{command:?} failed").into());

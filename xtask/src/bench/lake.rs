@@ -1,19 +1,21 @@
-//! The company that a night is measured over: made by the program's own demo, which keeps one of the same size.
+//! The lake that a night is measured over, and the company of the program's own demo, which keeps one of the same size.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 use std::process::Command;
 
-use super::{Options, remove_folder};
+use super::{remove_folder, usage};
 use crate::Outcome;
 
+/// The folder of the lake, in that of the benchmark.
+pub(super) const FOLDER: &str = "lake";
 /// What the demo writes.
-const FOLDERS: &[&str] = &["lake", "rules"];
+const DEMO: &[&str] = &[FOLDER, "rules"];
 
-/// Makes sure that the project is there; whether it had to be made.
-pub(super) fn ensure(binary: &Path, dir: &Path, options: &Options) -> Outcome<bool> {
-    let made = !dir.join("lake").exists();
+/// Makes sure that the demo's project is there; whether it had to be made.
+pub(super) fn ensure_demo(binary: &Path, dir: &Path, options: &usage::Options) -> Outcome<bool> {
+    let made = !dir.join(FOLDER).exists();
     let status = Command::new(binary)
         .arg("demo")
         .arg("--dir")
@@ -34,11 +36,11 @@ pub(super) fn warm(dir: &Path) -> Outcome {
         }
         io::copy(&mut File::open(path)?, &mut io::sink()).map(|_| ())
     }
-    Ok(read(&dir.join("lake"))?)
+    Ok(read(&dir.join(FOLDER))?)
 }
 
-/// Removes the project.
-pub(super) fn remove(dir: &Path) -> Outcome {
-    FOLDERS.iter().try_for_each(|name| remove_folder(&dir.join(name)))?;
+/// Removes the demo's project.
+pub(super) fn remove_demo(dir: &Path) -> Outcome {
+    DEMO.iter().try_for_each(|name| remove_folder(&dir.join(name)))?;
     Ok(fs::remove_file(dir.join("headwater.yaml"))?)
 }

@@ -1,6 +1,5 @@
 //! One night run as a child, measured step by step at the moments its log names.
 
-use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,32 +8,12 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::child::{Cost, Meter};
+use super::child::{Cost, Meter, Run, Step};
 use super::{AS_OF, remove_folder};
 use crate::{Outcome, root};
 
-/// The benchmark's rules, in the project.
-const RULES: &str = "rules/bench.yaml";
 /// Folders that a night makes in the project.
 const MADE: &[&str] = &["published", ".headwater"];
-
-/// A night that was run.
-pub(super) struct Night {
-    /// The whole of it.
-    pub(super) total: Cost,
-    /// Its steps, in their order.
-    pub(super) steps: Vec<Step>,
-}
-
-/// A step of a night.
-pub(super) struct Step {
-    /// Its name.
-    pub(super) name: String,
-    /// Rows it produced.
-    pub(super) rows: f64,
-    /// What it took.
-    pub(super) cost: Cost,
-}
 
 /// Builds the program as it is shipped; the path of the binary.
 pub(super) fn build() -> Outcome<PathBuf> {
@@ -52,24 +31,13 @@ pub(super) fn build() -> Outcome<PathBuf> {
     Ok(binary.ok_or("cargo names no binary")?)
 }
 
-/// Adds the benchmark's rules to the shipped ones, and begins with nothing published.
-pub(super) fn prepare(dir: &Path) -> Outcome {
-    remove(dir)?;
-    Ok(fs::write(dir.join(RULES), include_str!("../../bench/rules.yaml"))?)
-}
-
-/// Removes what was added and what nights published.
+/// Removes what nights published.
 pub(super) fn remove(dir: &Path) -> Outcome {
-    MADE.iter().try_for_each(|name| remove_folder(&dir.join(name)))?;
-    let rules = dir.join(RULES);
-    if rules.exists() {
-        fs::remove_file(rules)?;
-    }
-    Ok(())
+    MADE.iter().try_for_each(|name| remove_folder(&dir.join(name)))
 }
 
 /// Runs the night and measures it.
-pub(super) fn run(binary: &Path, dir: &Path) -> Outcome<Night> {
+pub(super) fn run(binary: &Path, dir: &Path) -> Outcome<Run> {
     let began = Instant::now();
     let mut child = Command::new(binary)
         .arg("-C")
@@ -98,10 +66,10 @@ fn read_all(mut stream: impl Read) -> std::io::Result<String> {
 }
 
 /// Follows the child's log to its end; the measured night and the log.
-fn watch(child: &mut Child, began: Instant) -> Outcome<(Night, String)> {
+fn watch(child: &mut Child, began: Instant) -> Outcome<(Run, String)> {
     let log = child.stderr.take().ok_or("the child has no log")?;
     let mut meter = Meter::start(child.id())?;
-    let mut night = Night { total: Cost::default(), steps: Vec::new() };
+    let mut night = Run { name: "Headwater".to_owned(), total: Cost::default(), steps: Vec::new() };
     let mut text = String::new();
     for line in BufReader::new(log).lines() {
         let line = line?;

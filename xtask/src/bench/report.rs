@@ -1,35 +1,38 @@
 //! The tables a benchmark prints.
 
-use super::child::Cost;
-use super::duckdb::{Agreement, Measured};
-use super::night::Night;
+use super::child::{Cost, Run};
+use super::contest::Part;
+use super::duckdb::Agreement;
 
-/// The steps that compute usage metrics: what the other engine's query is compared with.
-const USAGE_STEPS: &[&str] = &["features", "usage_profile", "usage_users"];
 const MEGABYTE: f64 = 1024.0 * 1024.0;
 
-/// Each step of the night and the whole of it.
-pub(super) fn steps(night: &Night) {
-    println!("\n{:<24} {:>9} {:>9} {:>9} {:>12} {:>12}", "step", "wall s", "CPU s", "peak MB", "rows", "rows/s");
-    for step in &night.steps {
+/// Each step of a run and the whole of it.
+pub(super) fn steps(run: &Run) {
+    println!("\n{:<24} {:>9} {:>9} {:>9} {:>12} {:>12}", run.name, "wall s", "CPU s", "peak MB", "rows", "rows/s");
+    for step in &run.steps {
         let rate = if step.cost.wall > 0.0 { step.rows / step.cost.wall } else { 0.0 };
         println!("{} {:>12} {rate:>12.0}", line(&step.name, step.cost), step.rows);
     }
-    println!("{}", line("the night", night.total));
+    println!("{}", line("all of it", run.total));
 }
 
-/// The usage metrics of both engines, their ratios, and whether they agree.
-pub(super) fn comparison(night: &Night, theirs: &[Measured], agreement: &[Agreement]) {
-    let usage = night.steps.iter().filter(|step| USAGE_STEPS.contains(&step.name.as_str()));
-    let ours = usage.map(|step| step.cost).fold(Cost::default(), Cost::then);
-    println!("\n{:<24} {:>9} {:>9} {:>9}", "usage metrics", "wall s", "CPU s", "peak MB");
-    println!("{}", line("Headwater", ours));
-    for (measured, agreement) in theirs.iter().zip(agreement) {
-        println!("{}", line(&measured.name, measured.cost));
-        println!("{}", ratio(ours, measured.cost));
+/// What each part took both engines, and the ratios.
+pub(super) fn comparison(parts: &[Part], ours: &Run, theirs: &Run) {
+    for part in parts {
+        let (our_cost, their_cost) = (ours.cost_of(part.ours), theirs.cost_of(part.theirs));
+        println!("\n{:<24} {:>9} {:>9} {:>9}", part.name, "wall s", "CPU s", "peak MB");
+        println!("{}", line(&ours.name, our_cost));
+        println!("{}", line(&theirs.name, their_cost));
+        println!("{}", ratio(our_cost, their_cost));
+    }
+}
+
+/// Whether the tables of both engines agree.
+pub(super) fn agreement(agreements: &[Agreement]) {
+    for agreement in agreements {
         println!(
-            "  {} of {} accounts differ in {} values {}",
-            agreement.differing, agreement.accounts, agreement.columns, agreement.examples
+            "  {}: {} of {} rows differ in {} values {}",
+            agreement.table, agreement.differing, agreement.rows, agreement.columns, agreement.examples
         );
     }
 }

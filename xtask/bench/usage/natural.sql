@@ -1,4 +1,5 @@
 -- The usage metrics of a night as an analyst would write them: one pass, COUNT(DISTINCT …) FILTER (…).
+CREATE TEMP TABLE account_metrics AS
 SELECT
     account_id,
     coalesce(sum(quantity) FILTER (event_date > DATE '{as_of}' - 7), 0)::BIGINT AS usage_events_7d,

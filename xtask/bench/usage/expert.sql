@@ -1,4 +1,5 @@
 -- The same numbers by someone who knows the engine: sets as bits, people only inside the longest window that counts them.
+CREATE TEMP TABLE account_metrics AS
 WITH events AS (
     SELECT *, DATE '{as_of}' - event_date AS age
     FROM read_parquet('{lake}/usage_events/*/*.parquet', hive_partitioning = true)
