@@ -302,7 +302,7 @@ fn contradictions(input: &Prepared<'_>, reasons: &mut Reasons) {
         reasons.add("reversed_period", column("ended_on").lt(column("started_on")));
     }
     if table == InputTable::ExchangeRates {
-        reasons.add("invalid_rate", exchange::is_no_rate());
+        reasons.add("impossible_rate", exchange::is_no_rate());
     }
     for (_, name) in NEVER_NEGATIVE.iter().filter(|(of, name)| *of == table && mapping.column(name).is_some()) {
         reasons.add(&format!("negative_{name}"), column(name).lt(lit(0_i64)));

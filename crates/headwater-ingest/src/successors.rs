@@ -92,21 +92,31 @@ impl Successors {
 /// has that one.
 fn resolved(pointing: &BTreeMap<String, String>, nowhere: &BTreeSet<String>) -> BTreeMap<String, String> {
     let next = |id: &String| pointing.get(id).filter(|to| *to != id && !nowhere.contains(id));
-    let mut found = BTreeMap::new();
+    let mut found: BTreeMap<String, String> = BTreeMap::new();
     for id in pointing.keys() {
-        let mut seen = BTreeSet::from([id]);
+        let mut path = Vec::new();
+        let mut seen = BTreeSet::new();
         let mut last = id;
+        let mut known_end = None;
         while let Some(to) = next(last) {
-            if !seen.insert(to) {
+            if let Some(end) = found.get(last) {
+                // What was followed before need not be followed again.
+                known_end = Some(end.clone());
+                break;
+            }
+            seen.insert(last);
+            path.push(last);
+            if seen.contains(to) {
                 // A circle: its members stay apart, and who leads into it ends at the first of them.
-                last = if to == id { id } else { to };
+                let members = path.iter().position(|member| *member == to).unwrap_or_default();
+                path.truncate(members);
+                last = to;
                 break;
             }
             last = to;
         }
-        if last != id {
-            found.insert(id.clone(), last.clone());
-        }
+        let end = known_end.unwrap_or_else(|| last.clone());
+        found.extend(path.into_iter().filter(|from| **from != end).map(|from| (from.clone(), end.clone())));
     }
     // A member of a circle that another one ends at has no successor itself.
     let ends: BTreeSet<String> = found.values().cloned().collect();

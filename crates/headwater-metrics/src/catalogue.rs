@@ -67,6 +67,8 @@ pub(crate) enum RowTable {
     MovementsByAge,
     /// Subscription periods.
     Subscriptions,
+    /// Subscription periods at the rates of the ends of earlier periods.
+    SubscriptionsAtRates,
     /// Orders, refunds and credits on the day of their order.
     Orders,
     /// Orders of one account and day, added up: slower than orders, so only for what counts days.

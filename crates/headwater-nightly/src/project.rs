@@ -252,7 +252,7 @@ impl Reading<'_> {
     /// `exchange: {constant_rates_of: 2025-12-31}`: without it, amounts count at the rates of their own days.
     fn exchange(&mut self, fields: &mut Fields<'_>) -> Exchange {
         let Some(node) = fields.take("exchange") else { return Exchange::default() };
-        let Some(mut fields) = Fields::of(node, "`exchange`", &mut self.problems) else { return Exchange::default() };
+        let Some(mut fields) = Fields::of(node, "exchange", &mut self.problems) else { return Exchange::default() };
         let day = fields.require("constant_rates_of", &mut self.problems);
         let exchange = day.and_then(|node| match node.as_text().map(str::parse) {
             Some(Ok(day)) => Some(Exchange::Constant(day)),

@@ -61,7 +61,10 @@ async fn an_amount_counts_at_the_rate_of_its_day_or_is_left_out() {
     assert_eq!(of_rates.quarantined.get("duplicate_rate"), Some(&1));
     let clean = "SELECT currency, valid_on, rate FROM exchange_rates";
     assert_eq!(night.rows(clean).await, ["GBP 2024-02-01 1.2", "USD 2024-01-01 0.5", "USD 2024-02-01 0.8"]);
-    assert_eq!((of_rates.kept, of_rates.after_as_of, of_rates.quarantined.get("invalid_rate")), (Some(3), 1, Some(&2)));
+    assert_eq!(
+        (of_rates.kept, of_rates.after_as_of, of_rates.quarantined.get("impossible_rate")),
+        (Some(3), 1, Some(&2))
+    );
 }
 
 #[tokio::test]

@@ -54,6 +54,7 @@ fn rows(table: RowTable) -> &'static str {
     match table {
         RowTable::Movements | RowTable::MovementsByAge => "mrr_movements",
         RowTable::Subscriptions => "subscriptions",
+        RowTable::SubscriptionsAtRates => "subscriptions at the rates of the window's start",
         RowTable::Orders => "orders",
         RowTable::OrderDays => "days with orders",
         RowTable::Tickets => "support tickets",
@@ -162,7 +163,9 @@ fn switches(sample: &str) -> Vec<&'static str> {
                 found.extend(["free_plans_are_customers", "brief_customers_count"]);
                 found.extend(OF_STRETCHES);
             }
-            Formula::Rows { table: RowTable::Subscriptions, .. } => found.extend(OF_STRETCHES),
+            Formula::Rows { table: RowTable::Subscriptions | RowTable::SubscriptionsAtRates, .. } => {
+                found.extend(OF_STRETCHES)
+            }
             Formula::Group { sql, .. } => {
                 if sql.contains(RETAINED) {
                     found.extend(["contraction_is_lost", "reactivation_is_retained"]);

@@ -98,13 +98,15 @@ pub(super) const METRICS: &[Definition] = &[
         "What exchange rates added to recurring revenue; negative where they took away. Neither expansion nor contraction.",
     ),
     Definition {
-        formula: Formula::Account(
-            "CASE WHEN [mrr] = 0 OR [churn_movements_{w}] > 0 THEN [mrr] ELSE [mrr] - [fx_mrr_{w}] END",
-        ),
+        formula: Formula::Rows {
+            table: RowTable::SubscriptionsAtRates,
+            sql: "sum(worth) FILTER (WHERE coalesce(age, {n}) = {n})",
+            empty: Some("0"),
+        },
         ..movement(
             "mrr_without_fx_{w}",
             "",
-            "Monthly recurring revenue without what exchange rates did to it in the window: what retention compares.",
+            "Monthly recurring revenue of today at the exchange rates of the window's start: what retention compares.",
         )
     },
     movements(
@@ -215,7 +217,7 @@ pub(super) const METRICS: &[Definition] = &[
         reads: SUBSCRIPTIONS,
         formula: Formula::Rows {
             table: RowTable::Subscriptions,
-            sql: "sum(mrr) FILTER (WHERE paid AND ended_on > {as_of} AND over_on = ended_on)",
+            sql: "sum(mrr) FILTER (WHERE paid AND (ended_on IS NULL OR ended_on > {as_of}) AND over_on > {as_of})",
             empty: Some("0"),
         },
         meaning: "Recurring revenue of subscriptions in force that are known to end: churn that is pending, not yet churn.",

@@ -10,7 +10,7 @@ use super::groups::spend_rows;
 use super::movements::{MOVEMENTS, movements};
 use super::orders::{order_days, posted_orders};
 use super::renewals::renewal_day;
-use super::subscriptions::stretches_now;
+use super::subscriptions::{paid_at_rates, stretches_now};
 use super::usage::{self, PROFILE, USERS};
 use super::{GroupScope, Night, date, groups};
 
@@ -181,6 +181,7 @@ fn families(base: &[Resolved], kept: &BTreeSet<String>, night: &Night) -> Vec<Fa
         (RowTable::Movements, "movement_rows", InputTable::Subscriptions, None),
         (RowTable::MovementsByAge, "aged_movement_rows", InputTable::Subscriptions, None),
         (RowTable::Subscriptions, "subscription_rows", InputTable::Subscriptions, Some("has_subscriptions")),
+        (RowTable::SubscriptionsAtRates, "rated_subscription_rows", InputTable::Subscriptions, None),
         (RowTable::Orders, "order_rows", InputTable::Orders, Some("has_orders")),
         (RowTable::OrderDays, "order_day_rows", InputTable::Orders, None),
         (RowTable::Tickets, "ticket_rows", InputTable::SupportTickets, Some("has_tickets")),
@@ -276,6 +277,7 @@ fn rows_of(table: RowTable, night: &Night) -> String {
             stretches_now(night),
             as_of = date(night.as_of.day())
         ),
+        RowTable::SubscriptionsAtRates => paid_at_rates(night),
         RowTable::Orders => posted_orders(night),
         RowTable::OrderDays => order_days(night),
         RowTable::Tickets => tickets(night),

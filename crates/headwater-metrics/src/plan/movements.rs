@@ -74,8 +74,8 @@ const TRACELESS: &str = " HAVING sum(amount) <> 0 OR sum(step) <> 0 OR sum(excha
 
 /// What began and what ended in a period.
 const CHANGED: &str = "count(*) FILTER (WHERE step > 0) AS begun, count(*) FILTER (WHERE step < 0) AS ended,
-    sum(amount) FILTER (WHERE step > 0) AS amount_begun,
-    bool_and(coalesce(add_on, false)) AS only_add_ons, bool_or(after_discount AND step > 0) AS discount_ended,
+    sum(amount) FILTER (WHERE step > 0 AND NOT after_discount) AS amount_begun,
+    bool_and(coalesce(add_on, false)) FILTER (WHERE step <> 0) AS only_add_ons, bool_or(after_discount AND step > 0) AS discount_ended,
     max(plan) FILTER (WHERE step > 0) AS plan_begun, max(plan) FILTER (WHERE step < 0) AS plan_ended,
     sum(step * seats) AS seats";
 

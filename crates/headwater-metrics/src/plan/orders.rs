@@ -1,8 +1,7 @@
 //! Orders as their readers see them: refunds and credits stand on the day of the order they belong to.
 
-use crate::{GroupScope, InputTable, Query};
+use crate::{GroupScope, InputTable, Query, literal};
 
-use super::groups::grouped;
 use super::{Night, date};
 
 fn has(night: &Night, name: &str) -> bool {
@@ -12,8 +11,8 @@ fn has(night: &Night, name: &str) -> bool {
 /// `account_id`, `ordered_on`, `orders` (1, or 0 for a refund or credit), `amount` of the order, `net_amount` after what
 /// was given back, `refunded_amount`, and `discount_amount`.
 ///
-/// A refund or credit that is a row of its own counts on the day of the order it corrects; of an order that is not there,
-/// on its own day.
+/// A refund or credit that is a row of its own counts on the day of the order it corrects; of an order that is not
+/// there, or is another account's, on its own day. What corrects itself is an order.
 pub(super) fn posted_orders(night: &Night) -> String {
     let refunded = if has(night, "refunded_amount") { "coalesce(refunded_amount, 0)" } else { "0" };
     let discount = if has(night, "discount_amount") { "discount_amount" } else { "CAST(NULL AS DECIMAL(18, 2))" };
@@ -25,12 +24,15 @@ pub(super) fn posted_orders(night: &Night) -> String {
     }
     format!(
         "SELECT account_id, coalesce(original_on, ordered_on) AS ordered_on,
-            CASE WHEN corrects_order_id IS NULL THEN 1 ELSE 0 END AS orders,
-            CASE WHEN corrects_order_id IS NULL THEN amount ELSE 0 END AS amount, amount - {refunded} AS net_amount,
-            CASE WHEN corrects_order_id IS NULL THEN {refunded} ELSE {refunded} - amount END AS refunded_amount,
+            CASE WHEN corrects IS NULL THEN 1 ELSE 0 END AS orders,
+            CASE WHEN corrects IS NULL THEN amount ELSE 0 END AS amount, amount - {refunded} AS net_amount,
+            CASE WHEN corrects IS NULL THEN {refunded} ELSE {refunded} - amount END AS refunded_amount,
             {discount} AS discount_amount
-        FROM orders LEFT JOIN (SELECT order_id AS original_id, ordered_on AS original_on FROM orders WHERE order_id IS NOT NULL)
-            ON corrects_order_id = original_id"
+        FROM (SELECT *, CASE WHEN corrects_order_id <> '' AND corrects_order_id IS DISTINCT FROM order_id
+                THEN corrects_order_id END AS corrects FROM orders)
+        LEFT JOIN (SELECT order_id AS original_id, account_id AS original_account, ordered_on AS original_on
+            FROM orders WHERE order_id IS NOT NULL)
+            ON corrects = original_id AND account_id = original_account"
     )
 }
 
@@ -55,18 +57,23 @@ pub fn revenue_by_month(scopes: &[GroupScope], night: &Night) -> Option<Query> {
         return None;
     }
     let as_of = date(night.as_of.day());
+    // Orders are many and groups are few: one pass adds up by all groups at once, and what is left is cut by scope.
+    let of_each = |written: &dyn Fn(usize, &GroupScope) -> String| {
+        scopes.iter().enumerate().map(|(at, scope)| written(at, scope)).collect::<Vec<_>>().join(", ")
+    };
     let sql = format!(
-        "WITH by_account AS (
-            SELECT account_id, CAST(date_trunc('month', ordered_on) + INTERVAL '1 month' - INTERVAL '1 day' AS DATE) AS month_end,
+        "WITH placed AS (SELECT account_id AS placed_id, {columns} FROM judged),
+        cells AS (
+            SELECT {names}, CAST(date_trunc('month', ordered_on) + INTERVAL '1 month' - INTERVAL '1 day' AS DATE) AS month_end,
                 sum(orders) AS orders, sum(net_amount) AS net_revenue, sum(refunded_amount) AS refunds,
                 sum(discount_amount) AS discounts
-            FROM ({posted}) GROUP BY 1, 2
+            FROM ({posted}) JOIN placed ON account_id = placed_id GROUP BY {names}, month_end
         ),
+        scoped AS (SELECT unnest(make_array({items})) AS item, month_end, orders, net_revenue, refunds, discounts FROM cells),
         months AS (
-            SELECT scope, group_name, month_end, sum(orders) AS orders, sum(net_revenue) AS net_revenue,
-                sum(refunds) AS refunds, sum(discounts) AS discounts
-            FROM by_account JOIN ({groups}) AS grouped ON by_account.account_id = grouped.account_id
-            GROUP BY scope, group_name, month_end
+            SELECT item['scope'] AS scope, item['group_name'] AS group_name, month_end, sum(orders) AS orders,
+                sum(net_revenue) AS net_revenue, sum(refunds) AS refunds, sum(discounts) AS discounts
+            FROM scoped GROUP BY 1, 2, 3
         ),
         published AS (
             SELECT scope AS scope_before, group_name AS group_before, month_end AS month_before,
@@ -74,7 +81,9 @@ pub fn revenue_by_month(scopes: &[GroupScope], night: &Night) -> Option<Query> {
             WHERE NOT provisional AND scope NOT LIKE 'segment.%'
         ),
         night_before AS (SELECT max(as_of) AS before FROM previous_revenue_by_month),
-        scopes_before AS (SELECT DISTINCT scope_before AS known_scope FROM published),
+        scopes_before AS (
+            SELECT DISTINCT scope AS known_scope FROM previous_revenue_by_month WHERE scope NOT LIKE 'segment.%'
+        ),
         compared AS (
             SELECT coalesce(scope, scope_before) AS scope, coalesce(group_name, group_before) AS group_name,
                 coalesce(month_end, month_before) AS month_end, coalesce(orders, 0) AS orders,
@@ -89,7 +98,11 @@ pub fn revenue_by_month(scopes: &[GroupScope], night: &Night) -> Option<Query> {
                 THEN CAST(net_revenue - coalesce(published_before, 0) AS DECIMAL(18, 2)) END AS restated_by
         FROM compared CROSS JOIN night_before LEFT JOIN scopes_before ON scope = known_scope",
         posted = posted_orders(night),
-        groups = grouped(scopes),
+        columns = of_each(&|at, scope| format!("{} AS group_{at}", scope.group())),
+        names = of_each(&|at, _| format!("group_{at}")),
+        items = of_each(&|at, scope| {
+            format!("named_struct('scope', {}, 'group_name', group_{at})", literal(scope.name()))
+        }),
     );
     Some(Query::new("revenue_by_month", sql))
 }

@@ -94,7 +94,7 @@ fn asked(night: &Night) -> String {
         ),
         placed AS (
             SELECT account_id, amount, closed_on, stage, {day} AS due_on, coalesce(CAST(opportunity_id AS VARCHAR),
-                concat(account_id, ' ', CAST(row_number() OVER (PARTITION BY account_id
+                concat(account_id, ' unnamed ', CAST(row_number() OVER (PARTITION BY account_id
                     ORDER BY created_on, {day}, closed_on, stage, amount) AS VARCHAR))) AS opportunity_id
             FROM told
         ),

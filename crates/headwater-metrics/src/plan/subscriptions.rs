@@ -1,6 +1,6 @@
 //! Subscriptions as stretches of time with one price, by the night's policy: what every plan over them reads.
 
-use crate::InputTable;
+use crate::{InputTable, MAX_WINDOW_MONTHS};
 
 use super::{Exchange, Night, date};
 
@@ -31,6 +31,35 @@ pub(super) fn stretches_on(night: &Night, day: &str) -> String {
         mrr = converted(night, "stretches.mrr", "rates.rate"),
         stretches = stretches(night),
         rates = rates_on(day),
+    )
+}
+
+/// What pays on the as-of day, at the rates of the end of each period up to ten years before: `account_id`, `worth`, `age`.
+///
+/// Before its first rate, a currency is worth what it was then. Without moving rates there is one row, of no age.
+pub(super) fn paid_at_rates(night: &Night) -> String {
+    let as_of = date(night.as_of.day());
+    let in_force = format!("pays AND started_on <= {as_of} AND (ended_on IS NULL OR ended_on > {as_of})");
+    if !has_own_currencies(night) {
+        return format!(
+            "SELECT account_id, mrr AS worth, CAST(NULL AS BIGINT) AS age FROM ({}) WHERE {in_force}",
+            stretches(night)
+        );
+    }
+    format!(
+        "SELECT account_id, {worth} AS worth, age FROM ({stretches}) AS stretches JOIN (
+            SELECT currency AS rate_of, age,
+                first_value(rate ORDER BY valid_on > day ASC, abs(days_between(valid_on, day)) ASC) AS rate
+            FROM exchange_rates CROSS JOIN (SELECT age, period_end(age, {as_of}) AS day FROM
+                (SELECT unnest(range(0, {ages})) AS age))
+            GROUP BY currency, age
+            UNION ALL
+            SELECT {own}, unnest(range(0, {ages})), CAST(1 AS DOUBLE)
+        ) AS rates ON stretches.currency = rates.rate_of WHERE {in_force}",
+        worth = converted(night, "mrr", "rates.rate"),
+        stretches = stretches(night),
+        ages = MAX_WINDOW_MONTHS + 1,
+        own = crate::literal(&night.currency),
     )
 }
 

@@ -255,7 +255,7 @@ async fn what_exchange_rates_do_is_neither_expansion_nor_contraction() {
             .accounts(&["mrr", "fx_mrr_3m", "expansion_mrr_3m", "churned_mrr_3m", "mrr_without_fx_3m", "committed_mrr"])
             .await,
         [
-            "A 165.00 25.00 50.00 0.00 140.00 165.00",
+            "A 165.00 25.00 50.00 0.00 135.00 165.00",
             "B 0.00 10.00 0.00 100.00 0.00 0.00",
             "C 100.00 0.00 0.00 0.00 100.00 100.00"
         ]
@@ -276,13 +276,44 @@ async fn what_exchange_rates_do_is_neither_expansion_nor_contraction() {
             "C 2024-01-31 new 100.00 100.00",
         ]
     );
-    // 140 of A and 100 of C of 280 at the start; nobody grew or shrank but A.
+    // At the rates of the start, 135 of A and 100 of C of 280; nobody grew or shrank but A.
     assert_eq!(
         company.groups(&[("total", "nrr_3m"), ("total", "grr_3m"), ("total", "total_fx_mrr_3m")]).await,
         [
             "total all grr_3m 0.6785714285714286 3 -",
-            "total all nrr_3m 0.8571428571428571 3 -",
+            "total all nrr_3m 0.8392857142857143 3 -",
             "total all total_fx_mrr_3m 35.0 3 -",
         ]
     );
+}
+
+/// A currency that rises tenfold while its customer shrinks to a tenth: retention is that of the customer.
+#[tokio::test]
+async fn retention_compares_at_the_rates_of_the_start() {
+    let columns = "account_id VARCHAR, started_on DATE, ended_on DATE, mrr DECIMAL(18,2), currency VARCHAR";
+    let rows = "('A', '2023-01-10', '2024-04-10', 100, 'USD'), ('A', '2024-04-10', NULL, 10, 'USD')";
+    let company = Bench::new("2024-04-30")
+        .input(InputTable::Accounts, "account_id VARCHAR", "('A')")
+        .await
+        .input(InputTable::Subscriptions, columns, rows)
+        .await
+        .input(
+            InputTable::ExchangeRates,
+            "currency VARCHAR, valid_on DATE, rate DOUBLE",
+            "('USD', '2023-01-01', 1.0), ('USD', '2024-03-01', 10.0)",
+        )
+        .await;
+    assert_eq!(company.accounts(&["mrr", "mrr_without_fx_12m", "mrr_without_fx_1m"]).await, ["A 100.00 10.00 100.00"]);
+    assert_eq!(
+        company.groups(&[("total", "nrr_12m"), ("total", "grr_12m"), ("total", "nrr_1m")]).await,
+        ["total all grr_12m 0.1 1 -", "total all nrr_12m 0.1 1 -", "total all nrr_1m 0.1 1 -"]
+    );
+}
+
+#[tokio::test]
+async fn a_known_end_is_pending_whatever_its_discount_does() {
+    let rows = "('A', '2024-01-01', '2024-12-01', 80, 20, '2024-10-01', NULL)";
+    let company = agreed(rows, preset("strict")).await;
+    let found = company.accounts(&["mrr", "ending_mrr", "committed_mrr", "subscription_ends_on"]).await;
+    assert_eq!(found[0], "A 80.00 80.00 0.00 2024-12-01");
 }

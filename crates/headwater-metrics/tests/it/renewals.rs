@@ -251,9 +251,9 @@ async fn renewals_without_ids_and_days_are_told_apart() {
     assert_eq!(
         bench.table(renewals, query).await,
         [
-            "A 1 2023-04-01 won - 2023-01-01 (unknown)",
-            "A 2 2024-04-01 won - 2024-01-02 (unknown)",
-            "A 3 - open - 2024-12-31 (unknown)",
+            "A unnamed 1 2023-04-01 won - 2023-01-01 (unknown)",
+            "A unnamed 2 2024-04-01 won - 2024-01-02 (unknown)",
+            "A unnamed 3 - open - 2024-12-31 (unknown)",
         ]
     );
 }

@@ -70,7 +70,7 @@ impl Reading<'_> {
         if !matches!(node.value, Value::Map(_)) {
             return self.preset(node);
         }
-        let Some(mut fields) = Fields::of(node, "`policy`", &mut self.problems) else {
+        let Some(mut fields) = Fields::of(node, "policy", &mut self.problems) else {
             return RevenuePolicy::default();
         };
         let preset = fields.take("preset").map(|node| self.preset(node)).unwrap_or_default();
