@@ -244,7 +244,7 @@ pub fn cohort_summary() -> TableContract {
             ColumnContract::required(
                 "pattern",
                 Unit::Text,
-                "rising, flat or decaying revenue over three periods; immature where too young or small to tell",
+                "rising, flat or decaying revenue over three periods; immature before its third period, and below 30 accounts",
             ),
             ColumnContract::optional(
                 "monthly_churn",

@@ -216,7 +216,7 @@ fn metric_item(metric: &Resolved, night: &Night) -> Option<String> {
     let (value, accounts, reason) = if is_available(metric, night) {
         (group_sql(sql, metric, night), group_sql(accounts, metric, night), reason)
     } else {
-        ("NULL".to_owned(), "NULL".to_owned(), "an input it needs is not there")
+        ("NULL".to_owned(), "NULL".to_owned(), "an input or a column it needs is not there")
     };
     Some(format!(
         "named_struct('metric', {id}, 'unit', {unit}, 'value', CAST({value} AS DOUBLE),
