@@ -122,7 +122,7 @@ pub(crate) fn checked(input: &Prepared<'_>, as_of: &AsOf, known: &Known) -> Resu
     }
     steps.columns.extend(input.expectations.iter().map(|expected| column(&flag(expected))));
     frame = frame.select(steps.columns.clone())?;
-    if table.belongs_to_account() {
+    if table != InputTable::Accounts && mapping.column("account_id").is_some() {
         frame = known.successors.apply(frame)?;
     }
     let mut reasons = Reasons::default();

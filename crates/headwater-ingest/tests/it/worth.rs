@@ -122,12 +122,17 @@ async fn rows_of_merged_accounts_count_for_the_one_that_took_them_over() {
         &[("account_id", ids.clone()), ("amount", amounts), ("ordered_on", days.clone())],
     );
     let usage = written(&lake, InputTable::UsageEvents, &[("account_id", ids), ("occurred_on", days)]);
+    let spend =
+        [("account_id", texts(&["c", "d"])), ("amount", numbers(&[3.0, 5.0])), ("spent_on", texts(&["2024-01-01"; 2]))];
+    let spend = written(&lake, InputTable::Spend, &spend);
     let by_account = "SELECT account_id, sum(amount) FROM orders GROUP BY 1";
     let uses = "SELECT account_id, count(*) FROM usage_events GROUP BY 1";
     let night = lake.open(&[merged(&lake), orders.clone(), usage.clone()]).await.unwrap();
     assert_eq!(night.rows("SELECT account_id FROM accounts").await, ["a", "d", "e", "f", "p", "q"]);
     assert_eq!(night.rows(by_account).await, ["a 7.00", "d 8.00", "e 16.00", "q 32.00"]);
     assert_eq!(night.rows(uses).await, ["a 3", "d 1", "e 1", "nobody 1", "q 1"]);
+    let spent = lake.open(&[merged(&lake), spend]).await.unwrap();
+    assert_eq!(spent.rows("SELECT account_id, amount FROM spend").await, ["a 3.00", "d 5.00"]);
     let accounts = &night.opened.get(InputTable::Accounts).unwrap().rows;
     assert_eq!((accounts.merged, accounts.unexpected.get("merged_into_known_account")), (2, Some(&3)));
 
