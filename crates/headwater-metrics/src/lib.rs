@@ -7,6 +7,7 @@ mod catalogue;
 mod functions;
 mod inputs;
 mod metric;
+pub mod models;
 mod plan;
 mod policy;
 mod query;
