@@ -1,6 +1,6 @@
 //! Bills of any interval as an amount per month.
 //!
-//! Sources: a month has 52/12 weeks (dbt_stripe) and 365.25/12 days. All of it is calculated in whole minor units and
+//! All of it is calculated in whole minor units and
 //! rounded once, half away from nothing.
 
 use datafusion::arrow::datatypes::DataType;
@@ -8,25 +8,9 @@ use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::functions::expr_fn::{btrim, lower};
 use datafusion::logical_expr::{Expr, cast, lit, when};
-use headwater_metrics::{ColumnType, MONEY_PRECISION, MONEY_SCALE};
+use headwater_metrics::{BILLING_INTERVALS, BillingInterval, ColumnType, MONEY_PRECISION, MONEY_SCALE};
 
 use crate::contract;
-
-/// An interval: its words, and how many of its bills a month is, as numerator and denominator.
-struct Interval {
-    words: &'static [&'static str],
-    bills: i64,
-    of: i64,
-}
-
-const INTERVALS: &[Interval] = &[
-    Interval { words: &["day", "daily"], bills: 487, of: 16 },
-    Interval { words: &["week", "weekly"], bills: 13, of: 3 },
-    Interval { words: &["month", "monthly"], bills: 1, of: 1 },
-    Interval { words: &["quarter", "quarterly"], bills: 1, of: 3 },
-    Interval { words: &["half_year", "half-yearly", "semiannual"], bills: 1, of: 6 },
-    Interval { words: &["year", "yearly", "annual", "annually"], bills: 1, of: 12 },
-];
 
 /// Most minor units of one bill: with more, whole numbers would not hold what is calculated.
 const MOST: i64 = 1_000_000_000_000_000;
@@ -42,8 +26,8 @@ pub(crate) fn per_month(amount: Expr, interval: Expr, count: Expr) -> Result<Exp
     let minor = when(minor.clone().between(lit(-MOST), lit(MOST)), minor).otherwise(lit(ScalarValue::Int64(None)))?;
     let word = lower(btrim(vec![interval]));
     let unknown = || lit(ScalarValue::Int64(None));
-    let by_interval = |pick: fn(&Interval) -> i64| {
-        INTERVALS.iter().rev().try_fold(unknown(), |otherwise, known| {
+    let by_interval = |pick: fn(&BillingInterval) -> i64| {
+        BILLING_INTERVALS.iter().rev().try_fold(unknown(), |otherwise, known| {
             let words = known.words.iter().map(|name| lit(*name)).collect();
             when(word.clone().in_list(words, false), lit(pick(known))).otherwise(otherwise)
         })

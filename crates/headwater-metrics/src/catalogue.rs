@@ -9,6 +9,7 @@ use crate::{Grain, InputTable, Metric, RevenuePolicy, Unit, Window};
 mod acquisition;
 mod declaration;
 mod feedback;
+mod lifetimes;
 mod orders;
 mod profile;
 mod retention;
@@ -19,6 +20,7 @@ mod support;
 mod trials;
 mod usage;
 mod value;
+mod value_by_method;
 
 pub use declaration::Declaration;
 
@@ -41,6 +43,13 @@ pub(crate) enum Formula {
     Usage(UsageSlot),
     /// An aggregate over an account's users, each with the days it was active in the window.
     Users(&'static str),
+    /// A column of what a model says of each account.
+    Scored {
+        /// The model's table.
+        table: ScoreTable,
+        /// Its column.
+        column: &'static str,
+    },
     /// An expression over other metrics of the same account.
     Account(&'static str),
     /// An aggregate over the accounts of a group; only a building block.
@@ -83,6 +92,15 @@ pub(crate) enum RowTable {
     Costs,
     /// Spend on single accounts.
     Spend,
+}
+
+/// What a model says of each account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ScoreTable {
+    /// Of its orders.
+    Orders,
+    /// Of its subscriptions, renewal by renewal.
+    Contracts,
 }
 
 /// What the one pass over usage events keeps of an account.
@@ -153,7 +171,11 @@ impl Definition {
 
     pub(crate) fn grain(&self) -> Option<Grain> {
         match self.formula {
-            Formula::Rows { .. } | Formula::Usage(_) | Formula::Users(_) | Formula::Account(_) => Some(Grain::Account),
+            Formula::Rows { .. }
+            | Formula::Usage(_)
+            | Formula::Users(_)
+            | Formula::Scored { .. }
+            | Formula::Account(_) => Some(Grain::Account),
             Formula::Group { .. } => Some(Grain::Group),
             Formula::AccountFact(_) | Formula::SpendFact(_) => None,
         }
@@ -205,6 +227,8 @@ fn definitions() -> impl Iterator<Item = &'static Definition> {
         acquisition::METRICS,
         spending::METRICS,
         value::METRICS,
+        lifetimes::METRICS,
+        value_by_method::METRICS,
     ]
     .into_iter()
     .flatten()
@@ -227,7 +251,7 @@ const CHURN_BASE: &str = "{churn_base}";
 /// The names a definition refers to, with window, lookback and policy filled in.
 pub(crate) fn references(resolved: &Resolved, lookback_months: u32, policy: RevenuePolicy) -> Vec<String> {
     let texts: &[&str] = match &resolved.definition.formula {
-        Formula::Rows { .. } | Formula::Usage(_) | Formula::Users(_) => &[],
+        Formula::Rows { .. } | Formula::Usage(_) | Formula::Users(_) | Formula::Scored { .. } => &[],
         Formula::Account(sql) | Formula::AccountFact(sql) | Formula::SpendFact(sql) => &[sql],
         Formula::Group { sql, accounts, .. } => &[sql, accounts],
     };

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 mod activity_profile;
 mod calendar;
+mod fits;
 mod money;
+mod scores;
 mod sets;
 
 pub(crate) use activity_profile::{Slot, SlotKind, Spec};
@@ -20,9 +22,13 @@ pub(crate) use sets::FEATURE_SEPARATOR;
 /// # Errors
 /// When the registry takes no functions.
 pub fn register_functions(registry: &mut dyn FunctionRegistry) -> Result<()> {
-    let scalars = calendar::functions().into_iter().chain(sets::functions()).chain(money::functions());
+    let scalars =
+        calendar::functions().into_iter().chain(sets::functions()).chain(money::functions()).chain(scores::functions());
     for function in scalars {
         registry.register_udf(Arc::new(function))?;
+    }
+    for function in fits::functions() {
+        registry.register_udaf(Arc::new(function))?;
     }
     registry.register_udaf(Arc::new(AggregateUDF::from(activity_profile::ActivityProfile::new())))?;
     Ok(())

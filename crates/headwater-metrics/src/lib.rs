@@ -3,6 +3,7 @@
 //! Nothing here reads a file, a clock or an environment: plans go out as SQL for the engine that runs them.
 
 pub mod as_of;
+mod billing;
 mod catalogue;
 mod functions;
 mod inputs;
@@ -15,14 +16,16 @@ mod unit;
 mod window;
 
 pub use as_of::AsOf;
+pub use billing::{BILLING_INTERVALS, BillingInterval};
 pub use catalogue::{Catalogue, Declaration};
 pub use functions::{exchanged, register_functions};
 pub use inputs::{ColumnType, InputColumn, InputTable};
 pub use metric::{Grain, Metric};
 pub use plan::{
-    Economics, Exchange, FeatureSeen, GroupPlan, GroupScope, MeasurePlan, Night, clawbacks, cohort_summary, cohorts,
-    features_query, movements, published_movements, renewal_calibration, renewal_outlook, renewals, restatements,
-    revenue_by_month, trial_cohorts,
+    Basis, Economics, Exchange, FeatureSeen, GroupPlan, GroupScope, Lifetimes, MeasurePlan, Night, account_values,
+    clawbacks, cohort_summary, cohorts, features_query, lifetime_values, model_fits, model_parameters, movements,
+    published_movements, renewal_calibration, renewal_outlook, renewals, restatements, revenue_by_month,
+    survival_curves, trial_cohorts, value_account_metrics, value_levers, value_metrics,
 };
 pub use policy::{PolicyPreset, PolicySwitch, RevenuePolicy};
 pub use query::{Query, identifier, literal};

@@ -9,6 +9,7 @@ mod clawbacks;
 mod cohorts;
 mod fill;
 mod groups;
+mod lifetimes;
 mod movements;
 mod orders;
 mod renewals;
@@ -16,6 +17,7 @@ mod restatements;
 mod subscriptions;
 mod trials;
 mod usage;
+mod values;
 
 pub use accounts::MeasurePlan;
 pub use clawbacks::clawbacks;
@@ -27,6 +29,10 @@ pub use renewals::{renewal_calibration, renewal_outlook, renewals};
 pub use restatements::restatements;
 pub use trials::trial_cohorts;
 pub use usage::features_query;
+pub use values::{
+    account_values, lifetime_values, model_fits, model_parameters, survival_curves, value_account_metrics,
+    value_levers, value_metrics,
+};
 
 /// What the economics of the company are, as the project declares them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,6 +49,75 @@ pub struct Economics {
     pub cac_lag_months: u32,
     /// Days after its first payment within which an account that leaves costs its seller the commission.
     pub clawback_days: u32,
+}
+
+/// What a lifetime value counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Basis {
+    /// Amounts after discounts and before refunds.
+    Revenue,
+    /// Amounts after discounts and refunds.
+    Net,
+    /// The share of the latter that the gross margin leaves.
+    #[default]
+    Margin,
+}
+
+impl Basis {
+    /// Every basis.
+    pub const ALL: [Self; 3] = [Self::Revenue, Self::Net, Self::Margin];
+
+    /// Its word in the project file and in outputs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Revenue => "revenue",
+            Self::Net => "net",
+            Self::Margin => "margin",
+        }
+    }
+
+    /// The share of an amount that counts.
+    pub(crate) fn share(self, gross_margin: f64) -> f64 {
+        if self == Self::Margin { gross_margin } else { 1.0 }
+    }
+}
+
+/// How lifetimes are modelled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// Whether fits, curves and values are published as tables of their own.
+    pub are_published: bool,
+    /// The account column by whose values models are fitted, beside all accounts; all are one group where there is none.
+    pub fit_by: Option<String>,
+    /// The customers that a fit has to rest on.
+    pub fewest_customers: u32,
+    /// The first day on which anybody who left would have been seen; who came before counts from then on.
+    pub observed_since: Option<chrono::NaiveDate>,
+    /// Days without an order after which a customer without a contract counts as gone, where no model says so.
+    pub lapse_days: u32,
+    /// What values count.
+    pub basis: Basis,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        Self {
+            are_published: false,
+            fit_by: None,
+            fewest_customers: 100,
+            observed_since: None,
+            lapse_days: 365,
+            basis: Basis::default(),
+        }
+    }
+}
+
+impl Lifetimes {
+    /// The day from which customers were watched, as SQL.
+    pub(crate) fn observed_since(&self) -> String {
+        self.observed_since.map_or_else(|| "CAST(NULL AS DATE)".to_owned(), date)
+    }
 }
 
 /// At which rate amounts in other currencies count.
@@ -71,6 +146,8 @@ pub struct Night {
     pub as_of: AsOf,
     /// The company's economics.
     pub economics: Economics,
+    /// How lifetimes are modelled.
+    pub lifetimes: Lifetimes,
     /// The currency of every amount that is computed.
     pub currency: String,
     /// At which rate other currencies count.

@@ -31,6 +31,12 @@ pub(crate) const CATALOGUE_TABLES: &[CatalogueTable] = &[
     table(contract::renewals, headwater_metrics::renewals),
     table(contract::renewal_outlook, headwater_metrics::renewal_outlook),
     table(contract::renewal_calibration, headwater_metrics::renewal_calibration),
+    table(contract::model_fits, headwater_metrics::model_fits),
+    table(contract::model_parameters, headwater_metrics::model_parameters),
+    table(contract::survival_curves, headwater_metrics::survival_curves),
+    table(contract::lifetime_values, headwater_metrics::lifetime_values),
+    table(contract::value_levers, headwater_metrics::value_levers),
+    table(contract::account_values, headwater_metrics::account_values),
     table(contract::restatements, headwater_metrics::restatements),
     table(contract::mrr_movements, headwater_metrics::published_movements),
 ];

@@ -10,8 +10,10 @@ use headwater_metrics::Unit;
 use serde::Serialize;
 
 mod retention;
+mod values;
 
 pub use retention::{clawbacks, renewal_calibration, renewal_outlook, renewals, trial_cohorts};
+pub use values::{account_values, lifetime_values, model_fits, model_parameters, survival_curves, value_levers};
 
 /// A published table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -78,15 +78,25 @@ pub(crate) struct Judged {
 /// The metrics published for every account beside those that rules need.
 pub(crate) fn published_metrics(project: &Project, night: &Night) -> Vec<String> {
     let standing = ACCOUNT_METRICS.iter().map(|id| (*id).to_owned());
-    standing.chain(project.metrics.iter().cloned()).filter(|id| has_inputs(id, Grain::Account, night)).collect()
+    let of_values = headwater_metrics::value_account_metrics(night).into_iter().map(ToOwned::to_owned);
+    standing
+        .chain(of_values)
+        .chain(project.metrics.iter().cloned())
+        .filter(|id| has_inputs(id, Grain::Account, night))
+        .collect()
 }
 
 /// The group metrics to compute: the standing ones for everyone, for each declared dimension and each segment, and
 /// those that guardrails judge.
 pub(crate) fn group_metrics(project: &Project, rules: &CheckedRules, night: &Night) -> BTreeSet<(GroupScope, String)> {
     let own = project.metrics.iter().map(String::as_str);
-    let standing: Vec<&str> =
-        GROUP_METRICS.iter().copied().chain(own).filter(|id| has_inputs(id, Grain::Group, night)).collect();
+    let standing: Vec<&str> = GROUP_METRICS
+        .iter()
+        .copied()
+        .chain(headwater_metrics::value_metrics(night))
+        .chain(own)
+        .filter(|id| has_inputs(id, Grain::Group, night))
+        .collect();
     let mut asked: BTreeSet<(GroupScope, String)> = scopes(project, rules)
         .iter()
         .flat_map(|scope| standing.iter().map(|id| (scope.clone(), (*id).to_owned())))

@@ -5,14 +5,18 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 use headwater_diagnostics::yaml::{self, Fields, Node};
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics, FileId, Sources, Span};
 use headwater_ingest::{InputSpec, LakeSpec, Location, SourceSpec, StoreOptions, StoreOverride, Stores};
-use headwater_metrics::{AsOf, Catalogue, ColumnType, Economics, Exchange, InputTable, Night, RevenuePolicy, Unit};
+use headwater_metrics::{
+    AsOf, Catalogue, ColumnType, Economics, Exchange, InputTable, Lifetimes, Night, RevenuePolicy, Unit,
+};
 
 mod columns;
 mod inputs;
+mod lifetimes;
 mod load;
 mod places;
 mod profile;
@@ -48,6 +52,8 @@ pub struct Project {
     pub engine: EngineSettings,
     /// The assumptions behind lifetime values.
     pub economics: Economics,
+    /// How lifetimes are modelled, and what their values count.
+    pub lifetimes: Lifetimes,
     /// How recurring revenue and its retention are counted.
     pub policy: RevenuePolicy,
     /// Text columns of accounts that group metrics are published by.
@@ -129,6 +135,7 @@ impl Project {
         Night {
             as_of,
             economics: self.economics,
+            lifetimes: self.lifetimes.clone(),
             currency: self.currency.clone(),
             exchange: self.exchange,
             policy: self.policy,
@@ -194,6 +201,7 @@ impl Reading<'_> {
         let stores = self.stores(&mut fields);
         let engine = self.engine(&mut fields);
         let economics = self.economics(&mut fields);
+        let lifetimes = self.lifetimes(&mut fields, &inputs);
         let policy = self.policy(&mut fields);
         let groups = self.groups(&mut fields, &inputs);
         let metrics = self.metrics(&mut fields);
@@ -212,6 +220,7 @@ impl Reading<'_> {
             stores,
             engine,
             economics,
+            lifetimes,
             policy,
             groups,
             metrics,
@@ -254,38 +263,47 @@ impl Reading<'_> {
         let Some(node) = fields.take("exchange") else { return Exchange::default() };
         let Some(mut fields) = Fields::of(node, "exchange", &mut self.problems) else { return Exchange::default() };
         let day = fields.require("constant_rates_of", &mut self.problems);
-        let exchange = day.and_then(|node| match node.as_text().map(str::parse) {
-            Some(Ok(day)) => Some(Exchange::Constant(day)),
-            _ => {
-                let problem = Diagnostic::at(Code::InvalidValue, node.span, "the rates of a day are named by the day");
-                self.problems.push(problem.label("for example 2025-12-31"));
-                None
-            }
-        });
+        let exchange = day.and_then(|node| self.day(node, "`constant_rates_of`")).map(Exchange::Constant);
         fields.finish(&mut self.problems);
         exchange.unwrap_or_default()
     }
 
+    /// A calendar day; `what` says what it names.
+    fn day(&mut self, node: &Node, what: &str) -> Option<NaiveDate> {
+        let day = node.as_text().and_then(|text| text.parse().ok());
+        if day.is_none() {
+            let problem = Diagnostic::at(Code::InvalidValue, node.span, format!("{what} must be a calendar day"));
+            self.problems.push(problem.label("for example 2025-12-31"));
+        }
+        day
+    }
+
     fn groups(&mut self, fields: &mut Fields<'_>, inputs: &[InputSpec]) -> Vec<String> {
-        let known = inputs.iter().find(|input| input.table == InputTable::Accounts).map(columns::text_columns);
         let mut groups: Vec<String> = Vec::new();
         for node in fields.list("groups", &mut self.problems) {
-            let Some(name) = node.as_text() else {
-                let message = format!("a group is the name of an account column, not {}", node.kind());
-                self.problems.push(Diagnostic::at(Code::WrongShape, node.span, message));
-                continue;
-            };
-            if groups.iter().any(|group| group == name) {
+            let Some(name) = self.group(node, inputs) else { continue };
+            if groups.contains(&name) {
                 self.problems.push(Diagnostic::at(Code::DuplicateId, node.span, format!("`{name}` stands twice")));
             }
-            if let Some(known) = known.as_ref().filter(|known| !known.iter().any(|column| column == name)) {
-                let message = format!("`{name}` is no text column or attribute of accounts");
-                let problem = Diagnostic::at(Code::UnknownDimension, node.span, message);
-                self.problems.push(problem.one_of(name, known.iter().map(String::as_str)));
-            }
-            groups.push(name.to_owned());
+            groups.push(name);
         }
         groups
+    }
+
+    /// The name of a column that accounts can be grouped by.
+    fn group(&mut self, node: &Node, inputs: &[InputSpec]) -> Option<String> {
+        let Some(name) = node.as_text() else {
+            let message = format!("a group is the name of an account column, not {}", node.kind());
+            self.problems.push(Diagnostic::at(Code::WrongShape, node.span, message));
+            return None;
+        };
+        let known = inputs.iter().find(|input| input.table == InputTable::Accounts).map(columns::text_columns);
+        if let Some(known) = known.filter(|known| !known.iter().any(|column| column == name)) {
+            let message = format!("`{name}` is no text column or attribute of accounts");
+            let problem = Diagnostic::at(Code::UnknownDimension, node.span, message);
+            self.problems.push(problem.one_of(name, known.iter().map(String::as_str)));
+        }
+        Some(name.to_owned())
     }
 
     fn rules(&mut self, fields: &mut Fields<'_>) -> Vec<RulePattern> {

@@ -84,6 +84,14 @@ pub(crate) fn run_manifest(
     rows.text("project", &project.name, "horizon_months", &economics.horizon_months.to_string());
     rows.text("project", &project.name, "lookback_months", &economics.lookback_months.to_string());
     rows.text("project", &project.name, "clawback_days", &economics.clawback_days.to_string());
+    let lifetimes = &project.lifetimes;
+    rows.text("project", &project.name, "lifetimes_basis", lifetimes.basis.word());
+    rows.text("project", &project.name, "lifetimes_fit_by", lifetimes.fit_by.as_deref().unwrap_or("all accounts"));
+    rows.text("project", &project.name, "lifetimes_fewest_customers", &lifetimes.fewest_customers.to_string());
+    rows.text("project", &project.name, "lifetimes_lapse_days", &lifetimes.lapse_days.to_string());
+    if let Some(day) = lifetimes.observed_since {
+        rows.text("project", &project.name, "lifetimes_observed_since", &day.to_string());
+    }
     for switch in RevenuePolicy::SWITCHES {
         rows.text("policy", &project.name, switch.name, &switch.is_on(project.policy).to_string());
     }

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use crate::policy::RevenuePolicy;
 use crate::{Grain, Metric, Unit};
 
-use super::{CHURN_BASE, Definition, Formula, RETAINED, RowTable, UsageSlot, Windows, by_policy, references, resolve};
+use super::{
+    CHURN_BASE, Definition, Formula, RETAINED, RowTable, ScoreTable, UsageSlot, Windows, by_policy, references, resolve,
+};
 
 /// A metric with its window written as `{w}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +46,7 @@ fn formula(definition: &Definition) -> String {
         Formula::Rows { table, sql, .. } => format!("{} over {}", readable(sql), rows(table)),
         Formula::Usage(slot) => format!("{} over usage events", of_events(slot)),
         Formula::Users(sql) => format!("{} over the account's people", readable(sql)),
+        Formula::Scored { table, column } => format!("{column} by the model of {}", scored(table)),
         Formula::Account(sql) => readable(sql),
         Formula::Group { sql, .. } => blocks_written_out(&readable_blocks(sql)),
         Formula::AccountFact(sql) | Formula::SpendFact(sql) => readable(sql),
@@ -62,6 +65,13 @@ fn rows(table: RowTable) -> &'static str {
         RowTable::Deals => "opportunities",
         RowTable::Costs => "costs",
         RowTable::Spend => "spend",
+    }
+}
+
+fn scored(table: ScoreTable) -> &'static str {
+    match table {
+        ScoreTable::Orders => "orders",
+        ScoreTable::Contracts => "renewals",
     }
 }
 
@@ -93,6 +103,11 @@ fn readable_blocks(sql: &str) -> String {
         .replace("{length_days}", "days_of_the_window")
         .replace("{2n}m", "{twice w}")
         .replace("{margin}", "gross_margin")
+        .replace("{basis_share}", "share_of_the_basis")
+        .replace("{before_refunds}", "the basis is revenue")
+        .replace("{lookback_months}", "lookback_months")
+        .replace("{lapse_days}", "lapse_days")
+        .replace("{observed_since}", "observed_since")
         .replace("{discount}", "discount_rate_monthly")
         .replace("{horizon}", "horizon_months")
         .replace("{lookback}m", "{lookback}")

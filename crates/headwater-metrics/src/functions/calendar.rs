@@ -28,6 +28,13 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
             Volatility::Immutable,
             Arc::new(|args| pairs(args, |day, as_of| Some(period_age(day_of(day)?, day_of(as_of)?)))),
         ),
+        create_udf(
+            "whole_months",
+            vec![date.clone(), date.clone()],
+            integer.clone(),
+            Volatility::Immutable,
+            Arc::new(|args| pairs(args, |from, to| Some(whole_months(day_of(from)?, day_of(to)?)))),
+        ),
         create_udf("period_end", vec![integer, date.clone()], date, Volatility::Immutable, Arc::new(period_ends)),
     ]
 }
@@ -40,6 +47,17 @@ pub(crate) fn period_age(day: NaiveDate, as_of: NaiveDate) -> i64 {
     let apart = months(as_of) - months(day);
     let in_next_period = !is_month_end(as_of) && day.day() > as_of.day();
     if in_next_period { apart - 1 } else { apart }
+}
+
+/// How many whole months lie between two days: a month is whole on the same day of a later one, or on its last day
+/// where it has no such day. Negative where `to` comes first.
+pub(crate) fn whole_months(from: NaiveDate, to: NaiveDate) -> i64 {
+    if to < from {
+        return -whole_months(to, from);
+    }
+    let months = |date: NaiveDate| i64::from(date.year()) * 12 + i64::from(date.month0());
+    let apart = months(to) - months(from);
+    if to.day() < from.day() && !is_month_end(to) { apart - 1 } else { apart }
 }
 
 /// The end of the period `age` months before `as_of`.
@@ -103,6 +121,21 @@ mod tests {
             ("2024-02-29", "2024-03-30", 1),
         ] {
             assert_eq!(period_age(day(date), day(as_of)), age, "{date} before {as_of}");
+        }
+    }
+
+    #[test]
+    fn a_month_is_whole_on_the_same_day_or_the_last() {
+        for (from, to, months) in [
+            ("2024-01-15", "2024-02-14", 0),
+            ("2024-01-15", "2024-02-15", 1),
+            ("2024-01-31", "2024-02-28", 0),
+            ("2024-01-31", "2024-02-29", 1),
+            ("2024-01-01", "2025-01-01", 12),
+            ("2025-01-01", "2024-01-01", -12),
+            ("2024-03-31", "2024-03-31", 0),
+        ] {
+            assert_eq!(whole_months(day(from), day(to)), months, "{from} to {to}");
         }
     }
 

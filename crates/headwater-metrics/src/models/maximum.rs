@@ -120,11 +120,8 @@ pub(super) fn maximum<const N: usize>(
         let (value, slopes) = log_likelihood(&parameters);
         (-value / weight, from_fn(|i| -slopes[i] * parameters[i] / weight))
     };
-    let ends: Vec<(Point<N>, f64)> = starts
-        .iter()
-        .map(|start| settled(&start.map(f64::ln), &cost))
-        .filter(|(_, value)| value.is_finite())
-        .collect();
+    let ends: Vec<(Point<N>, f64)> =
+        starts.iter().map(|start| settled(&start.map(f64::ln), &cost)).filter(|(_, value)| value.is_finite()).collect();
     let Some((at, value)) = ends.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1)) else {
         return Maximum {
             parameters: starts.first().copied().unwrap_or([1.0; N]),

@@ -43,7 +43,8 @@ pub struct Survival {
 /// The curve of customers, in any order. Who was seen for no time at all is passed over, but for who left on its first day.
 #[must_use]
 pub fn survival(lifetimes: &[Lifetime]) -> Survival {
-    let is_seen = |row: &&Lifetime| row.customers > 0.0 && (row.until > row.from || row.from <= 0.0 && row.until >= 0.0);
+    let is_seen =
+        |row: &&Lifetime| row.customers > 0.0 && (row.until > row.from || row.from <= 0.0 && row.until >= 0.0);
     let counted = || lifetimes.iter().filter(is_seen);
     let mut ends: Vec<&Lifetime> = counted().collect();
     ends.sort_by(|x, y| x.until.total_cmp(&y.until));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::catalogue::{Definition, Formula, Resolved, RowTable, resolve};
+use crate::catalogue::{Definition, Formula, Resolved, RowTable, ScoreTable, resolve};
 use crate::{Grain, InputTable, Query, Unit, identifier};
 
 use super::fill::{account_sql, fill, is_available, references};
@@ -12,7 +12,7 @@ use super::orders::{order_days, posted_orders};
 use super::renewals::renewal_day;
 use super::subscriptions::{paid_at_rates, stretches_now};
 use super::usage::{self, PROFILE, USERS};
-use super::{GroupScope, Night, date, groups};
+use super::{GroupScope, Night, date, groups, lifetimes};
 
 /// The plans of one night at account grain, in the order they are run.
 ///
@@ -44,6 +44,7 @@ impl MeasurePlan {
             queries.push(movements(night));
         }
         queries.extend(usage::queries(&base, night));
+        queries.extend(lifetimes::queries(&base, night));
         let kept: BTreeSet<String> = queries.iter().map(|query| query.name.clone()).collect();
         queries.push(measured(&published, &base, &kept, night));
         let unavailable =
@@ -196,6 +197,11 @@ fn families(base: &[Resolved], kept: &BTreeSet<String>, night: &Night) -> Vec<Fa
             families.extend(Some(row_family(table, alias, covers, base, night)).filter(|it| !it.columns.is_empty()));
         }
     }
+    for table in [ScoreTable::Orders, ScoreTable::Contracts] {
+        if kept.contains(lifetimes::scores(table)) {
+            families.push(score_family(table, base));
+        }
+    }
     let mut covers = Some("has_usage");
     for name in [PROFILE, USERS].into_iter().filter(|name| kept.contains(*name)) {
         families.push(usage_family(name, covers.take(), base, night));
@@ -240,6 +246,17 @@ fn row_family(table: RowTable, alias: &'static str, covers: Option<&str>, base: 
         rows_of(table, night)
     );
     Family { alias, sql, columns }
+}
+
+fn score_family(table: ScoreTable, base: &[Resolved]) -> Family {
+    let name = lifetimes::scores(table);
+    let columns = base.iter().filter_map(|metric| match metric.definition.formula {
+        Formula::Scored { table: of, column } if of == table => {
+            Some(format!("{name}.{column} AS {}", identifier(&metric.id)))
+        }
+        _ => None,
+    });
+    Family { alias: name, sql: format!("SELECT * FROM {name}"), columns: columns.collect() }
 }
 
 fn usage_family(name: &'static str, covers: Option<&str>, base: &[Resolved], night: &Night) -> Family {

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use crate::catalogue::{self, Formula, Resolved, RowTable, resolve};
 use crate::{InputTable, MAX_WINDOW_MONTHS, Window, identifier};
 
-use super::{Night, date};
+use super::{Basis, Night, date};
 
 /// Whether everything a definition reads is there this night.
 pub(super) fn is_available(resolved: &Resolved, night: &Night) -> bool {
@@ -52,6 +52,11 @@ fn values(text: &str, resolved: &Resolved, night: &Night) -> String {
         .replace("{features}", &night.features.len().to_string())
         .replace("{new_features}", &new_features.to_string())
         .replace("{margin}", &number(economics.gross_margin))
+        .replace("{basis_share}", &number(night.lifetimes.basis.share(economics.gross_margin)))
+        .replace("{before_refunds}", if night.lifetimes.basis == Basis::Revenue { "true" } else { "false" })
+        .replace("{lookback_months}", &economics.lookback_months.to_string())
+        .replace("{lapse_days}", &night.lifetimes.lapse_days.to_string())
+        .replace("{observed_since}", &night.lifetimes.observed_since())
         .replace("{discount}", &number(economics.monthly_discount))
         .replace("{horizon}", &number(f64::from(economics.horizon_months)))
 }

@@ -1,12 +1,13 @@
 //! Subscriptions as stretches of time with one price, by the night's policy: what every plan over them reads.
 
+use crate::billing::months_of;
 use crate::{InputTable, MAX_WINDOW_MONTHS};
 
 use super::{Exchange, Night, date};
 
 /// The stretches: `account_id`, `started_on`, `ended_on` (first day it no longer holds), `over_on` (the day the
 /// subscription itself ends), `mrr` in its own currency, `plan`, `seats`, `add_on`, `is_trial`, `currency`,
-/// `after_discount`, and whether it `pays` and `holds` (makes its account a customer) while it is in force.
+/// `after_discount`, `term_months` from one renewal to the next (unknown where it is billed by the week or day), and whether it `pays` and `holds` (makes its account a customer) while it is in force.
 ///
 /// A subscription whose discount ends is two stretches, with and without it. One that is booked but has not begun is
 /// among them.
@@ -91,12 +92,13 @@ fn priced(night: &Night) -> String {
     let ended = ended_column(night);
     let columns = format!(
         "account_id, {plan} AS plan, {seats} AS seats, {add_on} AS add_on, {trial} AS is_trial, {currency} AS currency,
-        {ended} AS over_on",
+        {term} AS term_months, {ended} AS over_on",
         plan = column_or_null(night, "plan", "VARCHAR"),
         seats = column_or_null(night, "seats", "BIGINT"),
         add_on = column_or_null(night, "is_add_on", "BOOLEAN"),
         trial = column_or_null(night, "is_trial", "BOOLEAN"),
         currency = column_or_null(night, "currency", "VARCHAR"),
+        term = term_months(night),
     );
     if !has(night, "discount") {
         return format!(
@@ -126,6 +128,15 @@ fn priced(night: &Night) -> String {
             discount_ends_on > started_on AS after_discount
         FROM subscriptions WHERE discount_ends_on IS NOT NULL AND ({ended} IS NULL OR {ended} > discount_ends_on)"
     )
+}
+
+/// Months from one bill, and so from one renewal, to the next; a month where the input does not say, or bills oftener.
+fn term_months(night: &Night) -> String {
+    if !has(night, "billing_interval") {
+        return "CAST(1 AS DOUBLE)".to_owned();
+    }
+    let count = if has(night, "interval_count") { "greatest(coalesce(interval_count, 1), 1)" } else { "1" };
+    format!("CAST({} * {count} AS DOUBLE)", months_of("billing_interval"))
 }
 
 fn column_or_null(night: &Night, name: &str, kind: &str) -> String {

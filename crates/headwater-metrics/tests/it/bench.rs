@@ -9,7 +9,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use headwater_metrics::{
-    AsOf, Economics, Exchange, FeatureSeen, GroupPlan, GroupScope, InputTable, MeasurePlan, Night, Query,
+    AsOf, Economics, Exchange, FeatureSeen, GroupPlan, GroupScope, InputTable, Lifetimes, MeasurePlan, Night, Query,
     RevenuePolicy, Unit, cohort_summary, cohorts, register_functions,
 };
 
@@ -36,6 +36,7 @@ impl Bench {
         let night = Night {
             as_of: AsOf::new(as_of.parse().unwrap(), "UTC".parse().unwrap()),
             economics,
+            lifetimes: Lifetimes::default(),
             currency: "EUR".to_owned(),
             exchange: Exchange::Moving,
             policy: RevenuePolicy::default(),

@@ -219,7 +219,7 @@ impl Reading<'_> {
     }
 
     /// A whole number from 1 to `most`.
-    fn whole(&mut self, fields: &mut Fields<'_>, name: &'static str, most: i64) -> Option<u32> {
+    pub(crate) fn whole(&mut self, fields: &mut Fields<'_>, name: &'static str, most: i64) -> Option<u32> {
         let number = fields.integer(name, 1, most, &mut self.problems)?;
         u32::try_from(number).ok()
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use headwater_diagnostics::{Diagnostics, Sources};
 use headwater_ingest::InputSource;
-use headwater_metrics::{ColumnType, InputTable, RevenuePolicy};
+use headwater_metrics::{Basis, ColumnType, InputTable, Lifetimes, RevenuePolicy};
 
 use super::{PROJECT_FILE, Project, load};
 use crate::Compatibility;
@@ -48,6 +48,7 @@ fn the_smallest_project_has_defaults() {
     assert_eq!(project.engine.spill_dir, Path::new("/projects/shop/.headwater/spill"));
     assert_eq!((project.economics.horizon_months, project.economics.lookback_months), (60, 12));
     assert_eq!(project.economics.clawback_days, 180);
+    assert_eq!(project.lifetimes, Lifetimes::default());
     assert_eq!(project.rules[0].pattern, "rules/*.yaml");
     let [accounts] = &project.inputs[..] else { panic!("one input") };
     assert_eq!(accounts.table, InputTable::Accounts);
@@ -85,6 +86,7 @@ stores:
   s3://lake: {endpoint: "http://127.0.0.1:9000", region: eu-south-1, allow_http: true, path_style: true}
 engine: {memory_mb: 2048, spill_dir: /var/spill, threads: 2}
 economics: {gross_margin_pct: 80, discount_rate_annual_pct: 10, horizon_months: 36, lookback_months: 6, clawback_days: 90}
+lifetimes: {fit_by: tier, fewest_customers: 50, observed_since: 2020-01-01, lapse_days: 180, basis: net}
 groups: [tier, acquisition_channel]
 rules: [rules/*.yaml, more/extra.yaml]
 "#,
@@ -105,6 +107,10 @@ rules: [rules/*.yaml, more/extra.yaml]
     assert!((project.economics.gross_margin - 0.8).abs() < 1e-12);
     assert_eq!(project.economics.clawback_days, 90);
     assert!(((1.0 + project.economics.monthly_discount).powi(12) - 1.1).abs() < 1e-12);
+    assert!(project.lifetimes.are_published);
+    assert_eq!((project.lifetimes.fit_by.as_deref(), project.lifetimes.basis), (Some("tier"), Basis::Net));
+    assert_eq!((project.lifetimes.fewest_customers, project.lifetimes.lapse_days), (50, 180));
+    assert_eq!(project.lifetimes.observed_since, "2020-01-01".parse().ok());
     assert_eq!(project.groups, ["tier", "acquisition_channel"]);
     assert_eq!(project.rules.len(), 2);
 }
@@ -154,6 +160,10 @@ fn slips_are_pointed_at() {
         ("engine: {threads: 0}", "6:19 E0105 `threads` must be from 1 to 1024, not 0"),
         ("engine: {spill_dir: 's3://b'}", "6:21 E0105 the engine spills to the local disk only"),
         ("economics: {gross_margin_pct: 180}", "6:31 E0105 `gross_margin_pct` must be a number from 0 to 100"),
+        ("lifetimes: {fit_by: seats}", "6:21 E0206 `seats` is no text column or attribute of accounts"),
+        ("lifetimes: {observed_since: soon}", "6:29 E0105 `observed_since` must be a calendar day"),
+        ("lifetimes: {basis: profit}", "6:20 E0105 `profit` is no value of `basis`"),
+        ("lifetimes: {fewest_customers: 0}", "6:31 E0105 `fewest_customers` must be from 1 to 1000000, not 0"),
         ("sources: {Raw: {path: a}}", "6:11 E0105 `Raw` is no name for a source"),
         ("sources: {raw: {partitions: {day: date}}}", "6:16 E0103 a source needs `path`"),
         ("ruls: [a]", "6:1 E0102 unknown key `ruls` in the project file"),

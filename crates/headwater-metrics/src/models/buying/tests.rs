@@ -32,12 +32,15 @@ fn expectations_are_those_of_the_papers() {
     let rounded = model(Leaving::AfterRepeats, [0.243, 4.414, 0.793, 2.426]);
     let value = rounded.expected(&buyer(2.0, 30.43, 38.86), 39.0);
     assert!((value - 1.226).abs() <= 5e-4, "{value}");
-    close(fitted.expected(&buyer(26.0, 30.857, 31.0), 52.0), 25.756_538, 1e-7);
-    close(fitted.alive(&buyer(26.0, 30.857, 31.0)), 0.968_852_2, 1e-7);
-    close(fitted.expected_of_new(52.0), 1.444_004_8, 1e-7);
+    // Customer 1516 under the parameters that the BTYD package prints; checked with 30 digits.
+    let printed = model(Leaving::AfterRepeats, [0.242_598_2, 4.413_684_2, 0.792_989_9, 2.426_166_7]);
+    let customer = buyer(26.0, 216.0 / 7.0, 31.0);
+    close(printed.expected(&customer, 52.0), 25.756_537_746_505_57, 1e-12);
+    close(printed.alive(&customer), 0.968_852_151_048_746_3, 1e-12);
+    close(printed.expected_of_new(52.0), 1.444_004_8, 1e-7);
     // More purchases in the same time, and a longer silence after them, mean less to come.
     for (repeats, expected) in [(10.0, 0.347_460_2), (15.0, 0.042_834_0), (20.0, 0.004_158_99), (25.0, 0.000_358_37)] {
-        close(fitted.expected(&buyer(repeats, 20.0, 39.0), 52.0), expected, 5e-6);
+        close(printed.expected(&buyer(repeats, 20.0, 39.0), 52.0), expected, 5e-6);
     }
 }
 
@@ -73,8 +76,10 @@ fn slopes_of_the_likelihood_are_exact() {
 
 #[test]
 fn extreme_histories_and_parameters_give_finite_values() {
-    let parameters = [[1e-3, 1e-3, 1e-3, 1e-3], [1e3, 1e-2, 1.0, 1.0], [0.2, 4.0, 1.0, 2.0], [5.0, 1e3, 3e3, 3e3], CDNOW];
-    let rows = [(0.0, 0.0, 0.0), (0.0, 0.0, 520.0), (1.0, 0.14, 0.14), (5_000.0, 519.0, 520.0), (1_000.0, 1.0, 2_000.0)];
+    let parameters =
+        [[1e-3, 1e-3, 1e-3, 1e-3], [1e3, 1e-2, 1.0, 1.0], [0.2, 4.0, 1.0, 2.0], [5.0, 1e3, 3e3, 3e3], CDNOW];
+    let rows =
+        [(0.0, 0.0, 0.0), (0.0, 0.0, 520.0), (1.0, 0.14, 0.14), (5_000.0, 519.0, 520.0), (1_000.0, 1.0, 2_000.0)];
     for leaving in [Leaving::Never, Leaving::AfterRepeats, Leaving::AfterAny] {
         for parameters in parameters {
             let model = model(leaving, parameters);
@@ -107,7 +112,14 @@ fn the_point_where_the_papers_divide_by_nothing_is_like_its_neighbours() {
 #[test]
 fn what_the_data_do_not_tell_is_named() {
     let rows = |of: &[(f64, f64, f64, f64)]| -> Vec<Buyer> {
-        of.iter().map(|(repeats, span, age, customers)| Buyer { repeats: *repeats, span: *span, age: *age, customers: *customers }).collect()
+        of.iter()
+            .map(|(repeats, span, age, customers)| Buyer {
+                repeats: *repeats,
+                span: *span,
+                age: *age,
+                customers: *customers,
+            })
+            .collect()
     };
     let outcomes = |rows: &[Buyer]| {
         let fits = fit_buying(rows, 10.0);

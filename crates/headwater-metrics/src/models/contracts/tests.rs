@@ -89,7 +89,12 @@ fn customers_seen_late_count_from_then_on() {
 
 #[test]
 fn what_the_data_do_not_tell_is_named() {
-    let row = |renewals: f64, has_left: bool, customers: f64| Contract { renewals_before: 0.0, renewals, has_left, customers };
+    let row = |renewals: f64, has_left: bool, customers: f64| Contract {
+        renewals_before: 0.0,
+        renewals,
+        has_left,
+        customers,
+    };
     let outcomes = |rows: &[Contract]| {
         let fits = fit_contracts(rows, 10.0);
         (fits.geometric.outcome, fits.sbg.outcome)

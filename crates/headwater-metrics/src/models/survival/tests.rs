@@ -1,7 +1,14 @@
 use super::*;
 
 fn rows(of: &[(f64, f64, bool, f64)]) -> Vec<Lifetime> {
-    of.iter().map(|(from, until, has_left, customers)| Lifetime { from: *from, until: *until, has_left: *has_left, customers: *customers }).collect()
+    of.iter()
+        .map(|(from, until, has_left, customers)| Lifetime {
+            from: *from,
+            until: *until,
+            has_left: *has_left,
+            customers: *customers,
+        })
+        .collect()
 }
 
 /// Remission in weeks of the patients who got 6-MP (Freireich and others 1963), the textbook example.
@@ -55,7 +62,8 @@ fn the_curve_is_that_of_the_textbook() {
 
 #[test]
 fn who_is_seen_late_is_at_risk_from_then_on() {
-    let curve = survival(&rows(&[(0.0, 2.0, true, 1.0), (0.0, 5.0, false, 3.0), (3.0, 4.0, true, 2.0), (4.0, 9.0, true, 1.0)]));
+    let curve =
+        survival(&rows(&[(0.0, 2.0, true, 1.0), (0.0, 5.0, false, 3.0), (3.0, 4.0, true, 2.0), (4.0, 9.0, true, 1.0)]));
     let shown: Vec<_> = curve.steps.iter().map(|step| (step.age, step.at_risk, step.left)).collect();
     assert_eq!(shown, [(2.0, 4.0, 1.0), (4.0, 5.0, 2.0), (5.0, 4.0, 0.0), (9.0, 1.0, 1.0)]);
 }

@@ -1,0 +1,366 @@
+//! Lifetime values as tables: the fits and curves behind them, and all methods side by side.
+
+use crate::catalogue::ScoreTable;
+use crate::{GroupScope, InputTable, Query, literal};
+
+use super::groups::grouped;
+use super::lifetimes::fits;
+use super::{Night, date};
+
+/// Days of a mean month.
+const MONTH: &str = "30.4375";
+
+/// The inputs whose models a night fits, by the table of their fits.
+fn fitted(night: &Night) -> Vec<&'static str> {
+    [(InputTable::Orders, ScoreTable::Orders), (InputTable::Subscriptions, ScoreTable::Contracts)]
+        .into_iter()
+        .filter(|(input, _)| night.lifetimes.are_published && night.has(*input, &[]))
+        .map(|(_, table)| fits(table))
+        .collect()
+}
+
+fn all_fits(night: &Night) -> Option<String> {
+    let tables = fitted(night);
+    let selects: Vec<String> = tables.iter().map(|table| format!("SELECT * FROM {table}")).collect();
+    (!selects.is_empty()).then(|| selects.join(" UNION ALL "))
+}
+
+/// `model_fits`: one row a scope, group, term and model.
+#[must_use]
+pub fn model_fits(_scopes: &[GroupScope], night: &Night) -> Option<Query> {
+    let sql = format!(
+        "SELECT {as_of} AS as_of, scope, group_name, CAST(term_months AS BIGINT) AS term_months, model, outcome, is_used,
+            CAST(customers AS BIGINT) AS customers, CAST(informative_customers AS BIGINT) AS informative_customers,
+            histories, log_likelihood, gain, gradient, starts, starts_agreeing, correlation
+        FROM ({fits})",
+        as_of = date(night.as_of.day()),
+        fits = all_fits(night)?,
+    );
+    Some(Query::new("model_fits", sql))
+}
+
+/// The parameters of each model by their place, with what they are measured in.
+const PARAMETERS: &[(&str, &[(&str, &str)])] = &[
+    ("nbd", &[("r", "number"), ("alpha", "weeks")]),
+    ("bg_nbd", &[("r", "number"), ("alpha", "weeks"), ("a", "number"), ("b", "number")]),
+    ("mbg_nbd", &[("r", "number"), ("alpha", "weeks"), ("a", "number"), ("b", "number")]),
+    ("gamma_gamma", &[("p", "number"), ("q", "number"), ("v", "amount")]),
+    ("geometric", &[("churn", "ratio")]),
+    ("sbg", &[("a", "number"), ("b", "number")]),
+];
+
+/// `model_parameters`: one row a parameter of each fit.
+#[must_use]
+pub fn model_parameters(_scopes: &[GroupScope], night: &Night) -> Option<Query> {
+    let fits = all_fits(night)?;
+    let of_parameter = |model: &str, place: usize, name: &str, unit: &str| {
+        format!(
+            "SELECT scope, group_name, term_months, model, {name} AS parameter, {unit} AS unit, parameter_{place} AS value,
+                error_{place} AS standard_error FROM fits WHERE model = {model}",
+            model = literal(model),
+            name = literal(name),
+            unit = literal(unit),
+        )
+    };
+    let selects: Vec<String> = PARAMETERS
+        .iter()
+        .flat_map(|(model, parameters)| {
+            (1..).zip(*parameters).map(move |(place, (name, unit))| of_parameter(model, place, name, unit))
+        })
+        .collect();
+    let sql = format!(
+        "WITH fits AS ({fits})
+        SELECT {as_of} AS as_of, scope, group_name, CAST(term_months AS BIGINT) AS term_months, model, parameter, unit, value,
+            standard_error FROM ({parameters}) WHERE value IS NOT NULL",
+        as_of = date(night.as_of.day()),
+        parameters = selects.join(" UNION ALL "),
+    );
+    Some(Query::new("model_parameters", sql))
+}
+
+/// `survival_curves`: one row a scope, group and month of age at which somebody left or was last seen.
+///
+/// The curve is made of days; a row is what it says at the end of a month of age.
+#[must_use]
+pub fn survival_curves(scopes: &[GroupScope], night: &Night) -> Option<Query> {
+    if !(night.lifetimes.are_published && night.has(InputTable::Subscriptions, &[])) {
+        return None;
+    }
+    let sql = format!(
+        "WITH grouped AS ({groups}),
+        curves AS (
+            SELECT scope, group_name, survival_curve(
+                greatest(coalesce(days_between(first_paid_on, {since}), 0), 0), days_as_payer,
+                CASE WHEN paid_until IS NULL THEN 0 ELSE 1 END, 1) AS steps
+            FROM judged JOIN grouped ON judged.account_id = grouped.account_id
+            WHERE first_paid_on IS NOT NULL GROUP BY scope, group_name
+        ),
+        steps AS (
+            SELECT scope, group_name, step['age'] AS age, CAST(floor(step['age'] / {MONTH}) AS BIGINT) AS age_months,
+                step['at_risk'] AS at_risk, step['left'] AS left_here, step['censored'] AS censored,
+                step['survival'] AS survival, step['low'] AS low, step['high'] AS high
+            FROM (SELECT scope, group_name, unnest(steps) AS step FROM curves)
+        )
+        SELECT {as_of} AS as_of, scope, group_name, age_months, CAST(max(at_risk) AS BIGINT) AS at_risk,
+            CAST(sum(left_here) AS BIGINT) AS churned, CAST(sum(censored) AS BIGINT) AS censored,
+            last_value(survival ORDER BY age) AS survival, last_value(low ORDER BY age) AS low,
+            last_value(high ORDER BY age) AS high
+        FROM steps GROUP BY scope, group_name, age_months",
+        groups = grouped(scopes),
+        since = night.lifetimes.observed_since(),
+        as_of = date(night.as_of.day()),
+    );
+    Some(Query::new("survival_curves", sql))
+}
+
+/// A method of lifetime value: its name, the group metrics of its value and interval, what it counts, and when.
+struct Method {
+    name: &'static str,
+    value: &'static str,
+    interval: Option<(&'static str, &'static str)>,
+    basis: Option<&'static str>,
+    timing: &'static str,
+    input: InputTable,
+}
+
+const METHODS: &[Method] = &[
+    Method {
+        name: "arpa_over_churn",
+        value: "clv_simple",
+        interval: Some(("clv_simple_low", "clv_simple_high")),
+        basis: Some("margin"),
+        timing: "undiscounted",
+        input: InputTable::Subscriptions,
+    },
+    Method {
+        name: "discounted_at_churn",
+        value: "clv_discounted",
+        interval: None,
+        basis: Some("margin"),
+        timing: "start_of_month",
+        input: InputTable::Subscriptions,
+    },
+    Method {
+        name: "survival",
+        value: "clv_survival",
+        interval: Some(("clv_survival_low", "clv_survival_high")),
+        basis: Some("margin"),
+        timing: "undiscounted",
+        input: InputTable::Subscriptions,
+    },
+    Method {
+        name: "contract_model",
+        value: "clv_contract_mean",
+        interval: None,
+        basis: None,
+        timing: "at_renewal",
+        input: InputTable::Subscriptions,
+    },
+    Method {
+        name: "value_times_frequency",
+        value: "clv_orders_simple",
+        interval: None,
+        basis: Some("margin"),
+        timing: "undiscounted",
+        input: InputTable::Orders,
+    },
+    Method {
+        name: "order_model",
+        value: "clv_order_model_mean",
+        interval: None,
+        basis: None,
+        timing: "end_of_month",
+        input: InputTable::Orders,
+    },
+];
+
+/// The elasticities of levers, by lever.
+const LEVERS: &[(&str, &str, InputTable)] = &[
+    ("retention", "clv_elasticity_retention", InputTable::Subscriptions),
+    ("expansion", "clv_elasticity_expansion", InputTable::Subscriptions),
+    ("price", "clv_elasticity_price", InputTable::Subscriptions),
+    ("frequency", "clv_elasticity_frequency", InputTable::Orders),
+];
+
+/// The group metrics that the tables of this night show.
+#[must_use]
+pub fn value_metrics(night: &Night) -> Vec<&'static str> {
+    if !night.lifetimes.are_published {
+        return Vec::new();
+    }
+    let of_methods = METHODS.iter().filter(|method| night.has(method.input, &[])).flat_map(|method| {
+        [Some(method.value), method.interval.map(|(low, _)| low), method.interval.map(|(_, high)| high)]
+            .into_iter()
+            .flatten()
+    });
+    let of_levers = LEVERS.iter().filter(|(_, _, input)| night.has(*input, &[])).map(|(_, metric, _)| *metric);
+    let of_lifetimes = [
+        "lifetime_median_months",
+        "lifetime_restricted_months",
+        "lifetime_restricted_to_months",
+        "contract_customer_equity",
+    ]
+    .into_iter()
+    .filter(|_| night.has(InputTable::Subscriptions, &[]));
+    let of_buyers =
+        ["buyer_lifetime_months", "average_order_value_365d", "buyer_order_frequency_365d", "order_customer_equity"]
+            .into_iter()
+            .filter(|_| night.has(InputTable::Orders, &[]));
+    of_methods.chain(of_levers).chain(of_lifetimes).chain(of_buyers).collect()
+}
+
+/// The account metrics that the tables of this night show.
+#[must_use]
+pub fn value_account_metrics(night: &Night) -> Vec<&'static str> {
+    let of = |input: InputTable, names: &'static [&'static str]| {
+        names.iter().copied().filter(move |_| night.lifetimes.are_published && night.has(input, &[]))
+    };
+    let contracts = of(
+        InputTable::Subscriptions,
+        &[
+            "first_paid_on",
+            "paid_until",
+            "days_as_payer",
+            "contract_stays_12m",
+            "contract_months_low",
+            "contract_months_high",
+            "contract_clv_realised",
+            "contract_clv_residual",
+            "contract_clv_total",
+        ],
+    );
+    let orders = of(
+        InputTable::Orders,
+        &[
+            "first_order_on",
+            "orders_alive_probability",
+            "orders_expected_12m",
+            "order_value_expected",
+            "order_clv_realised",
+            "order_clv_residual",
+            "order_clv_total",
+        ],
+    );
+    contracts.chain(orders).collect()
+}
+
+/// `lifetime_values`: one row a scope, group and method, over the published `group_metrics` and `cohort_summary`.
+#[must_use]
+pub fn lifetime_values(_scopes: &[GroupScope], night: &Night) -> Option<Query> {
+    let of_method = |method: &Method| {
+        let (low, high) = method.interval.unwrap_or(("", ""));
+        format!(
+            "({}, {}, {}, {}, {}, {})",
+            literal(method.name),
+            literal(method.value),
+            literal(low),
+            literal(high),
+            literal(method.basis.unwrap_or(night.lifetimes.basis.word())),
+            literal(method.timing),
+        )
+    };
+    let methods: Vec<String> = METHODS.iter().filter(|method| night.has(method.input, &[])).map(of_method).collect();
+    if methods.is_empty() || !night.lifetimes.are_published {
+        return None;
+    }
+    let horizon = night.economics.horizon_months;
+    let cohorts = if night.has(InputTable::Subscriptions, &[]) {
+        format!(
+            " UNION ALL
+            SELECT scope, group_name, 'cohorts' AS method, 'margin' AS basis, 'start_of_month' AS timing,
+                {horizon} AS horizon_months,
+                sum(expected_value_per_account * cohort_size) / nullif(sum(CASE WHEN expected_value_per_account IS NOT NULL THEN cohort_size END), 0) AS value,
+                min(expected_value_per_account) AS low, max(expected_value_per_account) AS high,
+                coalesce(sum(CASE WHEN expected_value_per_account IS NOT NULL THEN cohort_size END), 0) AS accounts,
+                'no cohort is old and large enough' AS reason
+            FROM cohort_summary GROUP BY scope, group_name"
+        )
+    } else {
+        String::new()
+    };
+    let sql = format!(
+        "WITH methods AS (
+            SELECT column1 AS method_of, column2 AS metric_of, column3 AS low_of, column4 AS high_of, column5 AS basis_of, column6 AS timing_of
+            FROM (VALUES {methods})
+        ),
+        valued AS (
+            SELECT found.scope, found.group_name, method_of AS method, basis_of AS basis, timing_of AS timing,
+                CASE WHEN method_of = 'survival' THEN CAST(round(restricted.value) AS BIGINT)
+                    WHEN timing_of = 'undiscounted' THEN NULL ELSE {horizon} END AS horizon_months,
+                found.value AS value, lows.value AS low, highs.value AS high, found.accounts AS accounts, found.reason AS reason
+            FROM methods JOIN group_metrics AS found ON found.metric = metric_of
+            LEFT JOIN group_metrics AS lows ON lows.metric = low_of AND lows.scope = found.scope AND lows.group_name = found.group_name
+            LEFT JOIN group_metrics AS highs ON highs.metric = high_of AND highs.scope = found.scope AND highs.group_name = found.group_name
+            LEFT JOIN group_metrics AS restricted ON restricted.metric = 'lifetime_restricted_to_months'
+                AND restricted.scope = found.scope AND restricted.group_name = found.group_name{cohorts}
+        )
+        SELECT {as_of} AS as_of, scope, group_name, method, basis, timing, CAST(horizon_months AS BIGINT) AS horizon_months,
+            value, low, high, CAST(accounts AS BIGINT) AS accounts, value IS NOT NULL AS eligible,
+            CASE WHEN value IS NULL THEN reason END AS reason
+        FROM valued",
+        methods = methods.join(", "),
+        as_of = date(night.as_of.day()),
+    );
+    Some(Query::new("lifetime_values", sql))
+}
+
+/// `value_levers`: one row a scope, group and lever, over the published `group_metrics`.
+#[must_use]
+pub fn value_levers(_scopes: &[GroupScope], night: &Night) -> Option<Query> {
+    let levers: Vec<String> = LEVERS
+        .iter()
+        .filter(|(_, _, input)| night.lifetimes.are_published && night.has(*input, &[]))
+        .map(|(lever, metric, _)| format!("({}, {})", literal(lever), literal(metric)))
+        .collect();
+    if levers.is_empty() {
+        return None;
+    }
+    let sql = format!(
+        "SELECT {as_of} AS as_of, scope, group_name, lever, value AS elasticity,
+            rank() OVER (PARTITION BY scope, group_name ORDER BY value DESC NULLS LAST) AS strength, accounts, reason
+        FROM (SELECT column1 AS lever, column2 AS metric_of FROM (VALUES {levers}))
+        JOIN group_metrics ON metric = metric_of",
+        as_of = date(night.as_of.day()),
+        levers = levers.join(", "),
+    );
+    Some(Query::new("value_levers", sql))
+}
+
+/// `account_values`: one row an account and method, for accounts that ever paid or ordered, over `judged`.
+#[must_use]
+pub fn account_values(_scopes: &[GroupScope], night: &Night) -> Option<Query> {
+    let basis = literal(night.lifetimes.basis.word());
+    let horizon = night.economics.horizon_months;
+    let contracts = format!(
+        "SELECT account_id, 'contract_model' AS method, contract_clv_realised AS realised, contract_clv_residual AS residual,
+            contract_clv_total AS total, CAST(mrr AS DOUBLE) * {share} * contract_months_low AS low,
+            CAST(mrr AS DOUBLE) * {share} * contract_months_high AS high, contract_stays_12m AS stays,
+            'no model of staying could be fitted for its group and term' AS reason
+        FROM judged WHERE first_paid_on IS NOT NULL",
+        share = super::fill::number(night.lifetimes.basis.share(night.economics.gross_margin)),
+    );
+    let orders =
+        "SELECT account_id, 'order_model' AS method, order_clv_realised AS realised, order_clv_residual AS residual,
+            order_clv_total AS total, CAST(NULL AS DOUBLE) AS low, CAST(NULL AS DOUBLE) AS high,
+            orders_alive_probability AS stays,
+            CASE WHEN orders_alive_probability IS NULL THEN 'no model of buying could be fitted for its group'
+                ELSE 'no model of order values could be fitted for its group' END AS reason
+        FROM judged WHERE first_order_on IS NOT NULL";
+    let selects: Vec<String> = [(InputTable::Subscriptions, contracts), (InputTable::Orders, orders.to_owned())]
+        .into_iter()
+        .filter(|(input, _)| night.lifetimes.are_published && night.has(*input, &[]))
+        .map(|(_, select)| select)
+        .collect();
+    if selects.is_empty() {
+        return None;
+    }
+    let sql = format!(
+        "SELECT {as_of} AS as_of, account_id, method, {basis} AS basis, CAST({horizon} AS BIGINT) AS horizon_months, realised,
+            residual, total, low AS residual_low, high AS residual_high, stays, residual IS NOT NULL AS eligible,
+            CASE WHEN residual IS NULL THEN reason END AS reason
+        FROM ({values})",
+        as_of = date(night.as_of.day()),
+        values = selects.join(" UNION ALL "),
+    );
+    Some(Query::new("account_values", sql))
+}
