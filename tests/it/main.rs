@@ -17,6 +17,8 @@ mod night_stops;
 #[cfg(test)]
 mod night_stores;
 #[cfg(test)]
+mod night_values;
+#[cfg(test)]
 mod readers;
 #[cfg(test)]
 mod shipped;

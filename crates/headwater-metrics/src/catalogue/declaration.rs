@@ -105,7 +105,6 @@ fn readable_blocks(sql: &str) -> String {
         .replace("{margin}", "gross_margin")
         .replace("{basis_share}", "share_of_the_basis")
         .replace("{before_refunds}", "the basis is revenue")
-        .replace("{lookback_months}", "lookback_months")
         .replace("{lapse_days}", "lapse_days")
         .replace("{observed_since}", "observed_since")
         .replace("{discount}", "discount_rate_monthly")

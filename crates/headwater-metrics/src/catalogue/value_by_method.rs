@@ -103,7 +103,7 @@ pub(super) const METRICS: &[Definition] = &[
         "clv_survival_low",
         Unit::Amount,
         (
-            "[arpa] * {margin} * greatest(get_field([payer_lifetimes], 'restricted_mean') - 1.96 * get_field([payer_lifetimes], 'standard_error'), 0) / 30.4375",
+            "CASE WHEN [lifetime_restricted_months] IS NOT NULL THEN [arpa] * {margin} * greatest([lifetime_restricted_months] - 1.96 * get_field([payer_lifetimes], 'standard_error') / 30.4375, 0) END",
             "[payers_ever]",
             "nobody pays",
         ),
@@ -238,8 +238,8 @@ pub(super) const METRICS: &[Definition] = &[
         Unit::Number,
         (
             concat!(
-                "(", value_at!("(1 - [logo_churn_monthly_{lookback}m]) * 1.0005"), " - ", value_at!("(1 - [logo_churn_monthly_{lookback}m]) * 0.9995"),
-                ") / (0.001 * nullif(", value_at!("1 - [logo_churn_monthly_{lookback}m]"), ", 0))"
+                "(", value_at!("(1 - [logo_churn_monthly_{lookback}m]) * 1.000001"), " - ", value_at!("(1 - [logo_churn_monthly_{lookback}m]) * 0.999999"),
+                ") / (0.000002 * nullif(", value_at!("1 - [logo_churn_monthly_{lookback}m]"), ", 0))"
             ),
             "[opening_accounts_{lookback}m] + [new_customers_{lookback}m]",
             CHURN_KNOWN,
@@ -256,22 +256,22 @@ pub(super) const METRICS: &[Definition] = &[
                 "[clv_elasticity_retention] * [expansion_monthly] / (1 + [expansion_monthly])"
             ),
             "[opening_accounts_{lookback}m] + [new_customers_{lookback}m]",
-            "no recurring revenue at the start of the window",
+            "no recurring revenue in the window",
         ),
         "Percent by which `clv_discounted` would grow for one percent more of monthly expansion: growth of what stays acts as retention does.",
-        "Unknown where nobody paid at the start of the window.",
+        "Unknown where nobody paid in the window.",
         "Elasticity at the point where the group is; no rule of thumb",
     ),
     value(
         "expansion_monthly",
         Unit::Ratio,
         (
-            "CAST([expansion_added_up_{lookback}m] AS DOUBLE) / nullif(CAST([opening_mrr_{lookback}m] AS DOUBLE) * {lookback_months}, 0)",
+            "CAST([expansion_added_up_{lookback}m] AS DOUBLE) / nullif(CAST([subscription_revenue_added_up_{lookback}m] AS DOUBLE), 0)",
             "[opening_accounts_{lookback}m]",
-            "no recurring revenue at the start of the window",
+            "no recurring revenue in the window",
         ),
-        "Expansion of a mean month of the lookback over recurring revenue at its start.",
-        "Unknown where nobody paid at the start of the window.",
+        "Recurring revenue added by payers in the lookback over the recurring revenue of all of its months together.",
+        "Unknown where nobody paid in the window.",
         "Headwater",
     ),
     value(

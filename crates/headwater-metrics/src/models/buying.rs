@@ -1,12 +1,7 @@
 //! How often customers without a contract buy, and whether they still do.
 //!
 //! While a customer is alive, purchases come at random at a rate of its own; rates are spread by a gamma distribution of
-//! shape `r` and rate `alpha`. What the three models say of leaving differs:
-//!
-//! - `nbd`: nobody leaves (Ehrenberg 1959).
-//! - `bg_nbd`: after each repeat purchase a customer leaves with a probability of its own, spread by a beta distribution
-//!   of `a` and `b` (Fader, Hardie and Lee 2005). Who never came back is alive for certain.
-//! - `mbg_nbd`: the same, also after the first purchase (Batislam, Denizel and Filiztekin 2007).
+//! shape `r` and rate `alpha`. What the models say of leaving differs, see [`Leaving`].
 //!
 //! A history is a number of repeat purchases, the time from the first to the last of all, and the time from the first
 //! until now; two purchases of one day are one. Time is in weeks, as in the papers.
@@ -27,14 +22,15 @@ pub struct Buyer {
     pub customers: f64,
 }
 
-/// What a model says of leaving.
+/// What a model says of leaving. Probabilities are spread by a beta distribution of `a` and `b`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leaving {
-    /// Nobody leaves.
+    /// Nobody leaves: `nbd` (Ehrenberg 1959).
     Never,
-    /// After a repeat purchase.
+    /// After each repeat purchase a customer leaves with a probability of its own, so that who never came back is alive
+    /// for certain: `bg_nbd` (Fader, Hardie and Lee 2005).
     AfterRepeats,
-    /// After any purchase.
+    /// The same, also after the first purchase: `mbg_nbd` (Batislam, Denizel and Filiztekin 2007).
     AfterAny,
 }
 

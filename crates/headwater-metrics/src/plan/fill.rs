@@ -54,7 +54,6 @@ fn values(text: &str, resolved: &Resolved, night: &Night) -> String {
         .replace("{margin}", &number(economics.gross_margin))
         .replace("{basis_share}", &number(night.lifetimes.basis.share(economics.gross_margin)))
         .replace("{before_refunds}", if night.lifetimes.basis == Basis::Revenue { "true" } else { "false" })
-        .replace("{lookback_months}", &economics.lookback_months.to_string())
         .replace("{lapse_days}", &night.lifetimes.lapse_days.to_string())
         .replace("{observed_since}", &night.lifetimes.observed_since())
         .replace("{discount}", &number(economics.monthly_discount))

@@ -246,7 +246,7 @@ fn contract_scores(night: &Night) -> Query {
             renewals_until(&horizon),
         )
     };
-    let living = |value: &str| format!("CASE WHEN has_left THEN 0 ELSE {value} END");
+    let living = |value: &str| format!("CASE WHEN has_left THEN 0 WHEN staying.model IS NOT NULL THEN {value} END");
     let ahead = |discount: &str| {
         format!(
             "next_in + contract_histories.term_months

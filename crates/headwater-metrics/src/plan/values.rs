@@ -218,6 +218,7 @@ pub fn value_account_metrics(night: &Night) -> Vec<&'static str> {
     let contracts = of(
         InputTable::Subscriptions,
         &[
+            "mrr",
             "first_paid_on",
             "paid_until",
             "days_as_payer",

@@ -75,6 +75,18 @@ impl Bench {
         self
     }
 
+    /// Margin and months ahead of values.
+    pub(crate) fn worth(mut self, gross_margin: f64, horizon_months: u32) -> Self {
+        self.night.economics.gross_margin = gross_margin;
+        self.night.economics.horizon_months = horizon_months;
+        self
+    }
+
+    pub(crate) fn lifetimes(mut self, lifetimes: Lifetimes) -> Self {
+        self.night.lifetimes = Lifetimes { are_published: true, ..lifetimes };
+        self
+    }
+
     pub(crate) fn clawback_days(mut self, days: u32) -> Self {
         self.night.economics.clawback_days = days;
         self
@@ -83,6 +95,10 @@ impl Bench {
     pub(crate) fn feature(mut self, name: &str, first_seen: &str) -> Self {
         self.night.features.push(FeatureSeen { name: name.to_owned(), first_seen: first_seen.parse().unwrap() });
         self
+    }
+
+    pub(crate) fn night(&self) -> &Night {
+        &self.night
     }
 
     async fn keep(&self, query: &Query) {

@@ -5,6 +5,8 @@ mod bench;
 #[cfg(test)]
 mod groups;
 #[cfg(test)]
+mod lifetimes;
+#[cfg(test)]
 mod measures;
 #[cfg(test)]
 mod policies;

@@ -32,6 +32,8 @@ const CALM: &[(&str, &str)] = &[
     ("use_case", "'sprint_planning'"),
     ("tenure_days", "400"),
     ("mrr", "100"),
+    ("contract_clv_residual", "900.0"),
+    ("order_clv_residual", "90.0"),
     ("usage_events_28d", "100"),
     ("usage_events_prev_28d", "100"),
     ("features_used_28d", "5"),
@@ -257,6 +259,18 @@ const CASES: &[Case] = &[
     },
     Case { account: "whale", given: &[("mrr", "1000")], states: &["value_tier.key"], flags: &[] },
     Case { account: "shrimp", given: &[("mrr", "1")], states: &["value_tier.tail"], flags: &[] },
+    Case {
+        account: "staying",
+        given: &[("contract_clv_residual", "90000.0"), ("order_clv_residual", "0.5")],
+        states: &["contract_clv_tier.champions", "order_clv_tier.rest"],
+        flags: &[],
+    },
+    Case {
+        account: "buying",
+        given: &[("contract_clv_residual", "0.5"), ("order_clv_residual", "90000.0")],
+        states: &["contract_clv_tier.rest", "order_clv_tier.champions"],
+        flags: &[],
+    },
 ];
 
 fn shipped(project: &Environment) -> CheckedRules {
@@ -376,7 +390,7 @@ async fn every_rule_has_a_case() {
 async fn presets_place_every_account() {
     let night = night().await;
     let segments = night.rows("segment_scores", "scheme segment account_id").await;
-    for scheme in ["usage_rfm", "order_rfm", "value_tier"] {
+    for scheme in ["usage_rfm", "order_rfm", "value_tier", "contract_clv_tier", "order_clv_tier"] {
         let of_scheme: Vec<_> = segments.lines().filter(|line| line.starts_with(scheme)).collect();
         assert_eq!(of_scheme.len(), CASES.len(), "{scheme}");
     }

@@ -1,3 +1,5 @@
+//! Rows as they reach a model.
+
 use super::*;
 
 fn gathered(rows: &[[f64; 4]]) -> Gathered<4> {

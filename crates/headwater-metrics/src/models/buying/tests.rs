@@ -1,3 +1,5 @@
+//! Expectations, likelihoods and outcomes of the models of buying, against published values.
+
 use super::*;
 
 fn buyer(repeats: f64, span: f64, age: f64) -> Buyer {

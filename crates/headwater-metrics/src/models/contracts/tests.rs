@@ -1,3 +1,5 @@
+//! Fits, projections and outcomes of the models of staying, against published values.
+
 use super::*;
 
 /// Survivors of a thousand customers, year by year (Fader and Hardie 2007).

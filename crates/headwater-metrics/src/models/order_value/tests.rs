@@ -1,3 +1,5 @@
+//! Expectations, slopes and outcomes of the model of order values.
+
 use super::*;
 
 #[test]

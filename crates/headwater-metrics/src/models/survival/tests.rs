@@ -1,3 +1,5 @@
+//! Survival curves against a textbook, and at their edges.
+
 use super::*;
 
 fn rows(of: &[(f64, f64, bool, f64)]) -> Vec<Lifetime> {
