@@ -153,6 +153,15 @@ async fn every_edge_has_a_named_outcome() {
 
 /// The same rows in another order and cut into other files give the same bytes.
 #[tokio::test]
+async fn amounts_that_no_table_holds_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let huge = [("a", 40, None, 9e15, false), ("a", 40, None, 9e15, false)];
+    let company = company(folder.path(), &["a"], &huge);
+    let problems = format!("{:?}", company.run().await.unwrap_err().diagnostics);
+    assert!(problems.contains("AmountTooLarge"), "{problems}");
+}
+
+#[tokio::test]
 async fn the_order_of_rows_and_the_cut_into_files_do_not_show() {
     let mut rows: Vec<Subscription> = Vec::new();
     for (at, account) in ["a", "b", "c", "d", "e"].into_iter().enumerate() {

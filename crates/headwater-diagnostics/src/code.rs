@@ -224,6 +224,9 @@ codes! {
     StepFailed "E0604" "a step of the night failed",
         "The engine could not finish a step: memory or disk ran out, a store failed half-way, or this program is at fault. Nothing was published.",
         "Raise `engine.memory_mb` or free space under `engine.spill_dir`, then run again; if the message shows neither, report it.";
+    AmountTooLarge "E0605" "an amount that is too large",
+        "Amounts have at most 16 digits before the point. One amount of an input, or a sum or product of some, has more, so nothing was published.",
+        "Look for amounts in the wrong unit or currency in the input that the step reads; leave them out with `filter` or count them with `expect`.";
     LeaseHeld "E0701" "another run is at work",
         "Another run holds the lease on this publication, so this one wrote nothing.",
         "Wait until it ends; a lease of a run that died expires by itself.";

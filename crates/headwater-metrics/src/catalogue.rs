@@ -297,6 +297,20 @@ impl Catalogue {
         })
     }
 
+    /// The same metric with a usual window, where `id` is the name of a metric that asks for one and has none.
+    #[must_use]
+    pub fn with_window(self, id: &str) -> Option<String> {
+        ["12m", "28d"].into_iter().map(|window| format!("{id}_{window}")).find(|name| self.metric(name).is_some())
+    }
+
+    /// Whether a metric of groups rests on spend, which belongs to everyone, to channels and to campaigns only.
+    #[must_use]
+    pub fn rests_on_spend(self, id: &str) -> bool {
+        let Some(resolved) = resolve(id) else { return false };
+        matches!(resolved.definition.formula, Formula::SpendFact(_))
+            || references(&resolved, 12, RevenuePolicy::default()).iter().any(|name| self.rests_on_spend(name))
+    }
+
     /// Names to suggest from and to list: every metric, windowed ones with the usual windows.
     #[must_use]
     pub fn names(self) -> Vec<String> {

@@ -433,7 +433,11 @@ impl InputTable {
                     [
                         required("currency", Text, "three letters, such as EUR"),
                         required("valid_on", Date, "the first day of the rate; it holds until the next one"),
-                        required("rate", Number, "what one unit is worth in the project's currency"),
+                        required(
+                            "rate",
+                            Number,
+                            "what one unit is worth in the project's currency; above 0 and up to 1,000,000",
+                        ),
                     ]
                 }
             }

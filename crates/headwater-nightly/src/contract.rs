@@ -263,6 +263,11 @@ pub fn cohort_summary() -> TableContract {
                 Unit::Ratio,
                 "that over what winning its accounts cost; unknown without spend and of an immature cohort",
             ),
+            ColumnContract::optional(
+                "immature_because",
+                Unit::Text,
+                "why nothing is said of where its revenue is heading; unknown where something is",
+            ),
         ],
     )
 }

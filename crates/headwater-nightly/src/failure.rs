@@ -1,5 +1,6 @@
 //! Why a night was not published, and what its scheduler should do about it.
 
+use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics};
 use headwater_ingest::{OpenError, StoreError};
@@ -148,8 +149,22 @@ impl From<EngineError> for RunError {
     }
 }
 
+/// Whether a number did not fit its type. Some casts say so in words only.
+fn is_overflow(error: &DataFusionError) -> bool {
+    let DataFusionError::ArrowError(error, _) = error else { return false };
+    matches!(**error, ArrowError::ArithmeticOverflow(_))
+        || error.to_string().contains("too large to store in a Decimal")
+}
+
 fn engine_failure(step: &str, error: &DataFusionError) -> RunError {
     let root = error.find_root();
+    if is_overflow(root) {
+        let message = format!("an amount of the step `{step}` has more than 16 digits before the point");
+        let diagnostic = Diagnostic::of(Code::AmountTooLarge, format!("step {step}"), message)
+            .label(root.strip_backtrace())
+            .help("look for amounts in the wrong unit or currency in the inputs that the step reads");
+        return RunError::new(FailureKind::BrokenContract, diagnostic);
+    }
     let help = match root {
         DataFusionError::ResourcesExhausted(_) => "raise `engine.memory_mb`, or free space under `engine.spill_dir`",
         DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => {

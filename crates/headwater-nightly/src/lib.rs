@@ -10,6 +10,7 @@ mod failure;
 mod judge;
 mod measure;
 mod night;
+mod preconditions;
 pub mod project;
 pub mod publish;
 mod reconcile;

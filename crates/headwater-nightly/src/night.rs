@@ -14,6 +14,7 @@ use crate::engine::{Engine, EngineLimits};
 use crate::failure::{FailureKind, RunError};
 use crate::judge::{self, Judged};
 use crate::measure;
+use crate::preconditions::{rates_are_known, some_accounts};
 use crate::publish::{FailedAudit, HeldNight, InputRecord, Lease, Manifest, Publication, PublishError};
 use crate::records;
 use crate::report::{RunReport, Summary};
@@ -77,6 +78,7 @@ impl<'a> AtWork<'a> {
     /// Opens the inputs, and checks the rules against what is there.
     pub(crate) async fn open(&mut self) -> Result<Opened, RunError> {
         let (request, project) = (self.request, &self.request.project);
+        rates_are_known(project, request.as_of)?;
         self.steps.begin("open");
         let (context, area, as_of) = (self.engine.context(), self.site.workshop.area(), self.as_of());
         let lake = project.lake_spec();
@@ -240,21 +242,6 @@ impl Measured {
         self.night.inputs.contains_key(&InputTable::Subscriptions)
             && self.plan.columns.iter().any(|(name, ..)| name == "mrr")
     }
-}
-
-/// Refuses a night for which not one account is left although the input has rows.
-fn some_accounts(opened: &OpenedInputs) -> Result<(), RunError> {
-    let Some(accounts) = opened.get(InputTable::Accounts) else { return Ok(()) };
-    if accounts.rows.read == 0 || accounts.rows.kept != Some(0) {
-        return Ok(());
-    }
-    let counted = accounts.rows.quarantined.iter().filter(|(_, rows)| **rows > 0);
-    let reasons: Vec<String> = counted.map(|(reason, rows)| format!("{reason} {rows}")).collect();
-    let after = accounts.rows.after_as_of;
-    let problem = Diagnostic::of(Code::QuarantineLimit, "input accounts", "not one account is left for this night")
-        .label(format!("{} rows read; left out: {} after the as-of day {after}", accounts.rows.read, reasons.join(" ")))
-        .help("choose a night after the first sign-up, or mend the export or its mapping");
-    Err(RunError::new(FailureKind::BrokenContract, problem))
 }
 
 /// Refuses a night whose streamed inputs were written again while they were read.

@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::engine::{Engine, EngineError, EngineLimits};
 use crate::failure::{FailureKind, RunError};
 use crate::measure::{self, keep};
+use crate::preconditions::{rates_are_known, some_accounts};
 use crate::project::Project;
 use crate::run::RunRequest;
 use crate::steps::Steps;
@@ -126,12 +127,14 @@ async fn bridge(
     workshop: &Workshop,
 ) -> Result<Bridge, RunError> {
     let project = &request.project;
+    rates_are_known(project, request.as_of)?;
     let engine = Engine::new(&EngineLimits::of(project, workshop.folder(), request.threads))?;
     let stores = project.open_stores(request.environment.clone());
     let as_of = AsOf::new(request.as_of, project.time_zone);
     let lake = project.lake_spec();
     let opening = headwater_ingest::open(engine.context(), &stores, &lake, &as_of, workshop.area());
     let opened = request.stop.unless_asked(opening).await??;
+    some_accounts(&opened)?;
     let mut night = measure::night(&opened, as_of, project);
     let missing = metric.inputs.iter().find(|input| !night.inputs.contains_key(input));
     if let Some(input) = missing {

@@ -93,6 +93,8 @@ fn of_events(slot: UsageSlot) -> &'static str {
 /// Names in square brackets stay marked, so that building blocks can be found.
 fn readable_blocks(sql: &str) -> String {
     without_casts(&by_policy(sql, RevenuePolicy::default()))
+        .replace("WHERE acquires", "WHERE spent_on_acquisition")
+        .replace("WHERE NOT acquires", "WHERE spent_on_retention")
         .replace("{in_earlier}", "in the window before")
         .replace("{in_lagged}", "in the window, cac_lag_months earlier")
         .replace("{in}", "in the window")

@@ -124,6 +124,9 @@ pub fn cohort_summary(scopes: &[GroupScope], night: &Night) -> Option<Query> {
                 WHEN changed > {PATTERN_CHANGE} THEN 'rising'
                 WHEN changed < -{PATTERN_CHANGE} THEN 'decaying'
                 ELSE 'flat' END AS pattern,
+            CASE WHEN few_accounts THEN 'fewer than {FEW} accounts'
+                WHEN age_months < {PATTERN_PERIODS} THEN 'younger than {PATTERN_PERIODS} months'
+                WHEN changed IS NULL THEN 'no revenue {PATTERN_PERIODS} months before' END AS immature_because,
             monthly_churn, expected_value / cohort_size AS expected_value_per_account,
             expected_value / nullif(CAST(acquisition_spend AS DOUBLE), 0) AS clv_cac_ratio
         FROM expected",

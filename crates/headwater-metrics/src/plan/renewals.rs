@@ -87,10 +87,11 @@ fn asked(night: &Night) -> String {
     let due = if night.has(table, &["due_on"]) { ", due_on" } else { "" };
     format!(
         "told AS (
-            SELECT account_id, created_on, {id} AS opportunity_id, {amount} AS amount, closed_on{due},
+            SELECT account_id, created_on, opportunity_id, amount, closed_on{due},
                 CASE WHEN stage IN ('won', 'lost') AND closed_on > {as_of} THEN 'open'
                     WHEN stage IN ('won', 'lost') AND closed_on IS NULL THEN NULL ELSE stage END AS stage
-            FROM {name} WHERE kind = 'renewal' AND stage IN ('open', 'won', 'lost')
+            FROM (SELECT account_id, created_on, {id} AS opportunity_id, {amount} AS amount, stage{due}, {closed} AS closed_on
+                FROM {name} WHERE kind = 'renewal' AND stage IN ('open', 'won', 'lost'))
         ),
         placed AS (
             SELECT account_id, amount, closed_on, stage, {day} AS due_on, coalesce(CAST(opportunity_id AS VARCHAR),
@@ -103,6 +104,8 @@ fn asked(night: &Night) -> String {
                 ELSE least(CAST(due_on - INTERVAL '{CHECKPOINT_DAYS} days' AS DATE), closed_on) END AS checkpoint
             FROM placed WHERE stage IS NOT NULL
         )",
+        // One that was decided nobody knows when was decided when it was due.
+        closed = if due.is_empty() { "closed_on" } else { "coalesce(closed_on, CASE WHEN stage <> 'open' THEN due_on END)" },
         id = night.column_or_null(table, "opportunity_id", "VARCHAR"),
         amount = night.column_or_null(table, "amount", "DECIMAL(18, 2)"),
         day = renewal_day(night),

@@ -170,7 +170,7 @@ impl Bench {
         self.cohorts().await;
         self.table(
             cohort_summary,
-            "SELECT cohort, cac, margin_per_account, payback_months, payback_censored, pattern FROM cohort_summary ORDER BY 1",
+            "SELECT cohort, cac, margin_per_account, payback_months, payback_censored, pattern, immature_because FROM cohort_summary ORDER BY 1",
         )
         .await
     }

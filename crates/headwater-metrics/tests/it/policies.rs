@@ -145,7 +145,10 @@ async fn a_cohort_pays_back_or_is_censored() {
     // January: 300, 600, 915, 1230 of revenue to date; a margin of 80 % passes 600 in the third month.
     assert_eq!(
         company.cohort_summaries().await,
-        ["2024-01-31 20.0 32.8 2 false rising", "2024-03-31 50.0 11.200000000000001 - true immature"]
+        [
+            "2024-01-31 20.0 32.8 2 false rising -",
+            "2024-03-31 50.0 11.200000000000001 - true immature fewer than 30 accounts"
+        ]
     );
 }
 

@@ -185,6 +185,17 @@ async fn confidence_is_the_share_of_peers_drawn_to_the_share_of_all() {
 }
 
 #[tokio::test]
+async fn a_renewal_decided_nobody_knows_when_was_decided_when_it_was_due() {
+    let (deals, held) = june();
+    let undated: Vec<String> = deals
+        .iter()
+        .map(|deal| deal.replace("'2024-12-01', '2024-12-01', 'won'", "NULL, '2024-12-01', 'won'"))
+        .collect();
+    assert_ne!(undated, deals);
+    assert_eq!(confidences("2024-12-31", &undated, &held).await, confidences("2024-12-31", &deals, &held).await);
+}
+
+#[tokio::test]
 async fn a_group_is_expected_to_renew_what_its_renewals_are() {
     let (deals, held) = june();
     let query = "SELECT scope, group_name, renewals, amount, expected_amount, confidence FROM renewal_outlook";

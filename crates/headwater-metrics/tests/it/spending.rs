@@ -79,7 +79,13 @@ async fn spend_may_come_months_before_its_customers() {
         ["total all acquisition_spend_4m 90.0 3 -", "total all cac_4m 60.0 3 -",]
     );
     let cohorts = company().await.lag(1).cohort_summaries().await;
-    assert_eq!(cohorts, ["2024-01-31 45.0 76.0 2 false immature", "2024-02-29 90.0 72.0 - true immature"]);
+    assert_eq!(
+        cohorts,
+        [
+            "2024-01-31 45.0 76.0 2 false immature fewer than 30 accounts",
+            "2024-02-29 90.0 72.0 - true immature fewer than 30 accounts"
+        ]
+    );
 }
 
 #[tokio::test]

@@ -125,6 +125,9 @@ impl Names<'_> {
         if self.schemes.contains_key(name) {
             return problem.help(format!("write `segment.{name}`"));
         }
+        if let Some(windowed) = self.environment.catalogue.with_window(name) {
+            return problem.help(format!("say over which window, for example `{windowed}`"));
+        }
         let catalogue = self.catalogue(Grain::Account);
         let known = catalogue
             .iter()

@@ -43,12 +43,27 @@ pub(crate) fn summary(report: &RunReport, currency: &str) -> String {
         line(&mut text, &format!("  {} of {}: {} (wanted: {})", audit.id, audit.table, audit.observed, audit.expected));
     }
     line(&mut text, &format!("{} tables in {}", report.tables.len(), report.location));
+    lists(&mut text, report);
     text.trim_end().to_owned()
 }
 
 fn line(text: &mut String, line: &str) {
     text.push_str(line);
     text.push('\n');
+}
+
+/// Tables that are lists for somebody to work through, where they have rows.
+const LISTS: &[(&str, &str)] = &[
+    ("restatements", "restated values of earlier nights"),
+    ("clawbacks", "deals whose commission can be claimed back"),
+    ("renewals", "renewals that are open or were decided of late"),
+];
+
+fn lists(text: &mut String, report: &RunReport) {
+    let rows = |name: &str| report.tables.iter().find(|table| table.name == name).map_or(0, |table| table.rows);
+    for (name, what) in LISTS.iter().filter(|(name, _)| rows(name) > 0) {
+        line(text, &format!("  {name}: {} {what}", thousands(rows(name))));
+    }
 }
 
 fn segments(text: &mut String, report: &RunReport, currency: &str) {

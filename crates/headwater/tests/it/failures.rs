@@ -90,6 +90,14 @@ fn a_day_that_does_not_exist() {
 }
 
 #[test]
+fn rates_of_a_day_that_has_not_come() {
+    let place = Place::demo();
+    place.edit("headwater.yaml", "currency: USD", "currency: USD\nexchange: {constant_rates_of: 2026-06-30}");
+    place.run().says(3, &["E0105", "exchange.constant_rates_of", "the rates of 2026-06-30 are not known"]);
+    assert!(place.is_untouched());
+}
+
+#[test]
 fn a_folder_without_a_project() {
     let place = Place::empty();
     place.headwater(&["check"]).says(3, &["E0109", "headwater init"]);

@@ -87,6 +87,8 @@ fn two_policies_are_reconciled_switch_by_switch() {
         assert!(number(&steps[1]["change"]) <= 0.0 && number(&steps[2]["change"]) >= 0.0, "{group}");
     }
     assert!(place.is_untouched());
+    let before_all = ["reconcile", "--metric", "nrr", "--to", "chartmogul", "--as-of", "1999-12-31"];
+    place.headwater(&before_all).says(5, &["not one account is left for this night"]);
     for (asked, code, said) in [
         (["--metric", "nrrr_12m", "--by", "total"], 9, "did you mean `nrr_12m`?"),
         (["--metric", "mrr", "--by", "total"], 9, "`mrr` is no metric of groups"),

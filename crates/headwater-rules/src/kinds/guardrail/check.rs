@@ -83,6 +83,9 @@ fn check_guardrail(
     let mut reads = Reads::default();
     let metric = raw.metric.as_ref().and_then(|word| check_metric(word, &mut reads, checking));
     let scopes = check_scopes(raw, &mut reads, checking);
+    if metric.as_ref().is_some_and(|metric| checking.names.environment.catalogue.rests_on_spend(metric)) {
+        refuse_scopes_without_spend(raw, checking);
+    }
     let bands = raw.bands.as_ref().map(|bands| match bands {
         RawBands::Stage => BandSource::Stage(stage),
         RawBands::Given { pass, watch } => BandSource::Given(check_bands(pass, watch, checking)),
@@ -128,12 +131,27 @@ fn check_metric(word: &Word, reads: &mut Reads, checking: &mut Checking<'_>) -> 
         .help("a guardrail judges a metric of groups, such as `nrr_12m`")
     } else {
         let known = names.catalogue(Grain::Group);
-        Diagnostic::at(Code::UnknownName, word.span, format!("unknown metric `{}`", word.text))
-            .label("not a metric of groups")
-            .suggest(&word.text, known.iter().map(String::as_str))
+        let problem = Diagnostic::at(Code::UnknownName, word.span, format!("unknown metric `{}`", word.text))
+            .label("not a metric of groups");
+        match names.environment.catalogue.with_window(&word.text) {
+            Some(windowed) => problem.help(format!("say over which window, for example `{windowed}`")),
+            None => problem.suggest(&word.text, known.iter().map(String::as_str)),
+        }
     };
     checking.used.problems.push(problem);
     None
+}
+
+/// The scopes that spend has groups of.
+const SCOPES_OF_SPEND: &[&str] = &[TOTAL, "acquisition_channel", "acquisition_campaign"];
+
+/// Refuses scopes in which a metric that rests on spend is never known.
+fn refuse_scopes_without_spend(raw: &RawGuardrail, checking: &mut Checking<'_>) {
+    for word in raw.by.iter().filter(|word| !SCOPES_OF_SPEND.contains(&word.text.as_str())) {
+        let message = format!("spend is not known by `{}`, so the guardrail could never be judged", word.text);
+        let problem = Diagnostic::at(Code::UnknownDimension, word.span, message);
+        checking.used.problems.push(problem.help(format!("spend is known by {}", SCOPES_OF_SPEND.join(", "))));
+    }
 }
 
 /// The scopes of a guardrail. Where it may be left out, a scope that cannot be formed is left out alone, as long as
