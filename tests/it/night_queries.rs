@@ -64,3 +64,56 @@ async fn a_generated_company_has_trials_to_win_accounts_that_left_and_a_renewal_
         [["A0000031", "2026-06-06", "open", "151.20", "solo", "falling", "", reason]]
     );
 }
+
+/// The entries of the second of two nights, against the segments of both.
+#[tokio::test]
+async fn who_became_at_risk_is_told_from_who_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut company = small_company(folder.path());
+    company.request.as_of = "2026-05-17".parse().unwrap();
+    company.publish().await;
+    company.request.as_of = "2026-05-31".parse().unwrap();
+    company.request.run_id = "second".to_owned();
+    company.publish().await;
+    let of_night = query("Entries into a segment").replace("WHERE ", "WHERE scores.as_of = DATE '2026-05-31' AND ");
+    let expected = "
+        SELECT cohort, count(*), count(*) FILTER (WHERE before = 'other') FROM (
+            SELECT now.account_id, (SELECT max(period_end) FROM mrr_movements WHERE movement = 'new' AND as_of = DATE '2026-05-31'
+                    AND mrr_movements.account_id = now.account_id) AS cohort,
+                CASE WHEN then.segment = 'at_risk' THEN 'at risk' WHEN then.segment IS NOT NULL THEN 'other' END AS before
+            FROM (SELECT * FROM segment_scores WHERE scheme = 'lifecycle' AND segment = 'at_risk' AND as_of = DATE '2026-05-31') AS now
+            LEFT JOIN (SELECT * FROM segment_scores WHERE scheme = 'lifecycle' AND as_of = DATE '2026-05-17') AS then
+                ON then.account_id = now.account_id)
+        GROUP BY cohort ORDER BY cohort";
+    let (ours, theirs) = (company.rows(&of_night).await, company.rows(&expected.replace("then", "earlier")).await);
+    assert_eq!(ours, theirs);
+    let total = |at: usize| ours.iter().map(|row| row[at].parse::<u32>().unwrap()).sum::<u32>();
+    assert!(total(1) > total(2) && total(2) > 0, "some entered and some were there: {ours:?}");
+}
+
+#[tokio::test]
+async fn a_generated_company_asks_says_and_brings_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let company = small_company(folder.path());
+    company.publish().await;
+    let shares = "SELECT count(*), bool_and(abs(total - 1) < 1e-9) FROM (
+        SELECT sum(share) AS total FROM ticket_themes GROUP BY scope, group_name HAVING sum(tickets) > 0
+        UNION ALL SELECT sum(share) FROM ticket_channels GROUP BY scope, group_name HAVING sum(tickets) > 0
+        UNION ALL SELECT sum(share_of_accounts) FROM churn_reasons GROUP BY scope, group_name)";
+    let found = company.rows(shares).await;
+    assert!(found[0][0].parse::<u32>().unwrap() > 20 && found[0][1] == "true", "{found:?}");
+    // Revenue that reasons account for is what the movements of the year say.
+    let lost = "SELECT sum(mrr_lost) = (SELECT sum(-amount) FROM mrr_movements WHERE movement = 'churn' AND period_end > DATE '2025-05-31')
+        FROM churn_reasons WHERE scope = 'total'";
+    assert_eq!(company.rows(lost).await, [["true"]]);
+    let said = "SELECT count(*) FILTER (WHERE reason <> '(unknown)') > 0 FROM churn_reasons WHERE scope = 'total'";
+    assert_eq!(company.rows(said).await, [["true"]]);
+    let views = "SELECT bool_or(families_known = 4), bool_or(families_known < 3), bool_and((families_missing IS NULL) = (families_known = 4)),
+        bool_or(referrals_total > 0), bool_or(live_tickets_90d > 0), bool_or(requests_shipped_untold > 0),
+        bool_or(price_gap_pct BETWEEN 15.9 AND 16.1), bool_and(price_gap_pct IS NULL OR price_gap_pct < 20)
+        FROM account_metrics";
+    assert_eq!(company.rows(views).await, [["true"; 8]]);
+    let cells = "SELECT count(DISTINCT scope), bool_and(fit = 'unknown' OR customers_before >= 30), sum(CASE WHEN scope = 'plan' THEN new_customers ELSE 0 END)
+        = (SELECT count(*) FROM mrr_movements WHERE movement = 'new' AND period_end > DATE '2025-05-31') FROM fit_cells";
+    assert_eq!(company.rows(cells).await, [["6", "true", "true"]]);
+}

@@ -158,6 +158,39 @@ async fn ravenstack_movements_and_health() {
     assert_eq!(written.len(), 2);
 }
 
+/// Medians as DuckDB has them over the same files; the shape of revenue as SciPy has it over the published accounts.
+#[tokio::test]
+async fn ravenstack_middle_tickets_and_shape_of_revenue() {
+    if !has_shared_data() {
+        return;
+    }
+    let company = Company::of_fixture("ravenstack", "2024-12-31");
+    company.publish().await;
+    let medians =
+        "SELECT group_name, value, accounts FROM group_metrics WHERE metric = 'group_resolution_hours_median_90d'
+        AND scope IN ('total', 'industry') ORDER BY 1";
+    let theirs = [
+        ("Cybersecurity", "38", "45"),
+        ("DevTools", "20", "38"),
+        ("EdTech", "38", "33"),
+        ("FinTech", "38", "46"),
+        ("HealthTech", "37", "44"),
+        ("all", "37", "206"),
+    ];
+    let theirs = theirs.map(|(group, hours, accounts)| vec![group.to_owned(), hours.to_owned(), accounts.to_owned()]);
+    assert_equal(&company.rows(medians).await, &theirs, 1e-12);
+    let shape = "SELECT metric, value FROM group_metrics WHERE scope = 'total' AND metric LIKE 'mrr_%' ORDER BY 1";
+    let theirs = [
+        ("mrr_at_least_mean_share", "0.382"),
+        ("mrr_bimodality", "0.5215632255917333"),
+        ("mrr_gini", "0.3794667274564137"),
+        ("mrr_median", "16654"),
+        ("mrr_top_decile_share", "0.2737950125634769"),
+    ];
+    let theirs = theirs.map(|(metric, value)| vec![metric.to_owned(), value.to_owned()]);
+    assert_equal(&company.rows(shape).await, &theirs, 1e-12);
+}
+
 /// A table of the ledger's author, as a table for queries.
 fn author(name: &str) -> (&str, String) {
     (name, repository().join(format!("../shared/data/taskflow/{name}.parquet")).display().to_string())

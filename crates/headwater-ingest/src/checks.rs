@@ -148,16 +148,16 @@ pub(crate) fn checked(input: &Prepared<'_>, as_of: &AsOf, known: &Known) -> Resu
         frame = frame.join(accounts, JoinType::Left, &["account_id"], &[KNOWN_ACCOUNT], None)?;
         reasons.add(ORPHAN, is_null(column(KNOWN_ACCOUNT)));
     }
-    let number = reasons.number()?.alias("reason");
+    let number = reasons.number()?.alias(REASON);
     if let Some(rates) = rates {
         // What is wrong with a row is said of it as it is.
-        frame = rates.exchanged(frame.with_column("reason", number)?, table, mapping)?;
+        frame = rates.exchanged(frame.with_column(REASON, number)?, table, mapping)?;
     } else {
-        frame = frame.with_column("reason", number)?;
+        frame = frame.with_column(REASON, number)?;
     }
     let width = mapping.columns.len();
     let mut last: Vec<Expr> = mapping.columns.iter().map(|filled| as_known(table, filled, as_of)).collect();
-    last.push(column("reason"));
+    last.push(column(REASON));
     last.extend(steps.unknown.iter().map(|name| column(name)));
     last.extend(count.iter().map(|expected| column(&flag(expected))));
     let mut unexpected: Vec<String> = count.into_iter().map(|expected| expected.name.clone()).collect();
@@ -196,6 +196,8 @@ pub(crate) fn unexpected_reason(name: &str) -> String {
     format!("unexpected_{name}")
 }
 
+/// Why a row is left out, by number. No mapped column has such a name.
+const REASON: &str = "left_out:reason";
 /// The account of a row, as the clean accounts know it.
 pub(crate) const KNOWN_ACCOUNT: &str = "known:account_id";
 
@@ -318,7 +320,10 @@ fn gives_notice(table: InputTable, mapping: &Mapping) -> bool {
 fn as_known(table: InputTable, filled: &FilledColumn, as_of: &AsOf) -> Expr {
     let value = column(&filled.name);
     let decided = match (table, filled.name.as_str()) {
-        (InputTable::SupportTickets, "closed_at") | (InputTable::Opportunities, "closed_on") => later(filled, as_of),
+        (InputTable::SupportTickets, "closed_at")
+        | (InputTable::Opportunities, "closed_on")
+        | (InputTable::Feedback, "resolved_on" | "told_on")
+        | (InputTable::Plans, "retired_on") => later(filled, as_of),
         (InputTable::Subscriptions, "cancelled_on") => later(filled, as_of).or(value.clone().lt(column("started_on"))),
         _ => return value,
     };

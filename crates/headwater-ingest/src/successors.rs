@@ -69,7 +69,11 @@ impl Successors {
         };
         if let (false, Some(merged)) = (found.is_empty(), successors.frame.clone()) {
             let name = InputTable::Accounts.name();
-            let left = context.table(name).await?.join(merged, JoinType::LeftAnti, &["account_id"], &[FROM], None)?;
+            let accounts = context.table(name).await?;
+            let mut left = accounts.join(merged.clone(), JoinType::LeftAnti, &["account_id"], &[FROM], None)?;
+            if has("referred_by") {
+                left = replaced(left, merged, "referred_by")?;
+            }
             work.materialise(context, name, left).await?;
         }
         Ok(successors)
@@ -78,14 +82,19 @@ impl Successors {
     /// Rows with the account they count for.
     pub(crate) fn apply(&self, frame: DataFrame) -> Result<DataFrame> {
         let Some(successors) = self.frame.clone().filter(|_| self.merged > 0) else { return Ok(frame) };
-        let names: Vec<String> = frame.schema().fields().iter().map(|field| field.name().clone()).collect();
-        let joined = frame.join(successors, JoinType::Left, &["account_id"], &[FROM], None)?;
-        let columns = names.iter().map(|name| match name.as_str() {
-            "account_id" => coalesce(vec![column(TO), column("account_id")]).alias("account_id"),
-            name => column(name),
-        });
-        joined.select(columns.collect::<Vec<_>>())
+        replaced(frame, successors, "account_id")
     }
+}
+
+/// Rows with the successors of the accounts that a column names.
+fn replaced(frame: DataFrame, successors: DataFrame, of: &str) -> Result<DataFrame> {
+    let names: Vec<String> = frame.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let joined = frame.join(successors, JoinType::Left, &[of], &[FROM], None)?;
+    let columns = names.iter().map(|name| match name.as_str() {
+        name if name == of => coalesce(vec![column(TO), column(of)]).alias(of),
+        name => column(name),
+    });
+    joined.select(columns.collect::<Vec<_>>())
 }
 
 /// Follows every pointer to its end. Who points nowhere or in a circle has no successor; who points at such an account

@@ -7,10 +7,13 @@ use std::collections::BTreeSet;
 use crate::{Grain, InputTable, Metric, RevenuePolicy, Unit, Window};
 
 mod acquisition;
+mod advocacy;
 mod declaration;
+mod dispersion;
 mod feedback;
 mod lifetimes;
 mod orders;
+mod pricing;
 mod profile;
 mod retention;
 mod revenue;
@@ -56,6 +59,13 @@ pub(crate) enum Formula {
     AccountFact(&'static str),
     /// An aggregate over the spend of a group; only a building block.
     SpendFact(&'static str),
+    /// An aggregate over the rows that the accounts of a group have in a table; only a building block.
+    RowFact {
+        /// The table whose rows are aggregated.
+        table: RowTable,
+        /// The aggregate.
+        sql: &'static str,
+    },
     /// An expression over the facts of a group.
     Group {
         /// The value.
@@ -92,6 +102,10 @@ pub(crate) enum RowTable {
     Costs,
     /// Spend on single accounts.
     Spend,
+    /// Accounts that this one recommended the product to, with what they pay.
+    Referrals,
+    /// Paid subscriptions in force beside the price list.
+    ListPrices,
 }
 
 /// What a model says of each account.
@@ -135,6 +149,8 @@ pub(crate) enum Windows {
     None,
     /// Days, previous days, or everything.
     Days,
+    /// Days that end on the as-of day, which have days before them to be compared with.
+    RecentDays,
     /// Months, or everything.
     Months,
 }
@@ -177,7 +193,7 @@ impl Definition {
             | Formula::Scored { .. }
             | Formula::Account(_) => Some(Grain::Account),
             Formula::Group { .. } => Some(Grain::Group),
-            Formula::AccountFact(_) | Formula::SpendFact(_) => None,
+            Formula::AccountFact(_) | Formula::SpendFact(_) | Formula::RowFact { .. } => None,
         }
     }
 
@@ -189,7 +205,9 @@ impl Definition {
         let window = Window::parse(id.strip_prefix(before)?.strip_suffix(after)?)?;
         let fits = match (self.windows, window) {
             (Windows::None, _) => false,
-            (Windows::Days, Window::Days(_) | Window::PreviousDays(_)) | (_, Window::Total) => true,
+            (Windows::Days | Windows::RecentDays, Window::Days(_)) => true,
+            (Windows::RecentDays, _) => false,
+            (Windows::Days, Window::PreviousDays(_)) | (_, Window::Total) => true,
             (Windows::Months, Window::Months(_)) => true,
             (Windows::Days | Windows::Months, _) => false,
         };
@@ -229,6 +247,9 @@ fn definitions() -> impl Iterator<Item = &'static Definition> {
         value::METRICS,
         lifetimes::METRICS,
         value_by_method::METRICS,
+        pricing::METRICS,
+        advocacy::METRICS,
+        dispersion::METRICS,
     ]
     .into_iter()
     .flatten()
@@ -251,7 +272,11 @@ const CHURN_BASE: &str = "{churn_base}";
 /// The names a definition refers to, with window, lookback and policy filled in.
 pub(crate) fn references(resolved: &Resolved, lookback_months: u32, policy: RevenuePolicy) -> Vec<String> {
     let texts: &[&str] = match &resolved.definition.formula {
-        Formula::Rows { .. } | Formula::Usage(_) | Formula::Users(_) | Formula::Scored { .. } => &[],
+        Formula::Rows { .. }
+        | Formula::RowFact { .. }
+        | Formula::Usage(_)
+        | Formula::Users(_)
+        | Formula::Scored { .. } => &[],
         Formula::Account(sql) | Formula::AccountFact(sql) | Formula::SpendFact(sql) => &[sql],
         Formula::Group { sql, accounts, .. } => &[sql, accounts],
     };
@@ -320,6 +345,7 @@ impl Catalogue {
                 let windows: &[&str] = match definition.windows {
                     Windows::None => &[""],
                     Windows::Days => &["7d", "28d", "30d", "90d", "prev_28d", "total"],
+                    Windows::RecentDays => &["28d", "90d"],
                     Windows::Months => &["1m", "3m", "12m", "total"],
                 };
                 windows.iter().map(|window| definition.name.replace("{w}", window))
@@ -334,7 +360,7 @@ impl Catalogue {
             .filter_map(|definition| {
                 let sample = match definition.windows {
                     Windows::None => definition.name.to_owned(),
-                    Windows::Days => definition.name.replace("{w}", "28d"),
+                    Windows::Days | Windows::RecentDays => definition.name.replace("{w}", "28d"),
                     Windows::Months => definition.name.replace("{w}", "12m"),
                 };
                 let metric = self.metric(&sample)?;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 mod activity_profile;
 mod calendar;
 mod fits;
+mod lists;
 mod money;
 mod scores;
 mod sets;
@@ -22,8 +23,8 @@ pub(crate) use sets::FEATURE_SEPARATOR;
 /// # Errors
 /// When the registry takes no functions.
 pub fn register_functions(registry: &mut dyn FunctionRegistry) -> Result<()> {
-    let scalars =
-        calendar::functions().into_iter().chain(sets::functions()).chain(money::functions()).chain(scores::functions());
+    let scalars = calendar::functions().into_iter().chain(sets::functions()).chain(money::functions());
+    let scalars = scalars.chain(scores::functions()).chain(lists::functions());
     for function in scalars {
         registry.register_udf(Arc::new(function))?;
     }

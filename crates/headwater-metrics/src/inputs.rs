@@ -250,6 +250,7 @@ impl InputTable {
                         optional("merged_into", Id, "the account that took this one over, with all of its rows"),
                         optional("merged_on", Date, "the first night on which it did; always where not mapped"),
                         optional("parent_account_id", Id, "the account it is a part of"),
+                        optional("referred_by", Id, "the account that recommended the product to it"),
                     ]
                 }
             }
@@ -346,6 +347,12 @@ impl InputTable {
                         optional("first_response_minutes", Number, "minutes to the first answer"),
                         optional("satisfaction_score", Number, "the customer's rating of the help given"),
                         optional("escalated", Flag, "whether it was escalated"),
+                        optional(
+                            "channel",
+                            Text,
+                            "how it came in: `phone` and `chat` are live; `email`, `portal` or another",
+                        )
+                        .such_as(&["phone", "chat", "email", "portal"]),
                     ]
                 }
             }
@@ -359,6 +366,15 @@ impl InputTable {
                             .such_as(&["nps", "csat", "review", "request", "churn"]),
                         optional("score", Number, "the score given, on the scale of its kind"),
                         optional("comment", Text, "words"),
+                        optional(
+                            "status",
+                            Text,
+                            "what became of a request: `open`, `in_work`, `shipped`, or `told` to who asked",
+                        )
+                        .one_of(&["open", "in_work", "shipped", "told"]),
+                        optional("resolved_on", Date, "day a request was shipped; decides over `status` where mapped"),
+                        optional("told_on", Date, "day who asked was told; decides over `status` where mapped"),
+                        optional("reason", Text, "why the account left, of kind `churn`; its comment where not mapped"),
                     ]
                 }
             }
@@ -404,6 +420,12 @@ impl InputTable {
                         optional("monthly_price", Money, "list price per month"),
                         optional("seat_limit", Integer, "most seats; unknown where unlimited"),
                         optional("monthly_usage_limit", Integer, "most uses a month; unknown where unlimited"),
+                        optional(
+                            "is_per_seat",
+                            Flag,
+                            "whether the price is of one seat; of the whole plan where not mapped",
+                        ),
+                        optional("retired_on", Date, "first day it was no longer sold; unknown while it is"),
                     ]
                 }
             }

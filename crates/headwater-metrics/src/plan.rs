@@ -5,28 +5,36 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{AsOf, InputTable, RevenuePolicy};
 
 mod accounts;
+mod churn_reasons;
 mod clawbacks;
 mod cohorts;
+mod coverage;
 mod fill;
+mod fit;
 mod groups;
 mod lifetimes;
 mod movements;
 mod orders;
 mod renewals;
 mod restatements;
+mod rows;
 mod subscriptions;
+mod tickets;
 mod trials;
 mod usage;
 mod values;
 
 pub use accounts::MeasurePlan;
+pub use churn_reasons::churn_reasons;
 pub use clawbacks::clawbacks;
 pub use cohorts::{cohort_summary, cohorts};
+pub use fit::fit_cells;
 pub use groups::{GroupPlan, GroupScope};
 pub use movements::{movements, published_movements};
 pub use orders::revenue_by_month;
 pub use renewals::{renewal_calibration, renewal_outlook, renewals};
 pub use restatements::restatements;
+pub use tickets::{ticket_channels, ticket_themes};
 pub use trials::trial_cohorts;
 pub use usage::features_query;
 pub use values::{

@@ -37,6 +37,10 @@ pub(crate) const CATALOGUE_TABLES: &[CatalogueTable] = &[
     table(contract::lifetime_values, headwater_metrics::lifetime_values),
     table(contract::value_levers, headwater_metrics::value_levers),
     table(contract::account_values, headwater_metrics::account_values),
+    table(contract::ticket_themes, headwater_metrics::ticket_themes),
+    table(contract::ticket_channels, headwater_metrics::ticket_channels),
+    table(contract::churn_reasons, headwater_metrics::churn_reasons),
+    table(contract::fit_cells, headwater_metrics::fit_cells),
     table(contract::restatements, headwater_metrics::restatements),
     table(contract::mrr_movements, headwater_metrics::published_movements),
 ];

@@ -9,9 +9,11 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use headwater_metrics::Unit;
 use serde::Serialize;
 
+mod customers;
 mod retention;
 mod values;
 
+pub use customers::{churn_reasons, fit_cells, ticket_channels, ticket_themes};
 pub use retention::{clawbacks, renewal_calibration, renewal_outlook, renewals, trial_cohorts};
 pub use values::{account_values, lifetime_values, model_fits, model_parameters, survival_curves, value_levers};
 

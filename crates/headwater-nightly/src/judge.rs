@@ -22,7 +22,16 @@ use crate::steps::Steps;
 use crate::tables;
 
 /// Metrics of every account that are published whether or not a rule asks for them.
-const ACCOUNT_METRICS: &[&str] = &["mrr", "tenure_days", "net_revenue_total"];
+const ACCOUNT_METRICS: &[&str] = &[
+    "mrr",
+    "tenure_days",
+    "net_revenue_total",
+    "days_since_last_subscription_change",
+    "days_since_last_order",
+    "days_since_last_activity",
+    "days_since_last_ticket",
+    "days_since_last_feedback",
+];
 
 /// Metrics published for every group, where their inputs are there.
 const GROUP_METRICS: &[&str] = &[
@@ -49,6 +58,14 @@ const GROUP_METRICS: &[&str] = &[
     "cac_12m",
     "cac_payback_months",
     "clv_cac_ratio",
+    "mrr_median",
+    "mrr_gini",
+    "mrr_top_decile_share",
+    "mrr_at_least_mean_share",
+    "mrr_bimodality",
+    "group_resolution_hours_median_90d",
+    "nps_90d",
+    "nps_change_90d",
 ];
 
 /// What judging works with.

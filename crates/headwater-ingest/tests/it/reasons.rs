@@ -143,6 +143,21 @@ async fn what_was_decided_after_the_night_is_not_known() {
         night.rows("SELECT opened_at, closed_at FROM support_tickets").await,
         ["2024-06-01T00:00:00Z 2024-06-30T21:59:00Z", "2024-06-30T21:59:00Z NULL"]
     );
+    lake.write(
+        "feedback.parquet",
+        &[
+            ("account_id", texts(&["a", "b"])),
+            ("submitted_on", texts(&["2024-06-01"; 2])),
+            ("kind", texts(&["request"; 2])),
+            ("resolved_on", texts(&["2024-06-30", "2024-07-01"])),
+            ("told_on", texts(&["2024-07-01", "2024-07-02"])),
+            // A column of this name is the input's own, and not why a row is left out.
+            ("reason", texts(&["late", ""])),
+        ],
+    );
+    let asked = lake.open(&[lake.accounts(), lake.input(InputTable::Feedback, "feedback.parquet")]).await.unwrap();
+    let outcomes = "SELECT account_id, resolved_on, told_on, nullif(reason, '') FROM feedback";
+    assert_eq!(asked.rows(outcomes).await, ["a 2024-06-30 NULL late", "b NULL NULL NULL"]);
     let tickets = night.opened.get(InputTable::SupportTickets).unwrap();
     assert_eq!(tickets.rows.after_as_of, 1);
     assert_eq!(tickets.newest.unwrap().to_string(), "2024-06-30");

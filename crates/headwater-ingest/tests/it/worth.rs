@@ -106,6 +106,7 @@ fn merged(lake: &Lake) -> InputSpec {
         ("merged_into", texts(&["", "a", "b", "nobody", "f", "e", "", "a"])),
         ("merged_on", texts(&["", "2024-01-01", "", "", "", "", "", "2099-01-01"])),
         ("parent_account_id", texts(&["p", "", "", "", "", "", "", ""])),
+        ("referred_by", texts(&["c", "", "", "b", "e", "nobody", "", ""])),
     ];
     written(lake, InputTable::Accounts, &columns).map("merged_on", "nullif(merged_on, '')")
 }
@@ -129,6 +130,8 @@ async fn rows_of_merged_accounts_count_for_the_one_that_took_them_over() {
     let uses = "SELECT account_id, count(*) FROM usage_events GROUP BY 1";
     let night = lake.open(&[merged(&lake), orders.clone(), usage.clone()]).await.unwrap();
     assert_eq!(night.rows("SELECT account_id FROM accounts").await, ["a", "d", "e", "f", "p", "q"]);
+    let recommended = "SELECT account_id, referred_by FROM accounts WHERE referred_by <> ''";
+    assert_eq!(night.rows(recommended).await, ["a a", "d a", "e e", "f nobody"]);
     assert_eq!(night.rows(by_account).await, ["a 7.00", "d 8.00", "e 16.00", "q 32.00"]);
     assert_eq!(night.rows(uses).await, ["a 3", "d 1", "e 1", "nobody 1", "q 1"]);
     let spent = lake.open(&[merged(&lake), spend]).await.unwrap();

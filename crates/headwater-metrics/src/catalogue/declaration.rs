@@ -29,6 +29,7 @@ impl Declaration {
         let windows = match definition.windows {
             Windows::None => None,
             Windows::Days => Some("days: `28d`, `prev_28d`, `total`"),
+            Windows::RecentDays => Some("days: `28d`"),
             Windows::Months => Some("months: `12m`, `total`"),
         };
         Self {
@@ -50,6 +51,7 @@ fn formula(definition: &Definition) -> String {
         Formula::Account(sql) => readable(sql),
         Formula::Group { sql, .. } => blocks_written_out(&readable_blocks(sql)),
         Formula::AccountFact(sql) | Formula::SpendFact(sql) => readable(sql),
+        Formula::RowFact { table, sql } => format!("{} over {} of the group", readable(sql), rows(table)),
     }
 }
 
@@ -65,6 +67,8 @@ fn rows(table: RowTable) -> &'static str {
         RowTable::Deals => "opportunities",
         RowTable::Costs => "costs",
         RowTable::Spend => "spend",
+        RowTable::Referrals => "accounts referred",
+        RowTable::ListPrices => "paid subscriptions in force that are no add-ons",
     }
 }
 
@@ -137,7 +141,9 @@ fn blocks_written_out(text: &str) -> String {
 fn block(name: &str) -> Option<String> {
     let sample = name.replace("{w}", "12m").replace("{lookback}", "12m");
     match resolve(&sample)?.definition.formula {
-        Formula::AccountFact(sql) | Formula::SpendFact(sql) => Some(readable(sql)),
+        Formula::AccountFact(_) | Formula::SpendFact(_) | Formula::RowFact { .. } => {
+            Some(formula(resolve(&sample)?.definition))
+        }
         _ => None,
     }
 }

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::catalogue::{Definition, Formula, Resolved, RowTable, ScoreTable, resolve};
 use crate::{Grain, InputTable, Query, Unit, identifier};
 
+use super::coverage::{CoverageColumn, coverage};
 use super::fill::{account_sql, fill, is_available, references};
 use super::groups::spend_rows;
 use super::movements::{MOVEMENTS, movements};
 use super::orders::{order_days, posted_orders};
 use super::renewals::renewal_day;
+use super::rows::{feedback, list_prices, referrals, tickets};
 use super::subscriptions::{paid_at_rates, stretches_now};
 use super::usage::{self, PROFILE, USERS};
 use super::{GroupScope, Night, date, groups, lifetimes};
@@ -91,23 +93,9 @@ fn columns(published: &[Resolved], night: &Night) -> Vec<(String, Unit, String)>
     let metrics = published
         .iter()
         .map(|metric| (metric.id.clone(), metric.definition.unit, metric.definition.meaning.to_owned()));
-    let coverage =
-        coverage(night).into_iter().map(|(name, _, meaning)| (name.to_owned(), Unit::Flag, meaning.to_owned()));
+    let coverage = coverage(night, true).into_iter();
+    let coverage = coverage.map(|(name, unit, meaning, _)| (name.to_owned(), unit, meaning.to_owned()));
     attributes(night).into_iter().chain(coverage).chain(metrics).collect()
-}
-
-/// Whether an account has rows in each family of inputs that is there.
-fn coverage(night: &Night) -> Vec<(&'static str, InputTable, &'static str)> {
-    [
-        ("has_subscriptions", InputTable::Subscriptions, "whether the account has a subscription, paid or not"),
-        ("has_orders", InputTable::Orders, "whether the account has an order"),
-        ("has_usage", InputTable::UsageEvents, "whether the account has a usage event in the days read"),
-        ("has_tickets", InputTable::SupportTickets, "whether the account has a support ticket"),
-        ("has_feedback", InputTable::Feedback, "whether the account gave feedback"),
-    ]
-    .into_iter()
-    .filter(|(_, table, _)| night.inputs.contains_key(table))
-    .collect()
 }
 
 fn measured(published: &[Resolved], base: &[Resolved], kept: &BTreeSet<String>, night: &Night) -> Query {
@@ -144,22 +132,19 @@ fn measured(published: &[Resolved], base: &[Resolved], kept: &BTreeSet<String>, 
         if mapped { format!("accounts.{column}") } else { format!("CAST(NULL AS {}) AS {column}", unit.sql_type()) }
     });
     let inner: Vec<String> = names.chain(known).collect();
+    let usage_is_known = kept.contains(PROFILE) || kept.contains(USERS);
     let outer: Vec<String> = attributes
         .iter()
         .map(|(name, ..)| identifier(name))
-        .chain(coverage(night).iter().map(|(name, ..)| coverage_sql(name, kept)))
+        .chain(coverage(night, usage_is_known).iter().map(coverage_sql))
         .chain(published.iter().map(|metric| column_sql(metric, night)))
         .collect();
     let sql = format!("SELECT {} FROM (SELECT {} FROM accounts{joins})", outer.join(", "), inner.join(", "));
     Query::new("measured", sql)
 }
 
-fn coverage_sql(name: &str, kept: &BTreeSet<String>) -> String {
-    // Usage is known where the pass over it ran; where nothing asks for it, nothing is known.
-    if name == "has_usage" && !kept.contains(PROFILE) && !kept.contains(USERS) {
-        return "CAST(NULL AS BOOLEAN) AS has_usage".to_owned();
-    }
-    format!("{name} IS TRUE AS {name}")
+fn coverage_sql((name, unit, _, sql): &CoverageColumn) -> String {
+    format!("CAST({sql} AS {}) AS {name}", unit.sql_type())
 }
 
 /// A published metric: its formula over base columns, or the base column, or nothing where an input lacks.
@@ -190,6 +175,8 @@ fn families(base: &[Resolved], kept: &BTreeSet<String>, night: &Night) -> Vec<Fa
         (RowTable::Deals, "deal_rows", InputTable::Opportunities, None),
         (RowTable::Costs, "cost_rows", InputTable::Costs, None),
         (RowTable::Spend, "spend_rows", InputTable::Spend, None),
+        (RowTable::Referrals, "referral_rows", InputTable::Accounts, None),
+        (RowTable::ListPrices, "list_price_rows", InputTable::Subscriptions, None),
     ] {
         let is_of_accounts = table != RowTable::Spend || night.has(input, &["account_id"]);
         if is_of_accounts && night.has(input, &[]) {
@@ -282,7 +269,7 @@ fn usage_family(name: &'static str, covers: Option<&str>, base: &[Resolved], nig
 }
 
 /// The rows of a table as aggregates see them.
-fn rows_of(table: RowTable, night: &Night) -> String {
+pub(super) fn rows_of(table: RowTable, night: &Night) -> String {
     match table {
         RowTable::Movements => format!("SELECT * FROM {MOVEMENTS}"),
         RowTable::MovementsByAge => format!(
@@ -301,9 +288,9 @@ fn rows_of(table: RowTable, night: &Night) -> String {
         RowTable::Deals => deals(night),
         RowTable::Costs => format!("SELECT * FROM {}", InputTable::Costs.name()),
         RowTable::Spend => "SELECT * FROM spend WHERE account_id IS NOT NULL".to_owned(),
-        RowTable::Feedback => {
-            "SELECT *, max(CASE WHEN kind = 'nps' THEN submitted_on END) OVER (PARTITION BY account_id) AS last_nps_on FROM feedback".to_owned()
-        }
+        RowTable::Feedback => feedback(night),
+        RowTable::Referrals => referrals(night),
+        RowTable::ListPrices => list_prices(night),
     }
 }
 
@@ -315,26 +302,4 @@ fn deals(night: &Night) -> String {
     } else {
         format!("SELECT * FROM {table}")
     }
-}
-
-fn tickets(night: &Night) -> String {
-    let zone = night.as_of.zone().name();
-    let opened_on = if zone == "UTC" {
-        "CAST(opened_at AS DATE)".to_owned()
-    } else {
-        format!("CAST(opened_at AT TIME ZONE '{zone}' AS DATE)")
-    };
-    let (closed, seconds) = if night.has(InputTable::SupportTickets, &["closed_at"]) {
-        ("closed_at", "to_unixtime(closed_at) - to_unixtime(opened_at)")
-    } else {
-        ("CAST(NULL AS TIMESTAMP)", "CAST(NULL AS BIGINT)")
-    };
-    let others: Vec<&str> = ["satisfaction_score", "first_response_minutes", "escalated", "theme", "priority"]
-        .into_iter()
-        .filter(|name| night.has(InputTable::SupportTickets, &[name]))
-        .collect();
-    let others: String = others.iter().map(|name| format!(", {name}")).collect();
-    format!(
-        "SELECT account_id, {opened_on} AS opened_on, {closed} AS closed_at, {seconds} AS resolution_seconds{others} FROM support_tickets"
-    )
 }

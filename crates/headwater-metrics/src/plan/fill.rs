@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 
 use crate::catalogue::{self, Formula, Resolved, RowTable, resolve};
-use crate::{InputTable, MAX_WINDOW_MONTHS, Window, identifier};
+use crate::{MAX_WINDOW_MONTHS, Window, identifier};
 
 use super::{Basis, Night, date};
 
@@ -39,7 +39,7 @@ fn values(text: &str, resolved: &Resolved, night: &Night) -> String {
     let earlier = night.as_of.months_before(length.min(MAX_WINDOW_MONTHS));
     let new_features = new_features(resolved, night).len();
     // Everything is longer than any number of months; a rate over everything has no length and is unknown.
-    let over_everything = matches!(resolved.definition.formula, Formula::Rows { .. }) && length == 0;
+    let over_everything = row_table(resolved).is_some() && length == 0;
     let shown = if over_everything { 1_000_000 } else { length };
     text.replace("{as_of}", &date(night.as_of.day()))
         .replace("{in}", &inside(resolved, night))
@@ -79,22 +79,41 @@ pub(super) fn new_features(resolved: &Resolved, night: &Night) -> Vec<u32> {
 fn inside(resolved: &Resolved, night: &Night) -> String {
     let Some(window) = resolved.window else { return "true".to_owned() };
     let (from, to) = window.days(&night.as_of);
-    let day = match (&resolved.definition.formula, window) {
-        (Formula::Rows { table: RowTable::Movements | RowTable::MovementsByAge, .. }, Window::Months(n)) => {
+    let table = match resolved.definition.formula {
+        Formula::SpendFact(_) => Some(RowTable::Spend),
+        _ => row_table(resolved),
+    };
+    let day = match (table, window) {
+        (Some(RowTable::Movements | RowTable::MovementsByAge), Window::Months(n)) => {
             return format!("period_age < {n}");
         }
-        (Formula::Rows { table: RowTable::Movements | RowTable::MovementsByAge, .. }, _) => return "true".to_owned(),
-        (Formula::Rows { table: RowTable::Tickets, .. }, _) => "opened_on",
-        (Formula::Rows { table: RowTable::Subscriptions, .. }, _) => "started_on",
-        (Formula::Rows { table: RowTable::Orders | RowTable::OrderDays, .. }, _) => "ordered_on",
-        (Formula::Rows { table: RowTable::Feedback, .. }, _) => "submitted_on",
-        (Formula::Rows { table: RowTable::Deals, .. }, _) => "closed_on",
-        (Formula::Rows { table: RowTable::Costs, .. }, _) => "incurred_on",
-        (Formula::Rows { table: RowTable::Spend, .. }, _) => "spent_on",
-        (Formula::SpendFact(_), _) => InputTable::Spend.happened().unwrap_or("spent_on"),
-        _ => return "true".to_owned(),
+        (Some(RowTable::Tickets), _) => "opened_on",
+        (Some(RowTable::Subscriptions), _) => "started_on",
+        (Some(RowTable::Orders | RowTable::OrderDays), _) => "ordered_on",
+        (Some(RowTable::Feedback), _) => "submitted_on",
+        (Some(RowTable::Deals), _) => "closed_on",
+        (Some(RowTable::Costs), _) => "incurred_on",
+        (Some(RowTable::Spend), _) => "spent_on",
+        (Some(RowTable::Referrals), _) => "signed_up_on",
+        (
+            Some(
+                RowTable::Movements | RowTable::MovementsByAge | RowTable::SubscriptionsAtRates | RowTable::ListPrices,
+            )
+            | None,
+            _,
+        ) => {
+            return "true".to_owned();
+        }
     };
     between(day, from, to)
+}
+
+/// The table whose rows a definition aggregates.
+fn row_table(resolved: &Resolved) -> Option<RowTable> {
+    match resolved.definition.formula {
+        Formula::Rows { table, .. } | Formula::RowFact { table, .. } => Some(table),
+        _ => None,
+    }
 }
 
 /// The condition that a renewal counts in the metric's window.

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::catalogue::{Formula, Resolved, resolve};
+use crate::catalogue::{Formula, Resolved, RowTable, resolve};
 use crate::{Grain, InputTable, Query, identifier, literal};
 
+use super::accounts::rows_of;
 use super::fill::{fill, is_available, references};
 use super::{Night, date};
 
@@ -103,7 +104,7 @@ fn facts_of<'a>(metrics: impl Iterator<Item = &'a Resolved>, night: &Night) -> B
     let mut open: Vec<Resolved> = metrics.cloned().collect();
     while let Some(metric) = open.pop() {
         match metric.definition.formula {
-            Formula::AccountFact(_) | Formula::SpendFact(_) => {
+            Formula::AccountFact(_) | Formula::SpendFact(_) | Formula::RowFact { .. } => {
                 facts.insert(metric.id.clone(), metric);
             }
             Formula::Group { .. } => open.extend(references(&metric, night).iter().filter_map(|name| resolve(name))),
@@ -127,6 +128,7 @@ fn facts_query(metrics: &BTreeMap<(GroupScope, String), Resolved>, night: &Night
 fn facts_of_scope(scope: &GroupScope, facts: &BTreeMap<String, Resolved>, night: &Night) -> String {
     let mut of_accounts = Vec::new();
     let mut of_spend = Vec::new();
+    let mut of_rows: BTreeMap<RowTable, String> = BTreeMap::new();
     let mut columns = Vec::new();
     for (id, fact) in facts {
         let name = identifier(id);
@@ -140,25 +142,43 @@ fn facts_of_scope(scope: &GroupScope, facts: &BTreeMap<String, Resolved>, night:
                 columns.push(format!("spend_side.{name}"));
             }
             Formula::SpendFact(_) => columns.push(format!("CAST(NULL AS DECIMAL(28, 2)) AS {name}")),
+            Formula::RowFact { table, sql } if is_available(fact, night) => {
+                let aggregate = format!(", {} AS {name}", fill(sql, fact, night, &identifier));
+                of_rows.entry(table).or_default().push_str(&aggregate);
+                columns.push(name);
+            }
             _ => columns.push(format!("CAST(NULL AS BIGINT) AS {name}")),
         }
     }
     let columns: String = columns.iter().map(|column| format!(", {column}")).collect();
     let accounts = format!("SELECT {} AS group_name{} FROM judged GROUP BY 1", scope.group(), of_accounts.concat());
+    let row_sides: String = of_rows.iter().map(|(table, facts)| row_side(scope, *table, facts, night)).collect();
     let scope_name = literal(scope.name());
     match scope.spend_group(night) {
         Some(group) if !of_spend.is_empty() => format!(
             "SELECT {scope_name} AS scope, coalesce(account_side.group_name, spend_side.group_name) AS group_name{columns}
             FROM ({accounts}) AS account_side
             FULL JOIN (SELECT {group} AS group_name{} FROM ({}) GROUP BY 1) AS spend_side
-            ON account_side.group_name = spend_side.group_name",
+            ON account_side.group_name = spend_side.group_name{row_sides}",
             of_spend.concat(),
             spend_rows(night)
         ),
         _ => format!(
-            "SELECT {scope_name} AS scope, account_side.group_name AS group_name{columns} FROM ({accounts}) AS account_side"
+            "SELECT {scope_name} AS scope, account_side.group_name AS group_name{columns} FROM ({accounts}) AS account_side{row_sides}"
         ),
     }
+}
+
+/// The join that adds aggregates over the rows of a table to the groups of their accounts.
+fn row_side(scope: &GroupScope, table: RowTable, facts: &str, night: &Night) -> String {
+    let alias = format!("{table:?}_side").to_lowercase();
+    format!(
+        " LEFT JOIN (SELECT group_of_row{facts} FROM ({rows}) AS table_rows
+            JOIN (SELECT account_id AS member, {group} AS group_of_row FROM judged) AS members ON table_rows.account_id = member
+            GROUP BY 1) AS {alias} ON account_side.group_name = {alias}.group_of_row",
+        rows = rows_of(table, night),
+        group = scope.group(),
+    )
 }
 
 pub(super) fn spend_rows(night: &Night) -> &'static str {

@@ -10,7 +10,7 @@ use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use headwater_metrics::{
     AsOf, Economics, Exchange, FeatureSeen, GroupPlan, GroupScope, InputTable, Lifetimes, MeasurePlan, Night, Query,
-    RevenuePolicy, Unit, cohort_summary, cohorts, register_functions,
+    RevenuePolicy, cohort_summary, cohorts, register_functions,
 };
 
 /// What fills a table of the catalogue.
@@ -123,9 +123,6 @@ impl Bench {
         for query in &plan.queries {
             self.keep(query).await;
         }
-        for (name, unit, _) in &plan.columns {
-            assert!(*unit != Unit::Text || !metrics.contains(&name.as_str()));
-        }
         let names: Vec<String> = metrics.iter().map(|metric| format!("\"{metric}\"")).collect();
         self.lines(&format!("SELECT account_id, {} FROM measured ORDER BY account_id", names.join(", "))).await
     }
@@ -177,8 +174,14 @@ impl Bench {
 
     /// A table of the catalogue for everyone, over the accounts that were measured last, and what a query says of it.
     pub(crate) async fn table(&self, table: CatalogueQuery, sql: &str) -> Vec<String> {
+        self.table_by(&["total"], table, sql).await
+    }
+
+    /// The same for accounts grouped in several ways.
+    pub(crate) async fn table_by(&self, scopes: &[&str], table: CatalogueQuery, sql: &str) -> Vec<String> {
         self.keep(&Query::new("judged", "SELECT * FROM measured")).await;
-        self.keep(&table(&[GroupScope::Total], &self.night).unwrap()).await;
+        let scopes: Vec<GroupScope> = scopes.iter().map(|scope| GroupScope::parse(scope)).collect();
+        self.keep(&table(&scopes, &self.night).unwrap()).await;
         self.lines(sql).await
     }
 

@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod bench;
 #[cfg(test)]
+mod customers;
+#[cfg(test)]
+mod fit;
+#[cfg(test)]
 mod groups;
 #[cfg(test)]
 mod lifetimes;
@@ -14,4 +18,7 @@ mod policies;
 mod renewals;
 #[cfg(test)]
 mod sales;
+#[cfg(test)]
 mod spending;
+#[cfg(test)]
+mod voice;

@@ -52,6 +52,7 @@ const CALM: &[(&str, &str)] = &[
     ("expansion_movements_total", "0"),
     ("expansion_movements_12m", "0"),
     ("contraction_movements_12m", "0"),
+    ("churn_movements_12m", "0"),
     ("expansion_mrr_3m", "0"),
     ("contraction_mrr_3m", "0"),
     ("limit_usage_max_pct", "50"),
@@ -62,6 +63,15 @@ const CALM: &[(&str, &str)] = &[
     ("orders_total", "0"),
     ("order_discounts_total", "0"),
     ("net_revenue_total", "0"),
+    ("nps_score_change", "0"),
+    ("tickets_opened_90d", "0"),
+    ("live_tickets_90d", "0"),
+    ("recurring_theme_tickets_90d", "0"),
+    ("requests_shipped_untold", "0"),
+    ("referrals_total", "0"),
+    ("list_mrr", "100"),
+    ("price_gap_pct", "0"),
+    ("is_on_legacy_plan", "FALSE"),
 ];
 
 /// An account that differs from the calm one, and what the rules say about it.
@@ -93,6 +103,8 @@ const CASES: &[Case] = &[
             "use_case.served",
             "monetization.monetized",
             "maturity.shared",
+            "advocacy.willing",
+            "price_plan.listed",
         ],
         flags: &[],
     },
@@ -128,10 +140,39 @@ const CASES: &[Case] = &[
             REGULARITY,
             STICKINESS,
             ("new_feature_uptake_90d", "0.25"),
+            ("usage_events_28d", "101"),
             ("expansion_movements_12m", "1"),
             ("expansion_movements_total", "1"),
         ],
         states: &["lifecycle.champion", "fit.compounding", "monetization.expanded", "maturity.broad"],
+        flags: &["referral_ask"],
+    },
+    Case {
+        account: "expanded_and_idle",
+        given: &[("expansion_movements_12m", "1"), ("expansion_movements_total", "1")],
+        states: &["fit.steady"],
+        flags: &[],
+    },
+    Case {
+        account: "expanded_and_returned",
+        given: &[
+            ("usage_events_28d", "101"),
+            ("expansion_movements_12m", "1"),
+            ("expansion_movements_total", "1"),
+            ("churn_movements_12m", "1"),
+        ],
+        states: &["fit.steady"],
+        flags: &[],
+    },
+    Case {
+        account: "expanded_and_gone",
+        given: &[
+            ("usage_events_28d", "101"),
+            ("expansion_movements_12m", "1"),
+            ("expansion_movements_total", "1"),
+            FREE,
+        ],
+        states: &["fit.steady"],
         flags: &[],
     },
     Case {
@@ -144,7 +185,7 @@ const CASES: &[Case] = &[
         account: "champion_without_news",
         given: &[ADOPTION, REGULARITY, STICKINESS, ("new_feature_uptake_90d", "NULL")],
         states: &["lifecycle.champion"],
-        flags: &["champion_not_expanded"],
+        flags: &["champion_not_expanded", "referral_ask"],
     },
     Case {
         account: "stuck",
@@ -233,6 +274,97 @@ const CASES: &[Case] = &[
     Case { account: "leaving", given: &[("subscription_ends_on", "'2026-07-30'")], states: &[], flags: &["leaving"] },
     Case { account: "leaving_later", given: &[("subscription_ends_on", "'2026-07-31'")], states: &[], flags: &[] },
     Case { account: "shrinking", given: &[("contraction_mrr_3m", "10")], states: &[], flags: &["shrinking"] },
+    Case {
+        account: "champion_that_brings_others",
+        given: &[
+            ADOPTION,
+            REGULARITY,
+            STICKINESS,
+            ("new_feature_uptake_90d", "0.25"),
+            ("expansion_movements_12m", "1"),
+            ("expansion_movements_total", "1"),
+            ("referrals_total", "1"),
+            ("nps_score_latest", "NULL"),
+        ],
+        states: &["advocacy.advocate"],
+        flags: &[],
+    },
+    Case { account: "reviewer", given: &[("review_score_mean_365d", "4")], states: &["advocacy.advocate"], flags: &[] },
+    Case { account: "critic", given: &[("review_score_mean_365d", "3.9")], states: &["advocacy.willing"], flags: &[] },
+    Case {
+        account: "angry_reviewer",
+        given: &[("review_score_mean_365d", "5"), ("nps_score_latest", "6")],
+        states: &["advocacy.other"],
+        flags: &["detractor"],
+    },
+    Case {
+        account: "cooling",
+        given: &[("nps_score_change", "-3"), ("nps_score_latest", "7")],
+        states: &["advocacy.other"],
+        flags: &["recommendation_fell"],
+    },
+    Case {
+        account: "grandfathered",
+        given: &[("is_on_legacy_plan", "TRUE"), ("list_mrr", "120")],
+        states: &["price_plan.legacy"],
+        flags: &["migration_candidate"],
+    },
+    Case {
+        account: "far_below_list",
+        given: &[("price_gap_pct", "20"), ("list_mrr", "125")],
+        states: &["price_plan.below_list"],
+        flags: &["migration_candidate"],
+    },
+    Case {
+        account: "grandfathered_and_escalating",
+        given: &[("price_gap_pct", "50"), ("escalations_90d", "1")],
+        states: &["price_plan.below_list"],
+        flags: &[],
+    },
+    Case { account: "yearly", given: &[("price_gap_pct", "19.9")], states: &["price_plan.listed"], flags: &[] },
+    Case {
+        account: "key_by_mail",
+        given: &[("mrr", "900"), ("tickets_opened_90d", "2"), ("live_ticket_share_90d", "0")],
+        states: &["value_tier.key"],
+        flags: &["key_account_low_touch"],
+    },
+    Case {
+        account: "key_by_mail_once",
+        given: &[("mrr", "900"), ("tickets_opened_90d", "1"), ("live_ticket_share_90d", "0")],
+        states: &["value_tier.key"],
+        flags: &[],
+    },
+    Case {
+        account: "key_by_phone",
+        given: &[
+            ("mrr", "900"),
+            ("tickets_opened_90d", "3"),
+            ("live_ticket_share_90d", "0.1"),
+            ("live_tickets_90d", "1"),
+        ],
+        states: &["value_tier.key"],
+        flags: &[],
+    },
+    Case {
+        account: "small_by_phone",
+        given: &[("mrr", "1"), ("live_tickets_90d", "3")],
+        states: &["value_tier.tail"],
+        flags: &["small_account_high_touch"],
+    },
+    Case { account: "small_by_phone_once", given: &[("mrr", "1"), ("live_tickets_90d", "2")], states: &[], flags: &[] },
+    Case {
+        account: "middling_by_mail",
+        given: &[("tickets_opened_90d", "2"), ("live_ticket_share_90d", "0")],
+        states: &[],
+        flags: &[],
+    },
+    Case {
+        account: "asks_again",
+        given: &[("recurring_theme_tickets_90d", "3"), ("recurring_theme_90d", "'billing'")],
+        states: &[],
+        flags: &["recurring_problem"],
+    },
+    Case { account: "untold", given: &[("requests_shipped_untold", "1")], states: &[], flags: &["requester_untold"] },
     Case { account: "detractor", given: &[("nps_score_latest", "6")], states: &[], flags: &["detractor"] },
     Case {
         account: "bargain_hunter",
@@ -381,6 +513,12 @@ async fn every_rule_has_a_case() {
         "maturity.regular",
         "maturity.shared",
         "maturity.broad",
+        "advocacy.advocate",
+        "advocacy.willing",
+        "advocacy.other",
+        "price_plan.legacy",
+        "price_plan.below_list",
+        "price_plan.listed",
     ] {
         assert!(states.contains(state), "no case for {state}");
     }
@@ -407,6 +545,8 @@ async fn amounts_at_stake() {
         flags.contains("falling | usage_fell | 1200.00 | Usage changed by -0.5, 1200.00 a year at stake"),
         "{flags}"
     );
+    assert!(flags.contains("grandfathered | migration_candidate | 240.00 | "), "{flags}");
+    assert!(flags.contains("asks_again | recurring_problem | - | 3 tickets about billing"), "{flags}");
     assert!(flags.contains("at_limit | limit_pressure | 100.00 | at_limit uses 80.0 % of its plan"), "{flags}");
 }
 
@@ -471,6 +611,12 @@ const VERDICTS: &[(&str, &str, f64, &str)] = &[
     ("kept_promise", "promise_gap_12m", 0.19, "pass"),
     ("kept_promise", "promise_gap_12m", 0.2, "watch"),
     ("kept_promise", "promise_gap_12m", 0.4, "breach"),
+    ("mean_stands_for_few", "mrr_at_least_mean_share", 0.25, "pass"),
+    ("mean_stands_for_few", "mrr_at_least_mean_share", 0.24, "watch"),
+    ("mean_stands_for_few", "mrr_at_least_mean_share", 0.09, "breach"),
+    ("recommendation", "nps_90d", 30.0, "pass"),
+    ("recommendation", "nps_90d", 29.0, "watch"),
+    ("recommendation", "nps_90d", -1.0, "breach"),
 ];
 
 /// The verdicts where one metric has a value and all others pass.
