@@ -116,6 +116,9 @@ codes! {
     UnknownColumn "E0207" "unknown table or column",
         "An audit names a table or column that is not published.",
         "`headwater schema` lists what is published.";
+    UnknownRule "E0208" "unknown rule",
+        "A test names a rule that no rule file has.",
+        "Correct the name; `kind:id` as in the table `rule_catalog`.";
     ExpressionSyntax "E0301" "the expression is not valid SQL",
         "The expression cannot be read as a SQL scalar expression.",
         "Mend the part under the caret; text stands in single quotes.";
@@ -251,6 +254,9 @@ codes! {
     AuditBroken "E0802" "an audit could not be evaluated",
         "An audit that cannot be evaluated is treated as failed.",
         "Correct the audit.";
+    TestFailed "E0901" "a test of a rule failed",
+        "The rules say something else of the given accounts than the test expects.",
+        "Mend the rule, or the test if the rule is right.";
     UnusedParameter "W0201" "a parameter nobody uses",
         "The parameter is declared but no expression refers to it.",
         "Remove it, or use it.";

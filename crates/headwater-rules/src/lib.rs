@@ -13,6 +13,7 @@ mod kinds;
 mod outputs;
 mod raw;
 mod reading;
+mod testing;
 
 pub use check::check;
 pub use checked::CheckedRules;
@@ -22,3 +23,4 @@ pub use expression::PLAN_NESTING;
 pub use header::RuleSeverity;
 pub use outputs::{OutputColumn, OutputTable};
 pub use raw::{RawRules, parse};
+pub use testing::{Cell, Condition, Expectation, Expected, GivenGroup, RuleTest, RuleTests, TestedKind, read_tests};

@@ -92,7 +92,7 @@ fn items(
     }
 }
 
-fn version(fields: &mut Fields<'_>, reading: &mut Reading<'_>) {
+pub(crate) fn version(fields: &mut Fields<'_>, reading: &mut Reading<'_>) {
     let Some(node) = fields.require("version", reading.problems) else { return };
     if node.value != Value::Integer(VERSION) {
         let problem =

@@ -1,0 +1,206 @@
+//! What a test expects of a rule.
+
+use std::collections::BTreeSet;
+
+use headwater_diagnostics::yaml::{Fields, Node, Value};
+use headwater_diagnostics::{Code, Diagnostic, Span};
+
+use super::{Cell, TestedKind};
+use crate::checked::CheckedRules;
+use crate::reading::{Reading, first_of};
+
+/// The states of flags that a test can expect.
+const STATES: [&str; 3] = ["firing", "held_back", "resolved"];
+/// The verdicts of guardrails.
+const VERDICTS: [&str; 6] = ["pass", "watch", "breach", "waiting", "insufficient_evidence", "unknown"];
+/// How far a number may be from what is expected where a test does not say.
+const TOLERANCE: f64 = 1e-9;
+
+/// One thing that must hold on a night.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expectation {
+    /// The night, from 1.
+    pub night: usize,
+    /// What must hold.
+    pub what: Expected,
+    /// Where it stands.
+    pub place: Span,
+}
+
+/// What must hold.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Expected {
+    /// Exactly these accounts have a flag of this state.
+    Flagged(&'static str, BTreeSet<String>),
+    /// Exactly these accounts are in this segment.
+    Members(String, BTreeSet<String>),
+    /// Exactly these accounts are at this milestone.
+    At(String, BTreeSet<String>),
+    /// An account has this value, or none.
+    Value {
+        /// The account.
+        account: String,
+        /// The value.
+        value: Cell,
+        /// How far a number may be from it.
+        tolerance: f64,
+    },
+    /// A group has this verdict.
+    Verdict {
+        /// How accounts are grouped.
+        scope: String,
+        /// The group.
+        group: String,
+        /// The verdict.
+        verdict: String,
+    },
+}
+
+/// `expect:`, one or more things a night.
+pub(super) fn expectations(
+    fields: &mut Fields<'_>,
+    kind: TestedKind,
+    rule: &str,
+    rules: &CheckedRules,
+    reading: &mut Reading<'_>,
+) -> Vec<Expectation> {
+    let mut all = Vec::new();
+    for node in fields.list("expect", reading.problems) {
+        let Some(mut item) = Fields::of(node, "an expectation", reading.problems) else { continue };
+        let night = item.integer("night", 1, 400, reading.problems).unwrap_or(1);
+        let night = usize::try_from(night).unwrap_or(1);
+        let found = match kind {
+            TestedKind::Trigger | TestedKind::Milestone => flagged(&mut item, reading),
+            TestedKind::SegmentScheme => {
+                let known = segments(rules, rule);
+                sets(&mut item, "members", &known, reading).map_or_else(Vec::new, |sets| {
+                    sets.into_iter().map(|(name, accounts)| Expected::Members(name, accounts)).collect()
+                })
+            }
+            TestedKind::MilestoneLadder => {
+                let known = milestones(rules, rule);
+                sets(&mut item, "at", &known, reading).map_or_else(Vec::new, |sets| {
+                    sets.into_iter().map(|(name, accounts)| Expected::At(name, accounts)).collect()
+                })
+            }
+            TestedKind::Metric => values(&mut item, reading),
+            TestedKind::Guardrail => verdicts(&mut item, reading),
+        };
+        let place = first_of(item.span());
+        item.finish(reading.problems);
+        if found.is_empty() {
+            let problem = Diagnostic::at(Code::MissingKey, place, "an expectation that expects nothing");
+            reading.problems.push(problem.label(format!("of a {}, say {}", kind.word().replace('_', " "), keys(kind))));
+        }
+        all.extend(found.into_iter().map(|what| Expectation { night, what, place }));
+    }
+    all
+}
+
+fn keys(kind: TestedKind) -> &'static str {
+    match kind {
+        TestedKind::Trigger | TestedKind::Milestone => "`firing`, `held_back` or `resolved`, each a list of accounts",
+        TestedKind::SegmentScheme => "`members: {segment: [accounts]}`",
+        TestedKind::MilestoneLadder => "`at: {milestone: [accounts]}`",
+        TestedKind::Metric => "`values: {account: value}`",
+        TestedKind::Guardrail => "`verdicts: {total: pass, plan.pro: breach}`",
+    }
+}
+
+fn segments(rules: &CheckedRules, scheme: &str) -> Vec<String> {
+    let scheme = rules.schemes.iter().find(|known| known.header.id.text == scheme);
+    scheme.map_or_else(Vec::new, |scheme| scheme.segments.iter().map(|segment| segment.id.clone()).collect())
+}
+
+/// The milestones of a ladder, and `none` for who is at none.
+fn milestones(rules: &CheckedRules, ladder: &str) -> Vec<String> {
+    let ladder = rules.ladders.iter().find(|known| known.header.id.text == ladder);
+    let known = ladder.into_iter().flat_map(|ladder| &ladder.milestones).map(|milestone| milestone.id.clone());
+    known.chain(["none".to_owned()]).collect()
+}
+
+fn accounts(node: &Node, name: &str, reading: &mut Reading<'_>) -> BTreeSet<String> {
+    let Value::List(items) = &node.value else {
+        reading.wrong_shape(node, name, "a list of accounts");
+        return BTreeSet::new();
+    };
+    items.iter().filter_map(|item| reading.word(item, name)).map(|word| word.text).collect()
+}
+
+fn flagged(item: &mut Fields<'_>, reading: &mut Reading<'_>) -> Vec<Expected> {
+    let mut found = Vec::new();
+    for state in STATES {
+        // An empty list is an expectation too: nobody.
+        if let Some((_, node)) = item.take_with_key(state) {
+            found.push(Expected::Flagged(state, accounts(node, state, reading)));
+        }
+    }
+    found
+}
+
+/// Names with the accounts of each.
+fn sets(
+    item: &mut Fields<'_>,
+    key: &'static str,
+    known: &[String],
+    reading: &mut Reading<'_>,
+) -> Option<Vec<(String, BTreeSet<String>)>> {
+    let node = item.take(key)?;
+    let mut fields = Fields::of(node, "a mapping of names to accounts", reading.problems)?;
+    let mut sets = Vec::new();
+    for (name, node) in fields.rest() {
+        if known.contains(&name.name) {
+            sets.push((name.name.clone(), accounts(node, &name.name, reading)));
+        } else {
+            let problem =
+                Diagnostic::at(Code::InvalidValue, name.span, format!("`{}` is none of its names", name.name));
+            reading.problems.push(problem.one_of(&name.name, known.iter().map(String::as_str)));
+        }
+    }
+    Some(sets)
+}
+
+fn values(item: &mut Fields<'_>, reading: &mut Reading<'_>) -> Vec<Expected> {
+    let tolerance = item.number("tolerance", reading.problems).unwrap_or(TOLERANCE);
+    let Some(mut fields) = item.take("values").and_then(|node| Fields::of(node, "`values`", reading.problems)) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for (account, node) in fields.rest() {
+        let value = match &node.value {
+            Value::Null => None,
+            Value::Bool(flag) => Some(flag.to_string()),
+            Value::Integer(number) => Some(number.to_string()),
+            Value::Float(_, text) | Value::Text(text) => Some(text.clone()),
+            Value::List(_) | Value::Map(_) => {
+                reading.wrong_shape(node, &account.name, "one value");
+                continue;
+            }
+        };
+        found.push(Expected::Value { account: account.name.clone(), value, tolerance });
+    }
+    found
+}
+
+fn verdicts(item: &mut Fields<'_>, reading: &mut Reading<'_>) -> Vec<Expected> {
+    let Some(mut fields) = item.take("verdicts").and_then(|node| Fields::of(node, "`verdicts`", reading.problems))
+    else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for (key, node) in fields.rest() {
+        let Some(word) = reading.word(node, &key.name) else { continue };
+        if !VERDICTS.contains(&word.text.as_str()) {
+            let problem = Diagnostic::at(Code::InvalidValue, word.span, format!("`{}` is no verdict", word.text));
+            reading.problems.push(problem.one_of(&word.text, VERDICTS));
+            continue;
+        }
+        // `segment.lifecycle.champion` is the group `champion` of the scope `segment.lifecycle`.
+        let (scope, group) = match key.name.rsplit_once('.') {
+            Some((scope, group)) => (scope.to_owned(), group.to_owned()),
+            None => (key.name.clone(), "all".to_owned()),
+        };
+        found.push(Expected::Verdict { scope, group, verdict: word.text });
+    }
+    found
+}
