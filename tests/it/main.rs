@@ -13,6 +13,8 @@ mod night_references;
 #[cfg(test)]
 mod night_restatements;
 #[cfg(test)]
+mod night_scores;
+#[cfg(test)]
 mod night_stops;
 #[cfg(test)]
 mod night_stores;

@@ -11,8 +11,12 @@ const COMPONENTS: &str = "
     UNION ALL SELECT account_id, 'engagement_score', 25, stickiness_28d / 0.5 FROM account_metrics
     UNION ALL SELECT account_id, 'health_score', 60, engagement_score / 100 FROM account_metrics
     UNION ALL SELECT account_id, 'health_score', 15, (satisfaction_mean_90d - 1) / 4 FROM account_metrics
-    UNION ALL SELECT account_id, 'health_score', 15, nps_score_latest / 10 FROM account_metrics
-    UNION ALL SELECT account_id, 'health_score', 10, 1 - escalations_90d / CAST(3 AS DOUBLE) FROM account_metrics";
+    UNION ALL SELECT account_id, 'health_score', 15,
+        CASE WHEN as_of - nps_latest_on <= 120 THEN nps_score_latest / 10 END FROM account_metrics
+    UNION ALL SELECT account_id, 'health_score', 10, 1 - escalations_90d / CAST(3 AS DOUBLE) FROM account_metrics
+    UNION ALL SELECT account_id, 'first_90_days_score', 50, first_90_day_value_days / CAST(10 AS DOUBLE) FROM account_metrics
+    UNION ALL SELECT account_id, 'first_90_days_score', 30, first_90_day_features / CAST(5 AS DOUBLE) FROM account_metrics
+    UNION ALL SELECT account_id, 'first_90_days_score', 20, 1 - first_90_day_tickets / CAST(6 AS DOUBLE) FROM account_metrics";
 
 /// Scores as the mean of what is known of them, each component between 0 and 1.
 const SCORES: &str = "
@@ -22,9 +26,12 @@ const SCORES: &str = "
 
 /// Published scores beside the expected ones, where they differ.
 const DIFFERING_SCORES: &str = "
-    SELECT m.account_id, s.score, s.expected, m.engagement_score, m.health_score
-    FROM account_metrics m JOIN scores s ON s.account_id = m.account_id
-    WHERE NOT abs(CASE s.score WHEN 'health_score' THEN m.health_score ELSE m.engagement_score END - s.expected) < 1e-9
+    SELECT account_id, score, published, expected FROM (
+        SELECT m.account_id, s.score, CASE s.score WHEN 'health_score' THEN m.health_score
+            WHEN 'engagement_score' THEN m.engagement_score ELSE m.first_90_days_score END AS published,
+            CASE WHEN m.tenure_days >= CASE s.score WHEN 'first_90_days_score' THEN 90 ELSE 30 END THEN s.expected END AS expected
+        FROM account_metrics m JOIN scores s ON s.account_id = m.account_id)
+    WHERE coalesce(abs(published - expected) >= 1e-9, published IS NOT NULL OR expected IS NOT NULL)
     ORDER BY 1, 2";
 
 /// Accounts whose other derived metrics differ from the same formulas written another way.
@@ -73,10 +80,17 @@ async fn derived_metrics_and_audits_of_the_pack() {
 async fn derived_metrics_equal_a_second_writing(company: &Company) {
     let known = "SELECT count(*) FILTER (WHERE engagement_score > 0), count(*) FILTER (WHERE health_score > 0),
         count(*) FILTER (WHERE features_dropped_28d > 0), count(*) FILTER (WHERE discount_share_total > 0),
-        count(*) FILTER (WHERE arr > 0) FROM account_metrics";
-    for (count, rule) in
-        company.rows(known).await[0].iter().zip(["engagement", "health", "features", "discount", "arr"])
-    {
+        count(*) FILTER (WHERE arr > 0),
+        count(*) FILTER (WHERE first_90_days_score > 0), count(*) FILTER (WHERE tenure_days < 30) FROM account_metrics";
+    for (count, rule) in company.rows(known).await[0].iter().zip([
+        "engagement",
+        "health",
+        "features",
+        "discount",
+        "arr",
+        "first_90_days",
+        "warm_up",
+    ]) {
         assert_ne!(count, "0", "the company has nothing to compute {rule} from");
     }
     let scores = format!("WITH components AS ({COMPONENTS}), scores AS ({SCORES}) {DIFFERING_SCORES}");

@@ -10,14 +10,17 @@ mod acquisition;
 mod advocacy;
 mod declaration;
 mod dispersion;
+mod features;
 mod feedback;
 mod lifetimes;
+mod onboarding;
 mod orders;
 mod pricing;
 mod profile;
 mod retention;
 mod revenue;
 mod sales;
+mod sessions;
 mod spending;
 mod support;
 mod trials;
@@ -44,8 +47,12 @@ pub(crate) enum Formula {
     },
     /// A slot of the one pass over usage events.
     Usage(UsageSlot),
-    /// An aggregate over an account's users, each with the days it was active in the window.
-    Users(&'static str),
+    /// An aggregate over an account's people, each with the days it was active in the window.
+    Users(&'static str, People),
+    /// An aggregate over an account's sessions, each with its first day and its seconds.
+    Sessions(&'static str),
+    /// An aggregate over the features that an account has or used, each with its uses in the window.
+    Features(&'static str),
     /// A column of what a model says of each account.
     Scored {
         /// The model's table.
@@ -77,6 +84,22 @@ pub(crate) enum Formula {
     },
 }
 
+/// Whose days an aggregate over people sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum People {
+    /// Everyone who used anything.
+    Active,
+    /// Those who used, or tried to use, a feature that the account's plan does not include.
+    Locked,
+    /// Those of whom an attempt was refused.
+    Blocked,
+}
+
+impl People {
+    /// All of them.
+    pub(crate) const ALL: &'static [Self] = &[Self::Active, Self::Locked, Self::Blocked];
+}
+
 /// A table whose rows are aggregated by account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum RowTable {
@@ -102,6 +125,10 @@ pub(crate) enum RowTable {
     Costs,
     /// Spend on single accounts.
     Spend,
+    /// Days and features of use in an account's first 90 days.
+    EarlyUse,
+    /// Support tickets opened in an account's first 90 days.
+    EarlyTickets,
     /// Accounts that this one recommended the product to, with what they pay.
     Referrals,
     /// Paid subscriptions in force beside the price list.
@@ -122,6 +149,10 @@ pub(crate) enum ScoreTable {
 pub(crate) enum UsageSlot {
     /// Uses in the window.
     Events,
+    /// Uses since the first day of the as-of day's month.
+    MonthEvents,
+    /// Attempts that were refused, in the window.
+    BlockedEvents,
     /// Uses that deliver value, in the window.
     ValueEvents,
     /// Seconds spent, in the window.
@@ -189,7 +220,9 @@ impl Definition {
         match self.formula {
             Formula::Rows { .. }
             | Formula::Usage(_)
-            | Formula::Users(_)
+            | Formula::Users(..)
+            | Formula::Sessions(_)
+            | Formula::Features(_)
             | Formula::Scored { .. }
             | Formula::Account(_) => Some(Grain::Account),
             Formula::Group { .. } => Some(Grain::Group),
@@ -239,6 +272,9 @@ fn definitions() -> impl Iterator<Item = &'static Definition> {
         sales::METRICS,
         orders::METRICS,
         usage::METRICS,
+        sessions::METRICS,
+        features::METRICS,
+        onboarding::METRICS,
         support::METRICS,
         feedback::METRICS,
         retention::METRICS,
@@ -255,13 +291,27 @@ fn definitions() -> impl Iterator<Item = &'static Definition> {
     .flatten()
 }
 
-/// A definition's SQL with what depends on the policy written out.
-pub(crate) fn by_policy(sql: &str, policy: RevenuePolicy) -> String {
+/// What of a night decides which of several formulas a metric has.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Choices {
+    pub(crate) policy: RevenuePolicy,
+    /// Whether it is known which features an account's plan includes.
+    pub(crate) entitlements: bool,
+}
+
+/// A definition's SQL with what depends on the night's choices written out.
+pub(crate) fn by_choices(sql: &str, choices: Choices) -> String {
+    let policy = choices.policy;
     let kept = if policy.contraction_is_lost { "[retained_mrr_{w}]" } else { "[unshrunk_mrr_{w}]" };
     let returned = if policy.reactivation_is_retained { " + [returned_mrr_{w}]" } else { "" };
     let won = if policy.new_in_churn_base { " + [new_customers_{w}]" } else { "" };
     sql.replace(RETAINED, &format!("({kept}{returned})"))
         .replace(CHURN_BASE, &format!("([opening_accounts_{{w}}]{won})"))
+        .replace(
+            "{eligible_used}",
+            if choices.entitlements { "[eligible_features_used_{w}]" } else { "[features_used_{w}]" },
+        )
+        .replace("{eligible}", if choices.entitlements { "[eligible_features]" } else { "{features}" })
 }
 
 /// Recurring revenue that counts as retained, by the policy.
@@ -269,20 +319,22 @@ const RETAINED: &str = "{retained}";
 /// The customers that churn is a share of, by the policy.
 const CHURN_BASE: &str = "{churn_base}";
 
-/// The names a definition refers to, with window, lookback and policy filled in.
-pub(crate) fn references(resolved: &Resolved, lookback_months: u32, policy: RevenuePolicy) -> Vec<String> {
+/// The names a definition refers to, with window, lookback and the night's choices filled in.
+pub(crate) fn references(resolved: &Resolved, lookback_months: u32, choices: Choices) -> Vec<String> {
     let texts: &[&str] = match &resolved.definition.formula {
         Formula::Rows { .. }
         | Formula::RowFact { .. }
         | Formula::Usage(_)
-        | Formula::Users(_)
+        | Formula::Users(..)
+        | Formula::Sessions(_)
+        | Formula::Features(_)
         | Formula::Scored { .. } => &[],
         Formula::Account(sql) | Formula::AccountFact(sql) | Formula::SpendFact(sql) => &[sql],
         Formula::Group { sql, accounts, .. } => &[sql, accounts],
     };
     texts
         .iter()
-        .map(|text| by_policy(text, policy))
+        .map(|text| by_choices(text, choices))
         .flat_map(|text| named_in(&text).map(str::to_owned).collect::<Vec<_>>())
         .map(|name| referenced_name(&name, resolved.window, lookback_months))
         .collect()
@@ -333,7 +385,7 @@ impl Catalogue {
     pub fn rests_on_spend(self, id: &str) -> bool {
         let Some(resolved) = resolve(id) else { return false };
         matches!(resolved.definition.formula, Formula::SpendFact(_))
-            || references(&resolved, 12, RevenuePolicy::default()).iter().any(|name| self.rests_on_spend(name))
+            || references(&resolved, 12, Choices::default()).iter().any(|name| self.rests_on_spend(name))
     }
 
     /// Names to suggest from and to list: every metric, windowed ones with the usual windows.
@@ -373,7 +425,7 @@ impl Catalogue {
 /// The inputs a metric needs, directly or through the metrics it names.
 fn inputs_of(resolved: &Resolved) -> BTreeSet<InputTable> {
     let mut inputs: BTreeSet<_> = resolved.definition.reads.iter().map(|(table, _)| *table).collect();
-    for name in references(resolved, 12, RevenuePolicy::default()) {
+    for name in references(resolved, 12, Choices::default()) {
         if let Some(needed) = resolve(&name) {
             inputs.extend(inputs_of(&needed));
         }

@@ -1,4 +1,4 @@
-//! The twelve logical tables that metrics are computed from, whatever a company's lake looks like.
+//! The thirteen logical tables that metrics are computed from, whatever a company's lake looks like.
 
 use serde::Serialize;
 
@@ -26,6 +26,8 @@ pub enum InputTable {
     Costs,
     /// The price list and its limits.
     Plans,
+    /// Which plan includes which feature of the product, and what the features are.
+    Entitlements,
     /// Deals in the sales pipeline.
     Opportunities,
     /// Offers and prompts that were shown.
@@ -140,6 +142,7 @@ impl InputTable {
         Self::Plans,
         Self::Opportunities,
         Self::Exposures,
+        Self::Entitlements,
     ];
 
     /// The table's name in the project file and in plans.
@@ -155,6 +158,7 @@ impl InputTable {
             Self::Spend => "spend",
             Self::Costs => "costs",
             Self::Plans => "plans",
+            Self::Entitlements => "entitlements",
             Self::Opportunities => "opportunities",
             Self::Exposures => "exposures",
             Self::ExchangeRates => "exchange_rates",
@@ -180,7 +184,7 @@ impl InputTable {
             Self::Plans => Some("plan"),
             Self::Opportunities => Some("opportunity_id"),
             Self::Exposures => Some("exposure_id"),
-            Self::Spend | Self::Costs | Self::ExchangeRates => None,
+            Self::Spend | Self::Costs | Self::ExchangeRates | Self::Entitlements => None,
         }
     }
 
@@ -199,14 +203,14 @@ impl InputTable {
             Self::Opportunities => Some("created_on"),
             Self::Exposures => Some("exposed_on"),
             Self::ExchangeRates => Some("valid_on"),
-            Self::Plans => None,
+            Self::Plans | Self::Entitlements => None,
         }
     }
 
     /// Whether rows belong to an account (and are quarantined where that account is unknown).
     #[must_use]
     pub fn belongs_to_account(self) -> bool {
-        !matches!(self, Self::Accounts | Self::Spend | Self::Plans | Self::ExchangeRates)
+        !matches!(self, Self::Accounts | Self::Spend | Self::Plans | Self::Entitlements | Self::ExchangeRates)
     }
 
     /// The column of that name.
@@ -332,6 +336,12 @@ impl InputTable {
                         optional("is_value_event", Flag, "whether the event delivers value (not: a login)"),
                         optional("quantity", Integer, "how many uses the row stands for; 1 where not mapped"),
                         optional("duration_seconds", Integer, "how long it lasted"),
+                        optional("session_id", Id, "the stretch of work it belongs to, unique within the account"),
+                        optional(
+                            "is_blocked",
+                            Flag,
+                            "whether it was refused, by a plan or a limit: an attempt, and no use",
+                        ),
                     ]
                 }
             }
@@ -426,6 +436,25 @@ impl InputTable {
                             "whether the price is of one seat; of the whole plan where not mapped",
                         ),
                         optional("retired_on", Date, "first day it was no longer sold; unknown while it is"),
+                    ]
+                }
+            }
+            Self::Entitlements => {
+                &const {
+                    [
+                        required("feature", Text, "the feature, as in usage events"),
+                        optional(
+                            "plan",
+                            Id,
+                            "a plan that includes it, as on accounts; every plan where not mapped or empty",
+                        ),
+                        optional("is_core", Flag, "whether accounts depend on it, so that to stop using it is a risk"),
+                        optional("is_valuable", Flag, "whether those who do not use it should learn to"),
+                        optional(
+                            "unit_value",
+                            Number,
+                            "what one use that delivers value is worth, such as minutes saved; the unit is the project's",
+                        ),
                     ]
                 }
             }

@@ -9,6 +9,7 @@ mod churn_reasons;
 mod clawbacks;
 mod cohorts;
 mod coverage;
+mod features;
 mod fill;
 mod fit;
 mod groups;
@@ -18,6 +19,7 @@ mod orders;
 mod renewals;
 mod restatements;
 mod rows;
+mod sessions;
 mod subscriptions;
 mod tickets;
 mod trials;
@@ -28,6 +30,7 @@ pub use accounts::MeasurePlan;
 pub use churn_reasons::churn_reasons;
 pub use clawbacks::clawbacks;
 pub use cohorts::{cohort_summary, cohorts};
+pub use features::{education_targets, feature_adoption};
 pub use fit::fit_cells;
 pub use groups::{GroupPlan, GroupScope};
 pub use movements::{movements, published_movements};
@@ -175,6 +178,15 @@ impl Night {
     #[must_use]
     pub(crate) fn has(&self, table: InputTable, columns: &[&str]) -> bool {
         self.inputs.get(&table).is_some_and(|there| columns.iter().all(|column| there.contains(*column)))
+    }
+
+    /// Whether it is known which features an account's plan includes.
+    #[must_use]
+    pub(crate) fn has_entitlements(&self) -> bool {
+        let by_plan = self.has(InputTable::Entitlements, &["plan"]);
+        self.has(InputTable::Entitlements, &["feature"])
+            && self.has(InputTable::UsageEvents, &["feature"])
+            && (!by_plan || self.has(InputTable::Accounts, &["plan"]))
     }
 
     /// The column of an input where it is there, else a null of its SQL type.

@@ -27,6 +27,8 @@ pub(crate) const CATALOGUE_TABLES: &[CatalogueTable] = &[
     table(contract::cohort_summary, headwater_metrics::cohort_summary),
     CatalogueTable { is_carried: true, ..table(contract::revenue_by_month, headwater_metrics::revenue_by_month) },
     table(contract::trial_cohorts, headwater_metrics::trial_cohorts),
+    table(contract::feature_adoption, headwater_metrics::feature_adoption),
+    table(contract::education_targets, headwater_metrics::education_targets),
     table(contract::clawbacks, headwater_metrics::clawbacks),
     table(contract::renewals, headwater_metrics::renewals),
     table(contract::renewal_outlook, headwater_metrics::renewal_outlook),

@@ -11,10 +11,12 @@ use serde::Serialize;
 
 mod customers;
 mod retention;
+mod usage;
 mod values;
 
 pub use customers::{churn_reasons, fit_cells, ticket_channels, ticket_themes};
 pub use retention::{clawbacks, renewal_calibration, renewal_outlook, renewals, trial_cohorts};
+pub use usage::{education_targets, feature_adoption};
 pub use values::{account_values, lifetime_values, model_fits, model_parameters, survival_curves, value_levers};
 
 /// A published table.

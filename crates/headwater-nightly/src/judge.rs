@@ -139,6 +139,9 @@ pub(crate) async fn judge(mut case: Case<'_>) -> Result<Judged, RunError> {
     let compiled = compiled(case.rules, case.measured, case.request.as_of);
     let mut staged = BTreeMap::new();
     case.previous_night().await?;
+    if let Some(quantiles) = compiled.score_quantiles() {
+        case.keep(quantiles).await?;
+    }
     case.account_metrics(&compiled, &mut staged).await?;
     case.keep(compiled.judged()).await?;
     case.groups(&mut staged).await?;

@@ -221,12 +221,18 @@ fn declared<'e>(raw: &RawRules, environment: &'e Environment, used: &mut Use) ->
         ladders: BTreeMap::new(),
         incomplete: raw.incomplete,
     };
+    let mut beside_scores = BTreeSet::new();
     for metric in &raw.metrics {
         refuse_taken(&metric.header.id, &metric.header.id.text, &names, problems);
+        if beside_scores.contains(&metric.header.id.text) {
+            let message = format!("`{}` is already a column of a weighted score", metric.header.id.text);
+            problems.push(Diagnostic::at(Code::DuplicateId, metric.header.id.span, message).help("choose another id"));
+        }
         names.derived.insert(metric.header.id.text.clone(), metric.unit);
-        if let Some(coverage) = metric.coverage_column() {
-            refuse_taken(&metric.header.id, &coverage, &names, problems);
-            names.derived.insert(coverage, Some(Unit::Percent));
+        for (column, unit) in metric.further_columns() {
+            refuse_taken(&metric.header.id, &column, &names, problems);
+            beside_scores.insert(column.clone());
+            names.derived.insert(column, Some(unit));
         }
     }
     for scheme in &raw.schemes {

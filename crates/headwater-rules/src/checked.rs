@@ -144,7 +144,7 @@ fn lineage(
     let mut lineage: BTreeMap<String, BTreeSet<InputTable>> = BTreeMap::new();
     for metric in metrics {
         let inputs: BTreeSet<_> = metric.reads().into_iter().flat_map(|column| of_column(column, &lineage)).collect();
-        lineage.insert(format!("{}_coverage_pct", metric.header.id.text), inputs.clone());
+        lineage.extend(metric.further_columns().into_iter().map(|name| (name, inputs.clone())));
         lineage.insert(metric.header.id.text.clone(), inputs);
     }
     for scheme in schemes {

@@ -48,6 +48,7 @@ pub struct Audit {
 /// The queries of one night, in the order they are run.
 #[derive(Debug, Clone)]
 pub struct CompiledRules {
+    score_quantiles: Option<Query>,
     account_metrics: Query,
     derived: Vec<DerivedColumn>,
     judged: Query,
@@ -59,8 +60,10 @@ pub struct CompiledRules {
 #[must_use]
 pub fn compile(rules: &CheckedRules, context: &PlanContext) -> CompiledRules {
     let dialect = Dialect { as_of: context.as_of };
+    let base = metric::measured_with_derived(&rules.metrics, dialect);
     CompiledRules {
-        account_metrics: account_metrics(rules, context, dialect),
+        score_quantiles: segment::quantiles(&rules.schemes, &base),
+        account_metrics: account_metrics(rules, context, &base),
         derived: derived(rules),
         judged: judged(rules, dialect),
         tables: tables(rules, dialect),
@@ -69,8 +72,14 @@ pub fn compile(rules: &CheckedRules, context: &PlanContext) -> CompiledRules {
 }
 
 impl CompiledRules {
-    /// Over `measured`: all its columns, then the derived ones. `measured` is read more than once where a segment
-    /// preset looks at all accounts, so it should be materialised.
+    /// Over `measured`: the quantiles of the night that scores rest on, where any does. To be materialised first.
+    #[must_use]
+    pub fn score_quantiles(&self) -> Option<&Query> {
+        self.score_quantiles.as_ref()
+    }
+
+    /// Over `measured` and the quantiles: all columns of `measured`, then the derived ones. `measured` is read more
+    /// than once where a segment preset looks at all accounts, so it should be materialised.
     #[must_use]
     pub fn account_metrics(&self) -> &Query {
         &self.account_metrics
@@ -118,9 +127,8 @@ fn derived(rules: &CheckedRules) -> Vec<DerivedColumn> {
     metric::columns(&rules.metrics).into_iter().chain(population).collect()
 }
 
-fn account_metrics(rules: &CheckedRules, context: &PlanContext, dialect: Dialect) -> Query {
-    let base = metric::measured_with_derived(&rules.metrics, dialect);
-    let population = segment::population(rules.schemes.iter().flat_map(|scheme| &scheme.population));
+fn account_metrics(rules: &CheckedRules, context: &PlanContext, base: &str) -> Query {
+    let population = segment::population(&rules.schemes);
     let own =
         context.measured.iter().map(|(name, unit)| (format!("base.{}", identifier(name)), *unit, identifier(name)));
     let added = metric::columns(&rules.metrics)
@@ -155,6 +163,7 @@ fn rows(table: &OutputTable, rules: &CheckedRules, dialect: Dialect) -> Vec<Stri
     let evidence = Evidence { dialect, lineage: &rules.lineage };
     match table.name {
         "segment_scores" => rules.schemes.iter().map(|scheme| segment::scores(scheme, dialect)).collect(),
+        "score_edges" => segment::edges(&rules.schemes, dialect),
         "milestone_states" => {
             rules.ladders.iter().map(|ladder| milestone::states(ladder, rules.has_sign_up, dialect)).collect()
         }

@@ -94,6 +94,28 @@ impl OutputTable {
         ],
     };
 
+    pub(crate) const SCORE_EDGES: Self = Self {
+        name: "score_edges",
+        grain: "segment scheme, part of its score and bin of values that can hold any",
+        key: &["scheme", "part", "bin"],
+        columns: &[
+            AS_OF,
+            column("scheme", Unit::Text, "the segment scheme"),
+            column("part", Unit::Text, "`recency`, `frequency` or `monetary`"),
+            column("bin", Unit::Count, "the bin, from the smallest values"),
+            column("score", Unit::Count, "the score of values in it"),
+            column("metric", Unit::Text, "the metric whose values are scored"),
+            column("lower_edge", Unit::Number, "where the bin begins; null for the first"),
+            column("upper_edge", Unit::Number, "where the bin ends; null for the last"),
+            column("accounts", Unit::Count, "accounts with a value in the bin"),
+            column(
+                "edges",
+                Unit::Text,
+                "`quantiles` of the night's values or `fixed` by the rule, the upper edge belonging to the bin; or `quantiles_plus_one`, the lower edge belonging to it",
+            ),
+        ],
+    };
+
     pub(crate) const MILESTONE_STATES: Self = Self {
         name: "milestone_states",
         grain: "account and ladder",
@@ -225,6 +247,7 @@ impl OutputTable {
     /// the project's own.
     pub const ALL: &'static [Self] = &[
         Self::SEGMENT_SCORES,
+        Self::SCORE_EDGES,
         Self::MILESTONE_STATES,
         Self::FLAGGED_ACCOUNTS,
         Self::FLAG_EVIDENCE,

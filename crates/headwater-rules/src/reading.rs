@@ -117,6 +117,11 @@ impl Reading<'_> {
     /// A number under a key that must be there.
     pub(crate) fn require_number(&mut self, fields: &mut Fields<'_>, name: &'static str) -> Option<f64> {
         let node = fields.require(name, self.problems)?;
+        self.number(node, name)
+    }
+
+    /// A number.
+    pub(crate) fn number(&mut self, node: &Node, name: &str) -> Option<f64> {
         match &node.value {
             #[expect(clippy::cast_precision_loss, reason = "numbers in rules are far below 2^53")]
             Value::Integer(number) => Some(*number as f64),

@@ -32,7 +32,7 @@ fn codes_are_unique_and_stand_in_the_order_of_their_ranges() {
     let misnamed = ids.into_iter().filter(|id| {
         let (letter, digits) = id.split_at(1);
         let range = digits.get(..2).and_then(|range| range.parse().ok());
-        !["E", "W"].contains(&letter) || digits.len() != 4 || !(1..=8).contains(&range.unwrap_or(0))
+        !["E", "W"].contains(&letter) || digits.len() != 4 || !(1..=9).contains(&range.unwrap_or(0))
     });
     nothing_of("codes outside the ranges", &misnamed.map(str::to_owned).collect::<Vec<_>>());
 }

@@ -5,7 +5,7 @@ use headwater_metrics::{InputColumn, InputTable};
 use super::head;
 
 const ABOUT: &str = "\
-The twelve logical tables that a project maps its lake onto (see [project.md](project.md)). Only `accounts` is required.
+The thirteen logical tables that a project maps its lake onto (see [project.md](project.md)). Only `accounts` is required.
 A column of the same name maps itself; an optional column that is not mapped leaves the metrics that need it unknown.
 
 Types: an id is text or a whole number; a date is a date, a timestamp of any unit (cut to its day in the project's time zone)

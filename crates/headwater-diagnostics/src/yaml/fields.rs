@@ -41,6 +41,12 @@ impl<'a> Fields<'a> {
         self.take_with_key(name).map(|(_, value)| value)
     }
 
+    /// A key and its value, which stay to be taken.
+    #[must_use]
+    pub fn peek(&self, name: &str) -> Option<(&'a Key, &'a Node)> {
+        self.entries.iter().copied().find(|(key, value)| key.name == name && value.value != Value::Null)
+    }
+
     /// Takes a key and its value out.
     pub fn take_with_key(&mut self, name: &'static str) -> Option<(&'a Key, &'a Node)> {
         self.asked.push(name);

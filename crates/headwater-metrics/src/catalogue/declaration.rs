@@ -6,7 +6,8 @@ use crate::policy::RevenuePolicy;
 use crate::{Grain, Metric, Unit};
 
 use super::{
-    CHURN_BASE, Definition, Formula, RETAINED, RowTable, ScoreTable, UsageSlot, Windows, by_policy, references, resolve,
+    CHURN_BASE, Choices, Definition, Formula, People, RETAINED, RowTable, ScoreTable, UsageSlot, Windows, by_choices,
+    references, resolve,
 };
 
 /// A metric with its window written as `{w}`.
@@ -46,7 +47,9 @@ fn formula(definition: &Definition) -> String {
     match definition.formula {
         Formula::Rows { table, sql, .. } => format!("{} over {}", readable(sql), rows(table)),
         Formula::Usage(slot) => format!("{} over usage events", of_events(slot)),
-        Formula::Users(sql) => format!("{} over the account's people", readable(sql)),
+        Formula::Users(sql, people) => format!("{} over {}", readable(sql), of_people(people)),
+        Formula::Sessions(sql) => format!("{} over the account's sessions", readable(sql)),
+        Formula::Features(sql) => format!("{} over the features that the account has or used", readable(sql)),
         Formula::Scored { table, column } => format!("{column} by the model of {}", scored(table)),
         Formula::Account(sql) => readable(sql),
         Formula::Group { sql, .. } => blocks_written_out(&readable_blocks(sql)),
@@ -67,6 +70,8 @@ fn rows(table: RowTable) -> &'static str {
         RowTable::Deals => "opportunities",
         RowTable::Costs => "costs",
         RowTable::Spend => "spend",
+        RowTable::EarlyUse => "use in the account's first 90 days",
+        RowTable::EarlyTickets => "support tickets of the account's first 90 days",
         RowTable::Referrals => "accounts referred",
         RowTable::ListPrices => "paid subscriptions in force that are no add-ons",
     }
@@ -79,9 +84,19 @@ fn scored(table: ScoreTable) -> &'static str {
     }
 }
 
+fn of_people(people: People) -> &'static str {
+    match people {
+        People::Active => "the account's people",
+        People::Locked => "the account's people, of uses and attempts of features that its plan does not include",
+        People::Blocked => "the account's people, of attempts that were refused",
+    }
+}
+
 fn of_events(slot: UsageSlot) -> &'static str {
     match slot {
         UsageSlot::Events => "sum(quantity) in the window",
+        UsageSlot::MonthEvents => "sum(quantity) in the calendar month of the as-of day",
+        UsageSlot::BlockedEvents => "sum(quantity) of refused attempts in the window",
         UsageSlot::ValueEvents => "sum(quantity) of value events in the window",
         UsageSlot::Seconds => "sum(duration_seconds) in the window",
         UsageSlot::ActiveDays => "count(DISTINCT occurred_on) in the window",
@@ -96,7 +111,9 @@ fn of_events(slot: UsageSlot) -> &'static str {
 
 /// Names in square brackets stay marked, so that building blocks can be found.
 fn readable_blocks(sql: &str) -> String {
-    without_casts(&by_policy(sql, RevenuePolicy::default()))
+    let sql = by_choices(sql, Choices::default()).replace("TRY_CAST(", "CAST(");
+    let sql = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    without_casts(&sql)
         .replace("WHERE acquires", "WHERE spent_on_acquisition")
         .replace("WHERE NOT acquires", "WHERE spent_on_retention")
         .replace("{in_earlier}", "in the window before")
@@ -119,6 +136,13 @@ fn readable_blocks(sql: &str) -> String {
         .replace("{features}", "features_known")
         .replace("{new_features}", "features_first_used_in_the_window")
         .replace("{days}", "days_active_in_the_window")
+        .replace("{weekday_days}", "weekdays_active_in_the_window")
+        .replace("{weekdays}", "weekdays_of_the_window")
+        .replace("{uses}", "uses_in_the_window")
+        .replace("{uses_before}", "uses_in_the_window_before")
+        .replace("{uses_ever}", "uses")
+        .replace("{attempts}", "uses_and_attempts_in_the_window")
+        .replace("{value_uses}", "uses_with_value_in_the_window")
 }
 
 fn readable(sql: &str) -> String {
@@ -198,7 +222,7 @@ fn switches(sample: &str) -> Vec<&'static str> {
             }
             _ => {}
         }
-        open.extend(references(&resolved, 12, RevenuePolicy::default()));
+        open.extend(references(&resolved, 12, Choices::default()));
     }
     RevenuePolicy::SWITCHES.iter().map(|switch| switch.name).filter(|name| found.contains(name)).collect()
 }

@@ -76,6 +76,17 @@ pub(super) const METRICS: &[Definition] = &[
         "The latest answer to the recommendation question, 0 to 10; the lowest where several people answered on that day.",
     ),
     Definition {
+        windows: Windows::None,
+        reads: SCORES,
+        ..said(
+            "nps_latest_on",
+            Unit::Date,
+            "max(submitted_on) FILTER (WHERE kind = 'nps' AND answer_day = 1)",
+            None,
+            "Day of the latest answer to the recommendation question.",
+        )
+    },
+    Definition {
         null_rule: "Unknown for an account that answered on fewer than two days.",
         ..score(
             "nps_score_change",

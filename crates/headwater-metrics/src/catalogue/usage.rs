@@ -1,6 +1,6 @@
 //! What an account does in the product. All of it comes from one pass over usage events, and one over its users.
 
-use super::{Definition, Formula, InputTable, Unit, UsageSlot, Windows};
+use super::{Definition, Formula, InputTable, People, Unit, UsageSlot, Windows};
 
 const EVENTS: &[(InputTable, &[&str])] = &[(InputTable::UsageEvents, &[])];
 const FEATURES: &[(InputTable, &[&str])] = &[(InputTable::UsageEvents, &["feature"])];
@@ -67,11 +67,11 @@ pub(super) const METRICS: &[Definition] = &[
         )
     },
     Definition {
-        formula: Formula::Users("count(*) FILTER (WHERE {days} > 0)"),
+        formula: Formula::Users("count(*) FILTER (WHERE {days} > 0)", People::Active),
         ..slot("active_users_{w}", USERS, UsageSlot::Events, Unit::Count, "Different people with any use.")
     },
     Definition {
-        formula: Formula::Users("sum({days})"),
+        formula: Formula::Users("sum({days})", People::Active),
         ..slot(
             "user_days_{w}",
             USERS,
@@ -94,14 +94,39 @@ pub(super) const METRICS: &[Definition] = &[
         )
     },
     Definition {
-        formula: Formula::Account("CAST([features_used_{w}] AS DOUBLE) / nullif({features}, 0)"),
-        null_rule: "Zero for an account without events in the window; unknown where no feature is known.",
+        formula: Formula::Users("sum({weekday_days})", People::Active),
+        ..slot(
+            "weekday_user_days_{w}",
+            USERS,
+            UsageSlot::Events,
+            Unit::Count,
+            "People active on a day from Monday to Friday, added up over the days.",
+        )
+    },
+    Definition {
+        formula: Formula::Account(
+            "CAST([weekday_user_days_{w}] AS DOUBLE) / nullif({weekdays} * [active_users_{w}], 0)",
+        ),
+        unit: Unit::Ratio,
+        null_rule: "Unknown for an account without active people in the window, and in a window without weekdays.",
+        source: "SOMA, DAU/MAU of weekdays: mean daily active people from Monday to Friday over the people active in the window",
+        ..slot(
+            "weekday_stickiness_{w}",
+            USERS,
+            UsageSlot::Events,
+            Unit::Ratio,
+            "Share of its people active on a mean day from Monday to Friday, 0 to 1.",
+        )
+    },
+    Definition {
+        formula: Formula::Account("CAST({eligible_used} AS DOUBLE) / nullif({eligible}, 0)"),
+        null_rule: "Zero for an account without events in the window; unknown where no feature is known, or where entitlements are and say nothing of the account's plan.",
         ..slot(
             "feature_adoption_{w}",
             FEATURES,
             UsageSlot::Events,
             Unit::Ratio,
-            "Share of the product's features used, 0 to 1.",
+            "Share of the features that the account's plan includes and that it used, 0 to 1; of all known features where no entitlements are mapped.",
         )
     },
     Definition {
@@ -145,6 +170,31 @@ pub(super) const METRICS: &[Definition] = &[
             UsageSlot::Events,
             Unit::Percent,
             "Uses of the last 30 days against the plan's monthly limit.",
+        )
+    },
+    Definition {
+        windows: Windows::None,
+        ..slot(
+            "usage_events_this_month",
+            EVENTS,
+            UsageSlot::MonthEvents,
+            Unit::Count,
+            "Uses in the calendar month of the as-of day, so far.",
+        )
+    },
+    Definition {
+        windows: Windows::None,
+        formula: Formula::Account(
+            "CASE WHEN [usage_events_this_month] >= plan_usage_limit THEN 0
+            ELSE TRY_CAST(ceil(CAST(plan_usage_limit - [usage_events_this_month] AS DOUBLE) * 28 / nullif([usage_events_28d], 0)) AS BIGINT) END",
+        ),
+        null_rule: "Unknown for an account without a plan, on a plan without limit, or without use in the last 28 days.",
+        ..slot(
+            "days_to_limit",
+            LIMITS,
+            UsageSlot::Events,
+            Unit::Days,
+            "Days until the uses of this month reach the plan's monthly limit, at the pace of the last 28 days; zero once they have. Counting begins anew with the month.",
         )
     },
     Definition {

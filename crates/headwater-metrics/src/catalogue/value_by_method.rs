@@ -58,6 +58,7 @@ macro_rules! value_at {
     };
 }
 
+// Sums over accounts are of decimals: those of floating numbers would depend on their order.
 pub(super) const METRICS: &[Definition] = &[
     fact(
         "payer_lifetimes",
@@ -143,13 +144,13 @@ pub(super) const METRICS: &[Definition] = &[
         "Unknown without churn in the window: it has no upper end.",
         "Wilson 1927, the score interval of a rate",
     ),
-    fact("contract_value_added_up", Windows::None, SUBSCRIPTIONS, "sum([contract_clv_total]) FILTER (WHERE [first_paid_on] IS NOT NULL)"),
-    fact("contract_residual_added_up", Windows::None, SUBSCRIPTIONS, "sum([contract_clv_residual])"),
+    fact("contract_value_added_up", Windows::None, SUBSCRIPTIONS, "sum(CAST([contract_clv_total] AS DECIMAL(28, 6))) FILTER (WHERE [first_paid_on] IS NOT NULL)"),
+    fact("contract_residual_added_up", Windows::None, SUBSCRIPTIONS, "sum(CAST([contract_clv_residual] AS DECIMAL(28, 6)))"),
     fact("contracts_valued", Windows::None, SUBSCRIPTIONS, "count([contract_clv_total]) FILTER (WHERE [first_paid_on] IS NOT NULL)"),
     value(
         "clv_contract_mean",
         Unit::Amount,
-        ("[contract_value_added_up] / nullif([contracts_valued], 0)", "[contracts_valued]", NOT_MODELLED),
+        ("CAST([contract_value_added_up] AS DOUBLE) / nullif([contracts_valued], 0)", "[contracts_valued]", NOT_MODELLED),
         "Mean realised and residual value of everyone who ever paid, by the model of renewals.",
         "Unknown where no model could be fitted.",
         "Fader and Hardie 2007; see `contract_clv_total`",
@@ -157,7 +158,7 @@ pub(super) const METRICS: &[Definition] = &[
     value(
         "contract_customer_equity",
         Unit::Amount,
-        ("[contract_residual_added_up]", "[contracts_valued]", NOT_MODELLED),
+        ("CAST([contract_residual_added_up] AS DOUBLE)", "[contracts_valued]", NOT_MODELLED),
         "Residual value of all of the group's subscribers together: what today's customers are expected to bring.",
         "Unknown where no model could be fitted.",
         "Fader and Hardie 2007; see `contract_clv_residual`",
@@ -214,13 +215,13 @@ pub(super) const METRICS: &[Definition] = &[
         "Unknown where nothing was ordered in the last 365 days.",
         "Average order value × purchase frequency × lifespan",
     )),
-    fact("order_value_added_up", Windows::None, ORDERS, "sum([order_clv_total]) FILTER (WHERE [first_order_on] IS NOT NULL)"),
-    fact("order_residual_added_up", Windows::None, ORDERS, "sum([order_clv_residual])"),
+    fact("order_value_added_up", Windows::None, ORDERS, "sum(CAST([order_clv_total] AS DECIMAL(28, 6))) FILTER (WHERE [first_order_on] IS NOT NULL)"),
+    fact("order_residual_added_up", Windows::None, ORDERS, "sum(CAST([order_clv_residual] AS DECIMAL(28, 6)))"),
     fact("orders_valued", Windows::None, ORDERS, "count([order_clv_residual])"),
     of_orders(value(
         "clv_order_model_mean",
         Unit::Amount,
-        ("[order_value_added_up] / nullif([orders_valued], 0)", "[orders_valued]", NOT_MODELLED),
+        ("CAST([order_value_added_up] AS DOUBLE) / nullif([orders_valued], 0)", "[orders_valued]", NOT_MODELLED),
         "Mean realised and residual value of everyone who ever ordered, by the models of buying and of order values.",
         "Unknown where no model could be fitted.",
         "Fader, Hardie and Lee 2005; Fader and Hardie 2013; see `order_clv_total`",
@@ -228,7 +229,7 @@ pub(super) const METRICS: &[Definition] = &[
     of_orders(value(
         "order_customer_equity",
         Unit::Amount,
-        ("[order_residual_added_up]", "[orders_valued]", NOT_MODELLED),
+        ("CAST([order_residual_added_up] AS DOUBLE)", "[orders_valued]", NOT_MODELLED),
         "Residual value of all of the group's buyers together: what today's customers are expected to order.",
         "Unknown where no model could be fitted.",
         "Fader, Hardie and Lee 2005; Fader and Hardie 2013; see `order_clv_residual`",

@@ -1,6 +1,7 @@
 //! `activity_profile`: everything the catalogue asks of an account's events, in one look at each row.
 //!
-//! Arguments: day, quantity, whether it delivered value, seconds, feature index, and a [`Spec`] as a literal.
+//! Arguments: day, quantity, whether it delivered value, seconds, feature index, whether it was
+//! refused, and a [`Spec`] as a literal.
 //! The result is a list with one integer per slot of the spec; unknown where the slot has no value.
 
 use std::sync::Arc;
@@ -37,6 +38,7 @@ impl ActivityProfile {
             DataType::Boolean,
             DataType::Int64,
             DataType::Int32,
+            DataType::Boolean,
             DataType::Utf8,
         ];
         Self { signature: Signature::exact(arguments, Volatility::Immutable) }

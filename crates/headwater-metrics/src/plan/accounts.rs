@@ -2,18 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::catalogue::{Definition, Formula, Resolved, RowTable, ScoreTable, resolve};
+use crate::catalogue::{Definition, Formula, People, Resolved, RowTable, ScoreTable, resolve};
 use crate::{Grain, InputTable, Query, Unit, identifier};
 
 use super::coverage::{CoverageColumn, coverage};
+use super::features::{self, BY_FEATURE};
 use super::fill::{account_sql, fill, is_available, references};
 use super::groups::spend_rows;
 use super::movements::{MOVEMENTS, movements};
 use super::orders::{order_days, posted_orders};
 use super::renewals::renewal_day;
 use super::rows::{feedback, list_prices, referrals, tickets};
+use super::sessions::{self, SESSIONS};
 use super::subscriptions::{paid_at_rates, stretches_now};
-use super::usage::{self, PROFILE, USERS};
+use super::usage::{self, PROFILE, USERS, users_table};
 use super::{GroupScope, Night, date, groups, lifetimes};
 
 /// The plans of one night at account grain, in the order they are run.
@@ -47,6 +49,8 @@ impl MeasurePlan {
         }
         queries.extend(usage::queries(&base, night));
         queries.extend(lifetimes::queries(&base, night));
+        queries.extend(sessions::sessions(&base, night));
+        queries.extend(features::by_feature(&base, night));
         let kept: BTreeSet<String> = queries.iter().map(|query| query.name.clone()).collect();
         queries.push(measured(&published, &base, &kept, night));
         let unavailable =
@@ -110,7 +114,7 @@ fn measured(published: &[Resolved], base: &[Resolved], kept: &BTreeSet<String>, 
         known.extend(family.columns);
     }
     known.extend(missing(base, &known));
-    if base.iter().any(|metric| metric.id == "usage_events_30d")
+    if base.iter().any(|metric| ["usage_events_30d", "usage_events_this_month"].contains(&metric.id.as_str()))
         && night.has(InputTable::Plans, &["monthly_usage_limit"])
         && night.has(InputTable::Accounts, &["plan"])
     {
@@ -177,6 +181,8 @@ fn families(base: &[Resolved], kept: &BTreeSet<String>, night: &Night) -> Vec<Fa
         (RowTable::Spend, "spend_rows", InputTable::Spend, None),
         (RowTable::Referrals, "referral_rows", InputTable::Accounts, None),
         (RowTable::ListPrices, "list_price_rows", InputTable::Subscriptions, None),
+        (RowTable::EarlyUse, "early_use_rows", InputTable::UsageEvents, None),
+        (RowTable::EarlyTickets, "early_ticket_rows", InputTable::SupportTickets, None),
     ] {
         let is_of_accounts = table != RowTable::Spend || night.has(input, &["account_id"]);
         if is_of_accounts && night.has(input, &[]) {
@@ -193,6 +199,12 @@ fn families(base: &[Resolved], kept: &BTreeSet<String>, night: &Night) -> Vec<Fa
     for name in [PROFILE, USERS].into_iter().filter(|name| kept.contains(*name)) {
         families.push(usage_family(name, covers.take(), base, night));
     }
+    for name in [People::Locked, People::Blocked].map(users_table).into_iter().chain([SESSIONS]) {
+        if kept.contains(name) {
+            families.push(usage_family(name, None, base, night));
+        }
+    }
+    families.extend(feature_family(base, night));
     families
 }
 
@@ -249,7 +261,8 @@ fn score_family(table: ScoreTable, base: &[Resolved]) -> Family {
 fn usage_family(name: &'static str, covers: Option<&str>, base: &[Resolved], night: &Night) -> Family {
     let belongs = |definition: &Definition| match definition.formula {
         Formula::Usage(_) => name == PROFILE,
-        Formula::Users(_) => name == USERS,
+        Formula::Users(_, people) => name == users_table(people),
+        Formula::Sessions(_) => name == SESSIONS,
         _ => false,
     };
     let mut columns: Vec<String> = base
@@ -257,8 +270,11 @@ fn usage_family(name: &'static str, covers: Option<&str>, base: &[Resolved], nig
         .filter(|metric| belongs(metric.definition) && is_available(metric, night))
         .map(|metric| {
             let column = identifier(&metric.id);
+            let is_known = matches!(metric.definition.formula, Formula::Users(_, People::Locked));
             match metric.definition.unit {
-                Unit::Date => format!("{name}.{column} AS {column}"),
+                // What is a day, a length, or known only of some accounts is not nothing where there is no row.
+                Unit::Date | Unit::Number => format!("{name}.{column} AS {column}"),
+                _ if is_known => format!("{name}.{column} AS {column}"),
                 // An account without events used nothing; a sum that no whole number holds stays unknown.
                 _ => format!("CASE WHEN {name}.account_id IS NULL THEN 0 ELSE {name}.{column} END AS {column}"),
             }
@@ -266,6 +282,16 @@ fn usage_family(name: &'static str, covers: Option<&str>, base: &[Resolved], nig
         .collect();
     columns.extend(covers.map(|covered| format!("{name}.account_id IS NOT NULL AS {covered}")));
     Family { alias: name, sql: format!("SELECT * FROM {name}"), columns }
+}
+
+/// Features that an account has or used; an account whose plan's features are not known has no row.
+fn feature_family(base: &[Resolved], night: &Night) -> Option<Family> {
+    const ALIAS: &str = "feature_rows";
+    let aggregates = features::aggregates(base, night);
+    let named = aggregates.iter().map(|(id, sql)| format!(", {sql} AS {}", identifier(id)));
+    let sql = format!("SELECT account_id{} FROM {BY_FEATURE} GROUP BY account_id", named.collect::<String>());
+    let columns = aggregates.iter().map(|(id, _)| format!("{ALIAS}.{0} AS {0}", identifier(id))).collect();
+    (!aggregates.is_empty()).then_some(Family { alias: ALIAS, sql, columns })
 }
 
 /// The rows of a table as aggregates see them.
@@ -286,12 +312,32 @@ pub(super) fn rows_of(table: RowTable, night: &Night) -> String {
         RowTable::OrderDays => order_days(night),
         RowTable::Tickets => tickets(night),
         RowTable::Deals => deals(night),
+        RowTable::EarlyUse => early_use(night),
+        RowTable::EarlyTickets => format!(
+            "SELECT early.account_id FROM ({}) AS early JOIN accounts ON early.account_id = accounts.account_id
+            WHERE days_between(signed_up_on, opened_on) BETWEEN 0 AND 89",
+            tickets(night)
+        ),
         RowTable::Costs => format!("SELECT * FROM {}", InputTable::Costs.name()),
         RowTable::Spend => "SELECT * FROM spend WHERE account_id IS NOT NULL".to_owned(),
         RowTable::Feedback => feedback(night),
         RowTable::Referrals => referrals(night),
         RowTable::ListPrices => list_prices(night),
     }
+}
+
+/// Days and features of use in an account's first 90 days.
+fn early_use(night: &Night) -> String {
+    let value =
+        if night.has(InputTable::UsageEvents, &["is_value_event"]) { "bool_or(is_value_event)" } else { "false" };
+    let feature = night.column_or_null(InputTable::UsageEvents, "feature", "VARCHAR");
+    format!(
+        "SELECT used.account_id AS account_id, occurred_on, {feature} AS feature, {value} AS has_value
+        FROM usage_events AS used JOIN accounts ON used.account_id = accounts.account_id
+        WHERE days_between(signed_up_on, occurred_on) BETWEEN 0 AND 89{}
+        GROUP BY used.account_id, occurred_on, 3",
+        usage::and_counted(night)
+    )
 }
 
 /// Deals, each renewal with the day it counts on.

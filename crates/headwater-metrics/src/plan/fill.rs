@@ -1,8 +1,8 @@
 //! Filling the placeholders of a definition's SQL.
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 
-use crate::catalogue::{self, Formula, Resolved, RowTable, resolve};
+use crate::catalogue::{self, Choices, Formula, Resolved, RowTable, resolve};
 use crate::{MAX_WINDOW_MONTHS, Window, identifier};
 
 use super::{Basis, Night, date};
@@ -12,14 +12,18 @@ pub(super) fn is_available(resolved: &Resolved, night: &Night) -> bool {
     resolved.definition.reads.iter().all(|(table, columns)| night.has(*table, columns))
 }
 
+fn choices(night: &Night) -> Choices {
+    Choices { policy: night.policy, entitlements: night.has_entitlements() }
+}
+
 /// The names a definition refers to, windows filled in.
 pub(super) fn references(resolved: &Resolved, night: &Night) -> Vec<String> {
-    catalogue::references(resolved, night.economics.lookback_months, night.policy)
+    catalogue::references(resolved, night.economics.lookback_months, choices(night))
 }
 
 /// The SQL with every placeholder filled and every `[name]` replaced by what `reference` says of it.
 pub(super) fn fill(sql: &str, resolved: &Resolved, night: &Night, reference: &dyn Fn(&str) -> String) -> String {
-    let sql = catalogue::by_policy(sql, night.policy);
+    let sql = catalogue::by_choices(sql, choices(night));
     let mut text = String::new();
     let mut rest = sql.as_str();
     while let Some((before, after)) = rest.split_once('[') {
@@ -50,6 +54,7 @@ fn values(text: &str, resolved: &Resolved, night: &Night) -> String {
         .replace("{from_before}", &date(earlier))
         .replace("{n}", &shown.to_string())
         .replace("{features}", &night.features.len().to_string())
+        .replace("{weekdays}", &weekdays(resolved.window, night).to_string())
         .replace("{new_features}", &new_features.to_string())
         .replace("{margin}", &number(economics.gross_margin))
         .replace("{basis_share}", &number(night.lifetimes.basis.share(economics.gross_margin)))
@@ -75,6 +80,17 @@ pub(super) fn new_features(resolved: &Resolved, night: &Night) -> Vec<u32> {
         .collect()
 }
 
+/// How many days of a window are no Saturday and no Sunday; none of everything, which has no length.
+fn weekdays(window: Option<Window>, night: &Night) -> usize {
+    let Some((Some(from), to)) = window.map(|window| window.days(&night.as_of)) else { return 0 };
+    from.iter_days().take_while(|day| *day <= to).filter(|day| is_weekday(*day)).count()
+}
+
+/// Whether a day is no Saturday and no Sunday.
+pub(super) fn is_weekday(day: NaiveDate) -> bool {
+    day.weekday().num_days_from_monday() < 5
+}
+
 /// The condition that a row lies in the metric's window.
 fn inside(resolved: &Resolved, night: &Night) -> String {
     let Some(window) = resolved.window else { return "true".to_owned() };
@@ -87,7 +103,8 @@ fn inside(resolved: &Resolved, night: &Night) -> String {
         (Some(RowTable::Movements | RowTable::MovementsByAge), Window::Months(n)) => {
             return format!("period_age < {n}");
         }
-        (Some(RowTable::Tickets), _) => "opened_on",
+        (Some(RowTable::Tickets | RowTable::EarlyTickets), _) => "opened_on",
+        (Some(RowTable::EarlyUse), _) => "occurred_on",
         (Some(RowTable::Subscriptions), _) => "started_on",
         (Some(RowTable::Orders | RowTable::OrderDays), _) => "ordered_on",
         (Some(RowTable::Feedback), _) => "submitted_on",
@@ -95,6 +112,7 @@ fn inside(resolved: &Resolved, night: &Night) -> String {
         (Some(RowTable::Costs), _) => "incurred_on",
         (Some(RowTable::Spend), _) => "spent_on",
         (Some(RowTable::Referrals), _) => "signed_up_on",
+        (None, _) if matches!(resolved.definition.formula, Formula::Sessions(_)) => "started_on",
         (
             Some(
                 RowTable::Movements | RowTable::MovementsByAge | RowTable::SubscriptionsAtRates | RowTable::ListPrices,

@@ -3,17 +3,29 @@
 
 use std::collections::BTreeMap;
 
-use crate::catalogue::{Formula, Resolved, UsageSlot};
+use chrono::Datelike;
+
+use crate::catalogue::{Formula, People, Resolved, UsageSlot};
 use crate::functions::{FEATURE_SEPARATOR, Slot, SlotKind, Spec};
 use crate::{InputTable, Query, Window, identifier, literal};
 
-use super::fill::{is_available, new_features};
+use super::features::included;
+use super::fill::{is_available, is_weekday, new_features};
 use super::{Night, date};
 
 /// The profile of every account that has events, its rows counted for the record.
 pub(crate) const PROFILE: &str = "usage_profile";
 /// People by account.
 pub(crate) const USERS: &str = "usage_users";
+
+/// The table that holds some people by account.
+pub(super) fn users_table(people: People) -> &'static str {
+    match people {
+        People::Active => USERS,
+        People::Locked => "usage_locked_users",
+        People::Blocked => "usage_blocked_users",
+    }
+}
 
 /// The features of the product and when anyone was first seen using them: `feature`, `first_seen`, sorted by name.
 #[must_use]
@@ -42,9 +54,31 @@ fn rows_negative(column: &str) -> String {
     format!("rows_negative_{column}")
 }
 
-/// The condition that leaves out what the profile leaves out.
-pub(super) fn and_counted(night: &Night) -> String {
+/// The condition that leaves out rows with an amount that cannot be.
+pub(super) fn and_sound(night: &Night) -> String {
     never_negative(night).map(|(column, _)| format!(" AND ({column} IS NULL OR {column} >= 0)")).collect()
+}
+
+/// The condition that leaves out attempts that were refused, which are no use.
+pub(super) fn and_not_blocked(night: &Night) -> &'static str {
+    if night.has(InputTable::UsageEvents, &["is_blocked"]) { " AND is_blocked IS NOT TRUE" } else { "" }
+}
+
+/// The condition that leaves out what the profile does not count as use.
+pub(super) fn and_counted(night: &Night) -> String {
+    and_sound(night) + and_not_blocked(night)
+}
+
+/// The youngest and the oldest age in days that something looks at; none for everything.
+pub(super) type Ages = (u32, Option<u32>);
+
+/// The condition that an event has one of the ages.
+pub(super) fn between_ages((from, to): Ages, night: &Night) -> String {
+    let until = date(night.as_of.days_before(from));
+    match to {
+        Some(to) => format!("occurred_on BETWEEN {} AND {until}", date(night.as_of.days_before(to))),
+        None => format!("occurred_on <= {until}"),
+    }
 }
 
 /// Rows of events that count for no account, by reason: `reason`, `rows`. Their table was read once, for the profile;
@@ -79,7 +113,8 @@ pub(super) fn asks_features(metric: &Resolved) -> bool {
 /// The queries behind the usage metrics asked for: none where none is.
 pub(super) fn queries(asked: &[Resolved], night: &Night) -> Vec<Query> {
     let asked: Vec<&Resolved> = asked.iter().filter(|metric| is_available(metric, night)).collect();
-    [profile(&asked, night), users(&asked, night)].into_iter().flatten().collect()
+    let people = People::ALL.iter().filter_map(|people| users(&asked, *people, night));
+    profile(&asked, night).into_iter().chain(people).collect()
 }
 
 fn profile(asked: &[&Resolved], night: &Night) -> Option<Query> {
@@ -147,7 +182,8 @@ fn arguments(columns: &BTreeMap<String, Slot>, night: &Night) -> String {
     } else {
         "CAST(NULL AS INT)".to_owned()
     };
-    format!("occurred_on, {quantity}, {value}, {seconds}, {feature}")
+    let blocked = if has("is_blocked") { "is_blocked" } else { "CAST(NULL AS BOOLEAN)" };
+    format!("occurred_on, {quantity}, {value}, {seconds}, {feature}, {blocked}")
 }
 
 fn slot(kind: SlotKind) -> Slot {
@@ -156,7 +192,8 @@ fn slot(kind: SlotKind) -> Slot {
 
 fn slot_of(usage: UsageSlot, metric: &Resolved, night: &Night) -> Slot {
     let kind = match usage {
-        UsageSlot::Events => SlotKind::Events,
+        UsageSlot::Events | UsageSlot::MonthEvents => SlotKind::Events,
+        UsageSlot::BlockedEvents => SlotKind::Blocked,
         UsageSlot::ValueEvents => SlotKind::ValueEvents,
         UsageSlot::Seconds => SlotKind::Seconds,
         UsageSlot::ActiveDays => SlotKind::ActiveDays,
@@ -166,13 +203,14 @@ fn slot_of(usage: UsageSlot, metric: &Resolved, night: &Night) -> Slot {
         UsageSlot::FirstValueDay => SlotKind::FirstValueDay,
         UsageSlot::ValueMonths => SlotKind::ValueMonths,
     };
-    let (from, to) = ages(metric.window);
+    let (from, to) =
+        if usage == UsageSlot::MonthEvents { (0, Some(night.as_of.day().day0())) } else { ages(metric.window) };
     let only = (usage == UsageSlot::NewFeatures).then(|| new_features(metric, night));
     Slot { kind, from, to, only }
 }
 
 /// The youngest and the oldest age in days that a window covers.
-fn ages(window: Option<Window>) -> (u32, Option<u32>) {
+pub(super) fn ages(window: Option<Window>) -> Ages {
     match window {
         Some(Window::Days(n)) => (0, Some(n - 1)),
         Some(Window::PreviousDays(n)) => (n, Some(2 * n - 1)),
@@ -193,36 +231,81 @@ fn since(oldest: Option<u32>, night: &Night) -> String {
     }
 }
 
-fn users(asked: &[&Resolved], night: &Night) -> Option<Query> {
-    let metrics: Vec<&&Resolved> =
-        asked.iter().filter(|metric| matches!(metric.definition.formula, Formula::Users(_))).collect();
-    let oldest = metrics.iter().map(|metric| ages(metric.window).1.unwrap_or(crate::MAX_WINDOW_DAYS)).max()?;
+fn users(asked: &[&Resolved], people: People, night: &Night) -> Option<Query> {
+    let metrics: Vec<(&Resolved, &str)> = asked
+        .iter()
+        .filter_map(|metric| match metric.definition.formula {
+            Formula::Users(sql, of) if of == people => Some((*metric, sql)),
+            _ => None,
+        })
+        .collect();
+    let oldest = metrics.iter().map(|(metric, _)| ages(metric.window).1.unwrap_or(crate::MAX_WINDOW_DAYS)).max()?;
     let as_of = crate::functions::days_of(night.as_of.day());
     let words = oldest / 64 + 1;
     let bits: Vec<String> =
         (0..words).map(|word| format!("bit_or(day_bits(occurred_on, {as_of}, {word})) AS days_{word}")).collect();
     let columns: Vec<String> = metrics
         .iter()
-        .map(|metric| {
-            let Formula::Users(sql) = metric.definition.formula else { return String::new() };
-            format!("{} AS {}", sql.replace("{days}", &days_set(metric.window, words)), identifier(&metric.id))
+        .map(|(metric, sql)| {
+            let sql = sql.replace("{days}", &days_set(metric.window, words, |_| u64::MAX));
+            let sql = sql.replace("{weekday_days}", &days_set(metric.window, words, |word| weekdays_of(word, night)));
+            format!("{sql} AS {}", identifier(&metric.id))
         })
         .collect();
+    let events = events_of(people, night)?;
     let sql = format!(
         "SELECT account_id, {columns} FROM (
-            SELECT account_id, user_id, {bits} FROM usage_events
-            WHERE occurred_on >= {since} AND user_id IS NOT NULL{counted} GROUP BY account_id, user_id)
+            SELECT account_id, user_id, {bits} FROM {events} WHERE occurred_on >= {since} AND user_id IS NOT NULL{sound}
+            GROUP BY account_id, user_id)
         GROUP BY account_id",
         columns = columns.join(", "),
         bits = bits.join(", "),
         since = date(night.as_of.days_before(oldest)),
-        counted = and_counted(night),
+        sound = and_sound(night),
     );
-    Some(Query::new(USERS, sql))
+    let sql = if people == People::Locked { of_entitled(&sql, &metrics, night) } else { sql };
+    Some(Query::new(users_table(people), sql))
 }
 
-/// The number of days of the window in which one person was active.
-fn days_set(window: Option<Window>, words: u32) -> String {
+/// The events of some people; none where they cannot be told.
+fn events_of(people: People, night: &Night) -> Option<String> {
+    match people {
+        People::Active => Some(format!("(SELECT * FROM usage_events WHERE true{})", and_not_blocked(night))),
+        People::Blocked => Some("(SELECT * FROM usage_events WHERE is_blocked)".to_owned()),
+        People::Locked => night.has_entitlements().then(|| {
+            format!(
+                "(SELECT usage_events.* FROM usage_events
+                LEFT SEMI JOIN entitlements ON usage_events.feature = entitlements.feature
+                LEFT ANTI JOIN ({}) AS included
+                ON usage_events.account_id = included.account_id AND usage_events.feature = included.feature)",
+                included(night)
+            )
+        }),
+    }
+}
+
+/// The same for every account of whose plan the features are known: it has nobody where no row says so.
+fn of_entitled(sql: &str, metrics: &[(&Resolved, &str)], night: &Night) -> String {
+    let columns = metrics.iter().map(|(metric, _)| {
+        let name = identifier(&metric.id);
+        format!(", coalesce(locked.{name}, 0) AS {name}")
+    });
+    format!(
+        "SELECT entitled.account_id{} FROM (SELECT DISTINCT account_id FROM ({})) AS entitled
+        LEFT JOIN ({sql}) AS locked ON entitled.account_id = locked.account_id",
+        columns.collect::<String>(),
+        included(night)
+    )
+}
+
+/// The bits of a word of 64 days that are no Saturday and no Sunday.
+fn weekdays_of(word: u32, night: &Night) -> u64 {
+    let set = (0..64).filter(|bit| is_weekday(night.as_of.days_before(64 * word + bit)));
+    set.fold(0, |mask, bit| mask | (1 << bit))
+}
+
+/// The number of days of the window in which one person was active, of those that `only` keeps of each word.
+fn days_set(window: Option<Window>, words: u32, only: impl Fn(u32) -> u64) -> String {
     let (from, to) = ages(window);
     let to = to.unwrap_or(64 * words - 1);
     let parts: Vec<String> = (0..words)
@@ -232,7 +315,7 @@ fn days_set(window: Option<Window>, words: u32) -> String {
             if low >= high {
                 return None;
             }
-            let mask = ((u64::MAX >> (64 - (high - low))) << low).cast_signed();
+            let mask = (((u64::MAX >> (64 - (high - low))) << low) & only(word)).cast_signed();
             Some(format!("bits_set(days_{word}, CAST({mask} AS BIGINT))"))
         })
         .collect();

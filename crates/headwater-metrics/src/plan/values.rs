@@ -80,7 +80,8 @@ pub fn model_parameters(_scopes: &[GroupScope], night: &Night) -> Option<Query> 
 
 /// `survival_curves`: one row a scope, group and month of age at which somebody left or was last seen.
 ///
-/// The curve is made of days; a row is what it says at the end of a month of age.
+/// The curve is made of days; a row is what it says at the end of a month of age. The names of groups are written anew
+/// once steps are rows of their own: the engine takes them for a key of what is unnested, and would not sort by age.
 #[must_use]
 pub fn survival_curves(scopes: &[GroupScope], night: &Night) -> Option<Query> {
     if !(night.lifetimes.are_published && night.has(InputTable::Subscriptions, &[])) {
@@ -96,7 +97,7 @@ pub fn survival_curves(scopes: &[GroupScope], night: &Night) -> Option<Query> {
             WHERE first_paid_on IS NOT NULL GROUP BY scope, group_name
         ),
         steps AS (
-            SELECT scope, group_name, step['age'] AS age, CAST(floor(step['age'] / {MONTH}) AS BIGINT) AS age_months,
+            SELECT concat(scope, '') AS scope, concat(group_name, '') AS group_name, step['age'] AS age, CAST(floor(step['age'] / {MONTH}) AS BIGINT) AS age_months,
                 step['at_risk'] AS at_risk, step['left'] AS left_here, step['censored'] AS censored,
                 step['survival'] AS survival, step['low'] AS low, step['high'] AS high
             FROM (SELECT scope, group_name, unnest(steps) AS step FROM curves)
@@ -270,7 +271,7 @@ pub fn lifetime_values(_scopes: &[GroupScope], night: &Night) -> Option<Query> {
             " UNION ALL
             SELECT scope, group_name, 'cohorts' AS method, 'margin' AS basis, 'start_of_month' AS timing,
                 {horizon} AS horizon_months,
-                sum(expected_value_per_account * cohort_size) / nullif(sum(CASE WHEN expected_value_per_account IS NOT NULL THEN cohort_size END), 0) AS value,
+                CAST(sum(CAST(expected_value_per_account * cohort_size AS DECIMAL(28, 6))) AS DOUBLE) / nullif(sum(CASE WHEN expected_value_per_account IS NOT NULL THEN cohort_size END), 0) AS value,
                 min(expected_value_per_account) AS low, max(expected_value_per_account) AS high,
                 coalesce(sum(CASE WHEN expected_value_per_account IS NOT NULL THEN cohort_size END), 0) AS accounts,
                 'no cohort is old and large enough' AS reason

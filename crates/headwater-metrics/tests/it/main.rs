@@ -21,4 +21,6 @@ mod sales;
 #[cfg(test)]
 mod spending;
 #[cfg(test)]
+mod usage;
+#[cfg(test)]
 mod voice;

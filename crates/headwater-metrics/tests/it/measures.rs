@@ -207,12 +207,13 @@ async fn tickets_and_feedback_are_counted_and_averaged() {
                 "satisfaction_mean_90d",
                 "resolution_hours_mean_90d",
                 "nps_score_latest",
+                "nps_latest_on",
                 "csat_mean_90d",
                 "feature_requests_90d",
                 "feedback_90d"
             ])
             .await,
-        ["A 1 1 1 4.0 6.0 6.0 3.0 0 3", "B 0 0 0 - - - - 1 1"]
+        ["A 1 1 1 4.0 6.0 6.0 2024-05-01 3.0 0 3", "B 0 0 0 - - - - - 1 1"]
     );
 }
 

@@ -2,6 +2,7 @@
 
 mod check;
 mod compile;
+mod score;
 mod syntax;
 
 pub(crate) use check::{DerivedMetric, check};

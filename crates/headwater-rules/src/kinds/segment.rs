@@ -2,9 +2,12 @@
 
 mod check;
 mod compile;
+mod population;
 mod presets;
+mod rfm;
 mod syntax;
 
 pub(crate) use check::{SegmentScheme, check};
-pub(crate) use compile::{column, population, scores};
+pub(crate) use compile::{column, scores};
+pub(crate) use population::{edges, population, quantiles};
 pub(crate) use syntax::RawScheme;

@@ -144,8 +144,12 @@ async fn derived_metrics_and_scores() {
             "arr",
             "engagement",
             "engagement_coverage_pct",
+            "engagement_share",
+            "engagement_events",
             "strict",
             "strict_coverage_pct",
+            "strict_share",
+            "strict_quiet",
             "trend",
             "arr_band",
             "rf_recency_score",
@@ -181,7 +185,7 @@ async fn equal_values_have_equal_scores() {
     );
     same(
         &night.query(&sql, "rf_recency_score rf_frequency_score tier_top_pct segment.tier").await,
-        "1 | 1 | 100.0 | rest",
+        "5 | 1 | 100.0 | rest",
     );
 }
 

@@ -8,5 +8,7 @@ mod night;
 mod pack;
 mod problems;
 mod random;
+mod rfm;
+mod scores;
 mod suggestions;
 mod support;

@@ -25,6 +25,9 @@ impl Night {
         let config = config.set_usize("datafusion.sql_parser.recursion_limit", PLAN_NESTING);
         let night = Self { context: SessionContext::new_with_config(config), compiled };
         night.table("measured", columns, rows).await;
+        if let Some(quantiles) = night.compiled.score_quantiles() {
+            night.run(&format!("CREATE TABLE score_quantiles AS {}", quantiles.sql)).await;
+        }
         for (table, query) in
             [("account_metrics", night.compiled.account_metrics()), ("judged", night.compiled.judged())]
         {

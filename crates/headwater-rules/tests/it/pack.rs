@@ -59,6 +59,16 @@ const CALM: &[(&str, &str)] = &[
     ("on_trial", "FALSE"),
     ("satisfaction_mean_90d", "4.5"),
     ("nps_score_latest", "9"),
+    ("nps_latest_on", "'2026-05-01'"),
+    ("first_90_day_value_days", "10"),
+    ("first_90_day_features", "5"),
+    ("first_90_day_tickets", "1"),
+    ("first_90_day_activated", "TRUE"),
+    ("core_features_stopped_28d", "0"),
+    ("valuable_features_unused", "0"),
+    ("locked_feature_events_28d", "2"),
+    ("blocked_attempts_28d", "2"),
+    ("days_to_limit", "8"),
     ("escalations_90d", "0"),
     ("orders_total", "0"),
     ("order_discounts_total", "0"),
@@ -90,6 +100,9 @@ const STICKINESS: (&str, &str) = ("stickiness_28d", "0.5");
 const NO_VALUE: (&str, &str) = ("first_value_event_on", "NULL");
 const NO_MONTHS: (&str, &str) = ("value_event_months", "0");
 const UNPAID: (&str, &str) = ("first_paid_on", "NULL");
+// With a value of 10 of 50 and a breadth of 18 of 30 points, three tickets leave 38, two leave 41.
+const WEAK_VALUE: (&str, &str) = ("first_90_day_value_days", "2");
+const WEAK_BREADTH: (&str, &str) = ("first_90_day_features", "3");
 const FREE: (&str, &str) = ("mrr", "0");
 
 const CASES: &[Case] = &[
@@ -245,6 +258,19 @@ const CASES: &[Case] = &[
         flags: &["success_signal"],
     },
     Case {
+        account: "surging_and_unhappy",
+        given: &[
+            ADOPTION,
+            REGULARITY,
+            STICKINESS,
+            ("usage_events_28d", "130"),
+            ("nps_score_latest", "0"),
+            ("satisfaction_mean_90d", "1"),
+        ],
+        states: &[],
+        flags: &["detractor", "support_strain"],
+    },
+    Case {
         account: "narrow",
         given: &[("feature_adoption_28d", "0.19"), ("active_days_28d", "8")],
         states: &[],
@@ -269,7 +295,68 @@ const CASES: &[Case] = &[
         account: "silent",
         given: &[("tenure_days", "100"), ("active_days_90d", "3")],
         states: &[],
+        flags: &["hardly_there"],
+    },
+    Case {
+        account: "weak_start",
+        given: &[("tenure_days", "365"), WEAK_VALUE, WEAK_BREADTH, ("first_90_day_tickets", "3")],
+        states: &[],
         flags: &["silent_churn_risk"],
+    },
+    Case {
+        account: "less_weak_start",
+        given: &[("tenure_days", "365"), WEAK_VALUE, WEAK_BREADTH, ("first_90_day_tickets", "2")],
+        states: &[],
+        flags: &[],
+    },
+    Case {
+        account: "weak_start_free",
+        given: &[("tenure_days", "100"), WEAK_VALUE, WEAK_BREADTH, ("first_90_day_tickets", "3"), FREE],
+        states: &[],
+        flags: &[],
+    },
+    Case {
+        account: "weak_start_long_ago",
+        given: &[WEAK_VALUE, WEAK_BREADTH, ("first_90_day_tickets", "3")],
+        states: &[],
+        flags: &[],
+    },
+    Case {
+        account: "never_activated",
+        given: &[("tenure_days", "90"), ("first_90_day_activated", "FALSE")],
+        states: &[],
+        flags: &["silent_churn_risk"],
+    },
+    Case {
+        account: "without_its_core",
+        given: &[("core_features_stopped_28d", "1")],
+        states: &[],
+        flags: &["core_feature_stopped"],
+    },
+    Case {
+        account: "untaught",
+        given: &[("valuable_features_unused", "1"), ("active_days_28d", "8")],
+        states: &[],
+        flags: &["valuable_feature_unused"],
+    },
+    Case {
+        account: "untaught_and_rare",
+        given: &[("valuable_features_unused", "1"), ("active_days_28d", "7")],
+        states: &[],
+        flags: &[],
+    },
+    Case { account: "week_to_limit", given: &[("days_to_limit", "7")], states: &[], flags: &["limit_ahead"] },
+    Case {
+        account: "before_locked_doors",
+        given: &[("locked_feature_events_28d", "3")],
+        states: &[],
+        flags: &["locked_feature_interest"],
+    },
+    Case {
+        account: "refused",
+        given: &[("blocked_attempts_28d", "3")],
+        states: &[],
+        flags: &["locked_feature_interest"],
     },
     Case { account: "leaving", given: &[("subscription_ends_on", "'2026-07-30'")], states: &[], flags: &["leaving"] },
     Case { account: "leaving_later", given: &[("subscription_ends_on", "'2026-07-31'")], states: &[], flags: &[] },

@@ -289,6 +289,27 @@ fn weighted_scores() {
     check(&score("        - §{id: a, metric: events, weight: 100, floor: 10, ceiling: 10}\n"), &["E0404"]);
     check(&score("        - {id: a, metric: §evnts, weight: 100, floor: 0, ceiling: 10}\n"), &["E0302"]);
     check(&score("        - §{id: a, metric: events, weight: 100, floor: 0}\n"), &["E0103"]);
+    let aged = |keys: &str| {
+        score(&format!("        - {{id: a, metric: events, weight: 100, floor: 0, ceiling: 10, {keys}}}\n"))
+    };
+    check(&aged("observed: signed_up_on, stale_after_days: 30"), &[]);
+    check(&aged("observed: §plan, stale_after_days: 30"), &["E0303"]);
+    check(&aged("§observed: signed_up_on"), &["E0103"]);
+    check(&aged("§stale_after_days: 30"), &["E0103"]);
+    let banded = |bands: &str| {
+        let components = "[{id: a, metric: events, weight: 100, floor: 0, ceiling: 10}]";
+        format!(
+            "version: 1\nmetrics:\n  - {{id: s, description: d, weighted_score: {{components: {components}, bands: {bands}}}}}\n"
+        )
+    };
+    check(&banded("[{id: low, up_to: 40}, {id: high}]"), &[]);
+    check(&banded("[{id: low, up_to: 40}, {id: §high, up_to: 80}]"), &["E0403"]);
+    check(&banded("[{id: §low}, {id: high}]"), &["E0404"]);
+    check(&banded("[{id: low, up_to: 40}, {id: §middle, up_to: 40}, {id: high}]"), &["E0404"]);
+    check(&banded("[{id: low, up_to: 40}, {id: §low}]"), &["E0201"]);
+    let taken = "version: 1\nmetrics:\n  - {id: s, description: d, weighted_score: {components: [{id: a, metric: events, weight: 100, floor: 0, ceiling: 10}]}}\n  \
+                 - {id: §s_a, description: d, type: count, expr: \"events\"}\n";
+    check(taken, &["E0201"]);
     let short = "version: 1\nmetrics:\n  - id: s\n    weighted_score:\n      §components:\n        \
                  - {id: a, metric: events, weight: 90, floor: 0, ceiling: 10}\n";
     check(short, &["E0402"]);
@@ -316,6 +337,21 @@ triggers:
     check("version: 1\nsegment_schemes:\n  - {id: s, description: d, preset: §rfn, inputs: {}}\n", &["E0105"]);
     let rfm = "version: 1\nsegment_schemes:\n  - {id: s, description: d, preset: rfm, inputs: {recency: events, frequency: §plan}}\n";
     check(rfm, &["E0303"]);
+    let rfm = |keys: &str, codes: &[&str]| {
+        let inputs = "inputs: {recency: events, frequency: seats}";
+        check(
+            &format!("version: 1\nsegment_schemes:\n  - {{id: s, description: d, preset: rfm, {inputs}, {keys}}}\n"),
+            codes,
+        );
+    };
+    rfm("cells: §rfm", &["E0103"]);
+    rfm("cells: §grid", &["E0105"]);
+    rfm("bins: 4, cells: §§rfm", &["E0103", "E0404"]);
+    rfm("edges: {recency: §[1, 2, 3]}", &["E0105"]);
+    rfm("edges: {recency: §[1, 3, 3, 4]}", &["E0404"]);
+    rfm("edges: {monetary: §[1, 2, 3, 4]}", &["E0404"]);
+    rfm("edges: {recency: §[1, §'2', 3, 4]}", &["E0105", "E0104"]);
+    rfm("edges: {§fequency: [1, 2, 3, 4]}", &["E0102"]);
     let tiers = |tiers: &str| {
         format!(
             "version: 1\nsegment_schemes:\n  - {{id: s, description: d, preset: tiers, metric: revenue, tiers: [{tiers}]}}\n"

@@ -158,6 +158,9 @@ impl GroupsAccumulator for ProfileAccumulator {
         };
         let seconds = column::<Int64Type>(values, 3)?;
         let features = column::<Int32Type>(values, 4)?;
+        let Some(blocked) = values.get(5).and_then(|array| array.as_boolean_opt()) else {
+            return exec_err!("argument 5 of activity_profile has another type");
+        };
         let (stride, layout) = (self.layout.stride, &self.layout);
         let rows = self.words.get_mut(self.emitted..).unwrap_or_default();
         for (at, &group) in group_indices.iter().enumerate() {
@@ -184,6 +187,10 @@ impl GroupsAccumulator for ProfileAccumulator {
                 layout.negative_seconds.into_iter().for_each(|word| add(row, word, 1));
                 continue;
             };
+            if !blocked.is_null(at) && blocked.value(at) {
+                layout.blocked.word(age).into_iter().for_each(|word| add(row, word, quantity));
+                continue;
+            }
             let event = Event {
                 age,
                 quantity,
@@ -271,6 +278,7 @@ fn value_of(layout: &Layout, row: &[u64], slot: &Slot) -> Option<i64> {
         SlotKind::NegativeQuantity => layout.negative_quantity.and_then(|at| i64::try_from(word(at)).ok()),
         SlotKind::NegativeSeconds => layout.negative_seconds.and_then(|at| i64::try_from(word(at)).ok()),
         SlotKind::Events => i64::try_from(sum(&layout.events)).ok(),
+        SlotKind::Blocked => i64::try_from(sum(&layout.blocked)).ok(),
         SlotKind::ValueEvents => i64::try_from(sum(&layout.value_events)).ok(),
         SlotKind::Seconds => i64::try_from(sum(&layout.seconds)).ok(),
         SlotKind::ActiveDays => Some(days_in(row.get(layout.days.clone()).unwrap_or(&[]), slot)),

@@ -97,6 +97,7 @@ pub(super) struct Layout {
     pub(super) negative_quantity: Option<usize>,
     pub(super) negative_seconds: Option<usize>,
     pub(super) events: Buckets,
+    pub(super) blocked: Buckets,
     pub(super) value_events: Buckets,
     pub(super) seconds: Buckets,
     pub(super) features: Buckets,
@@ -125,7 +126,8 @@ impl Layout {
         let (negative_quantity, negative_seconds) =
             (counter(SlotKind::NegativeQuantity), counter(SlotKind::NegativeSeconds));
         let events = Buckets::new(&of(SlotKind::Events), fixed.start, 1);
-        let value_events = Buckets::new(&of(SlotKind::ValueEvents), events.offset + events.words(), 1);
+        let blocked = Buckets::new(&of(SlotKind::Blocked), events.offset + events.words(), 1);
+        let value_events = Buckets::new(&of(SlotKind::ValueEvents), blocked.offset + blocked.words(), 1);
         let seconds = Buckets::new(&of(SlotKind::Seconds), value_events.offset + value_events.words(), 1);
         let width = (spec.features as usize).div_ceil(64);
         let features = Buckets::new(&of(SlotKind::Features), seconds.offset + seconds.words(), width);
@@ -143,6 +145,7 @@ impl Layout {
             negative_quantity,
             negative_seconds,
             events,
+            blocked,
             value_events,
             seconds,
             features,

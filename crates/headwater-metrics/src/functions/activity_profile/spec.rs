@@ -15,6 +15,8 @@ pub(crate) enum SlotKind {
     NegativeSeconds,
     /// Sum of quantities.
     Events,
+    /// Sum of quantities of attempts that were refused; they count for nothing else.
+    Blocked,
     /// Sum of quantities of rows that delivered value.
     ValueEvents,
     /// Sum of seconds.
@@ -39,6 +41,7 @@ const WORDS: &[(SlotKind, &str)] = &[
     (SlotKind::NegativeQuantity, "negative_quantity"),
     (SlotKind::NegativeSeconds, "negative_seconds"),
     (SlotKind::Events, "events"),
+    (SlotKind::Blocked, "blocked"),
     (SlotKind::ValueEvents, "value_events"),
     (SlotKind::Seconds, "seconds"),
     (SlotKind::ActiveDays, "active_days"),

@@ -21,6 +21,7 @@ struct Row {
     value: bool,
     seconds: i64,
     feature: i32,
+    blocked: bool,
 }
 
 fn rows() -> Vec<Row> {
@@ -37,6 +38,7 @@ fn rows() -> Vec<Row> {
             value: next(3) == 0,
             seconds: if next(30) == 0 { -5 } else { next(1_000) as i64 },
             feature: next(70) as i32,
+            blocked: next(20) == 0,
         })
         .collect()
 }
@@ -47,7 +49,14 @@ fn slot(kind: SlotKind, from: u32, to: Option<u32>) -> Slot {
 
 fn spec() -> Spec {
     let windows = [(0, Some(6)), (0, Some(27)), (28, Some(55)), (0, Some(89)), (0, None)];
-    let kinds = [SlotKind::Events, SlotKind::ValueEvents, SlotKind::Seconds, SlotKind::ActiveDays, SlotKind::Features];
+    let kinds = [
+        SlotKind::Events,
+        SlotKind::Blocked,
+        SlotKind::ValueEvents,
+        SlotKind::Seconds,
+        SlotKind::ActiveDays,
+        SlotKind::Features,
+    ];
     let mut slots: Vec<Slot> =
         kinds.iter().flat_map(|kind| windows.iter().map(|(from, to)| slot(*kind, *from, *to))).collect();
     slots.push(Slot { only: Some(vec![1, 66, 69]), ..slot(SlotKind::Features, 0, Some(27)) });
@@ -73,13 +82,15 @@ fn arrays(rows: &[Row]) -> Vec<ArrayRef> {
         Arc::new(BooleanArray::from_iter(rows.iter().map(|row| Some(row.value)))),
         Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.seconds))),
         Arc::new(Int32Array::from_iter_values(rows.iter().map(|row| row.feature))),
+        Arc::new(BooleanArray::from_iter(rows.iter().map(|row| Some(row.blocked)))),
         Arc::new(StringArray::from_iter_values(rows.iter().map(|_| ""))),
     ]
 }
 
 fn slow(rows: &[Row], account: usize, slot: &Slot) -> Option<i64> {
     let read = || rows.iter().filter(|row| row.account == account);
-    let mine = || read().filter(|row| row.quantity >= 0 && row.seconds >= 0);
+    let sound = || read().filter(|row| row.quantity >= 0 && row.seconds >= 0);
+    let mine = || sound().filter(|row| row.blocked == (slot.kind == SlotKind::Blocked));
     let inside = || mine().filter(|row| row.age >= slot.from as i32 && slot.to.is_none_or(|to| row.age <= to as i32));
     let distinct = |values: BTreeSet<i32>| Some(values.len() as i64);
     match slot.kind {
@@ -87,7 +98,7 @@ fn slow(rows: &[Row], account: usize, slot: &Slot) -> Option<i64> {
         SlotKind::Undated => Some(0),
         SlotKind::NegativeQuantity => Some(read().filter(|row| row.quantity < 0).count() as i64),
         SlotKind::NegativeSeconds => Some(read().filter(|row| row.quantity >= 0 && row.seconds < 0).count() as i64),
-        SlotKind::Events => Some(inside().map(|row| row.quantity).sum()),
+        SlotKind::Events | SlotKind::Blocked => Some(inside().map(|row| row.quantity).sum()),
         SlotKind::ValueEvents => Some(inside().filter(|row| row.value).map(|row| row.quantity).sum()),
         SlotKind::Seconds => Some(inside().map(|row| row.seconds).sum()),
         SlotKind::ActiveDays => distinct(inside().map(|row| row.age).collect()),

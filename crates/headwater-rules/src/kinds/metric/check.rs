@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use headwater_diagnostics::{Code, Diagnostic};
 use headwater_metrics::Unit;
 
-use super::syntax::{RawComponent, RawFormula, RawMetric, RawScore, WhenMissing};
+use super::score::{self, Band, Component, Score, Stale, WarmUp};
+use super::syntax::{RawBand, RawComponent, RawFormula, RawMetric, RawScore, RawStale, RawWarmUp, WhenMissing};
 use crate::check::{Checking, Fate, Reads};
 use crate::expression::{Checked, Column, ColumnSource, Expression, Kind, Stage, check_expression, resolve_name};
 use crate::header::Header;
@@ -26,47 +27,35 @@ pub(crate) enum Formula {
     Score(Score),
 }
 
-/// A weighted score from 0 to 100.
-#[derive(Debug, Clone)]
-pub(crate) struct Score {
-    pub(crate) components: Vec<Component>,
-    pub(crate) when_missing: WhenMissing,
-}
-
-/// One part of a weighted score.
-#[derive(Debug, Clone)]
-pub(crate) struct Component {
-    pub(crate) column: Column,
-    /// The column's input is not declared: the component is always missing.
-    pub(crate) absent: bool,
-    pub(crate) weight: f64,
-    pub(crate) floor: f64,
-    pub(crate) ceiling: f64,
-    pub(crate) inverted: bool,
-}
-
 impl DerivedMetric {
     /// The columns it reads.
     pub(crate) fn reads(&self) -> Vec<&Column> {
         match &self.formula {
             Formula::Expression(expression) => expression.columns(),
-            Formula::Score(score) => score
-                .components
-                .iter()
-                .filter(|component| !component.absent)
-                .map(|component| &component.column)
-                .collect(),
+            Formula::Score(score) => score.reads(),
+        }
+    }
+
+    /// The names of the columns that it gives beside its own.
+    pub(crate) fn further_columns(&self) -> Vec<String> {
+        match &self.formula {
+            Formula::Expression(_) => Vec::new(),
+            Formula::Score(score) => {
+                score.columns(&self.header.id.text).into_iter().map(|column| column.name).collect()
+            }
         }
     }
 }
 
 impl RawMetric {
-    /// The column that says how much of a weighted score is known.
-    pub(crate) fn coverage_column(&self) -> Option<String> {
-        match &self.formula {
-            Some(RawFormula::Score(_)) => Some(format!("{}_coverage_pct", self.header.id.text)),
-            _ => None,
-        }
+    /// The columns that it gives beside its own.
+    pub(crate) fn further_columns(&self) -> Vec<(String, Unit)> {
+        let Some(RawFormula::Score(written)) = &self.formula else { return Vec::new() };
+        let id = &self.header.id.text;
+        let components =
+            written.components.iter().map(|part| (score::component_column(id, &part.id.text), Unit::Score));
+        let band = (!written.bands.is_empty()).then(|| (score::band_column(id), Unit::Text));
+        std::iter::once((score::coverage_column(id), Unit::Percent)).chain(components).chain(band).collect()
     }
 }
 
@@ -111,9 +100,12 @@ impl Candidate {
                 checked = Some(expression);
                 formula
             }
-            RawFormula::Score(score) => {
-                let components = check_components(score, &mut reads, checking);
-                Formula::Score(Score { components, when_missing: score.when_missing })
+            RawFormula::Score(written) => {
+                let components = check_components(written, &mut reads, checking);
+                let warm_up =
+                    written.warm_up_days.as_ref().and_then(|warm_up| check_warm_up(warm_up, &mut reads, checking));
+                let bands = check_bands(&written.bands, checking);
+                Formula::Score(Score { components, when_missing: written.when_missing, warm_up, bands })
             }
         };
         let metric = DerivedMetric { header: raw.header.clone(), unit: raw.unit?, formula };
@@ -121,12 +113,16 @@ impl Candidate {
     }
 
     fn settle(mut self, checking: &mut Checking<'_>) -> Option<DerivedMetric> {
-        let id = &self.metric.header.id.text;
-        let gives = [id.clone(), format!("{id}_coverage_pct")];
+        let mut gives = self.metric.further_columns();
+        gives.push(self.metric.header.id.text.clone());
         if let Formula::Score(score) = &mut self.metric.formula {
             let may_lack = self.metric.header.skip_unavailable && score.when_missing == WhenMissing::Redistribute;
             if may_lack {
-                score.components.iter_mut().for_each(|part| part.absent = checking.is_missing(&part.column));
+                for part in &mut score.components {
+                    // A value of which the age cannot be told is as good as none.
+                    let ageless = part.stale.as_ref().is_some_and(|stale| checking.is_missing(&stale.observed));
+                    part.absent = checking.is_missing(&part.column) || ageless;
+                }
                 let any_known = score.components.iter().any(|part| !part.absent);
                 if any_known {
                     return Some(self.metric);
@@ -184,7 +180,55 @@ fn check_component(raw: &RawComponent, reads: &mut Reads, checking: &mut Checkin
         checking.problem(Code::TypeMismatch, word.span, message);
     }
     reads.column(column.clone(), word.span);
-    Some(Component { column, absent: false, weight, floor, ceiling, inverted: raw.inverted })
+    let stale = raw.stale.as_ref().and_then(|stale| check_stale(stale, reads, checking));
+    let id = raw.id.text.clone();
+    Some(Component { id, column, absent: false, weight, floor, ceiling, inverted: raw.inverted, stale })
+}
+
+/// A value's age is told by a day or by a number of days.
+fn check_stale(raw: &RawStale, reads: &mut Reads, checking: &mut Checking<'_>) -> Option<Stale> {
+    let word = &raw.observed;
+    let (observed, unit) = resolve_name(&word.text, word.span, Stage::Metric, checking.names, &mut checking.used)?;
+    if unit.is_some_and(|unit| !matches!(unit, Unit::Date | Unit::Days)) {
+        let message = format!("`{}` is no day and no number of days, so it says no age", word.text);
+        checking.problem(Code::TypeMismatch, word.span, message);
+    }
+    reads.column(observed.clone(), word.span);
+    Some(Stale { observed, is_day: unit == Some(Unit::Date), after_days: raw.after_days })
+}
+
+/// An account's age is the catalogue's.
+fn check_warm_up(raw: &RawWarmUp, reads: &mut Reads, checking: &mut Checking<'_>) -> Option<WarmUp> {
+    let (tenure, _) = resolve_name("tenure_days", raw.span, Stage::Metric, checking.names, &mut checking.used)?;
+    reads.column(tenure.clone(), raw.span);
+    Some(WarmUp { tenure, days: raw.days })
+}
+
+/// Bands rise, and the last one, and no other, reaches to the top.
+fn check_bands(raw: &[RawBand], checking: &mut Checking<'_>) -> Vec<Band> {
+    checking.unique("band", raw.iter().map(|band| &band.id));
+    let mut below = 0.0;
+    for (at, band) in raw.iter().enumerate() {
+        let is_last = at + 1 == raw.len();
+        match band.up_to {
+            None if !is_last => {
+                let message = format!("`{}` reaches to the top, and is not the last band", band.id.text);
+                checking.problem(Code::Contradiction, band.id.span, message);
+            }
+            Some(_) if is_last => {
+                let problem =
+                    Diagnostic::at(Code::SchemeIncomplete, band.id.span, "the last band must reach to the top");
+                checking.used.problems.push(problem.help("leave out its `up_to`"));
+            }
+            Some(end) if end <= below || end >= 100.0 => {
+                let message = format!("`{}` ends at {end}, which is not above {below} and below 100", band.id.text);
+                checking.problem(Code::Contradiction, band.id.span, message);
+            }
+            Some(end) => below = end,
+            None => {}
+        }
+    }
+    raw.iter().map(|band| Band { id: band.id.text.clone(), up_to: band.up_to }).collect()
 }
 
 /// The metrics in an order of computation: those that need no other first, equal ones by name. Circles are reported.
@@ -216,8 +260,11 @@ fn ordered(candidates: &BTreeMap<&str, Candidate>, checking: &mut Checking<'_>) 
 
 /// The metric that gives a derived column.
 fn producer<'m>(column: &str, candidates: &BTreeMap<&'m str, Candidate>) -> Option<&'m str> {
-    let id = if candidates.contains_key(column) { column } else { column.strip_suffix("_coverage_pct")? };
-    candidates.get_key_value(id).map(|(id, _)| *id)
+    let own = candidates.get_key_value(column).map(|(id, _)| *id);
+    own.or_else(|| {
+        let gives = |candidate: &Candidate| candidate.metric.further_columns().iter().any(|name| name == column);
+        candidates.iter().find(|(_, candidate)| gives(candidate)).map(|(id, _)| *id)
+    })
 }
 
 fn reachable<'m>(id: &str, needs: &BTreeMap<&'m str, BTreeSet<&'m str>>) -> BTreeSet<&'m str> {

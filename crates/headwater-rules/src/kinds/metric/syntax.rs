@@ -29,6 +29,29 @@ pub(crate) struct RawScore {
     pub(crate) span: Span,
     pub(crate) components: Vec<RawComponent>,
     pub(crate) when_missing: WhenMissing,
+    pub(crate) warm_up_days: Option<RawWarmUp>,
+    pub(crate) bands: Vec<RawBand>,
+}
+
+/// How old an account must be to have the score.
+#[derive(Debug)]
+pub(crate) struct RawWarmUp {
+    pub(crate) days: u32,
+    pub(crate) span: Span,
+}
+
+/// A named range of the score.
+#[derive(Debug)]
+pub(crate) struct RawBand {
+    pub(crate) id: Word,
+    pub(crate) up_to: Option<f64>,
+}
+
+/// When a component is too old to count.
+#[derive(Debug)]
+pub(crate) struct RawStale {
+    pub(crate) observed: Word,
+    pub(crate) after_days: u32,
 }
 
 /// One part of a weighted score.
@@ -41,6 +64,7 @@ pub(crate) struct RawComponent {
     pub(crate) ceiling: Option<f64>,
     /// Fewer is better: the floor gives all points, the ceiling none.
     pub(crate) inverted: bool,
+    pub(crate) stale: Option<RawStale>,
     pub(crate) span: Span,
 }
 
@@ -117,8 +141,53 @@ impl RawScore {
             Some(2) => WhenMissing::Unknown,
             _ => WhenMissing::Redistribute,
         };
+        let warm_up_days = days(&mut fields, "warm_up_days", reading).map(|(days, span)| RawWarmUp { days, span });
+        let bands = fields.list("bands", reading.problems);
+        let bands = bands.iter().filter_map(|node| RawBand::read(node, reading)).collect();
         fields.finish(reading.problems);
-        Some(Self { span: node.span, components, when_missing })
+        Some(Self { span: node.span, components, when_missing, warm_up_days, bands })
+    }
+}
+
+/// A number of days and its place.
+fn days(fields: &mut Fields<'_>, name: &'static str, reading: &mut Reading<'_>) -> Option<(u32, Span)> {
+    let (key, _) = fields.peek(name)?;
+    let span = key.span;
+    let days = fields.integer(name, 1, i64::from(headwater_metrics::MAX_WINDOW_DAYS), reading.problems)?;
+    Some((u32::try_from(days).ok()?, span))
+}
+
+impl RawBand {
+    fn read(node: &Node, reading: &mut Reading<'_>) -> Option<Self> {
+        let mut fields = Fields::of(node, "a band", reading.problems)?;
+        let id = reading.id(&mut fields);
+        let up_to = fields.number("up_to", reading.problems);
+        fields.finish(reading.problems);
+        Some(Self { id, up_to })
+    }
+}
+
+impl RawStale {
+    /// The age and its limit stand together or not at all.
+    fn read(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Option<Self> {
+        let observed = fields.take_with_key("observed");
+        let after_days = days(fields, "stale_after_days", reading);
+        match (observed, after_days) {
+            (Some((_, node)), Some((after_days, _))) => {
+                Some(Self { observed: reading.word(node, "observed")?, after_days })
+            }
+            (Some((key, _)), None) => {
+                let message = "`observed` says an age, and `stale_after_days` how much of it is too much";
+                reading.problems.push(Diagnostic::at(Code::MissingKey, key.span, message));
+                None
+            }
+            (None, Some((_, span))) => {
+                let problem = Diagnostic::at(Code::MissingKey, span, "`stale_after_days` needs `observed`");
+                reading.problems.push(problem.help("name a day or a number of days that says how old the value is"));
+                None
+            }
+            (None, None) => None,
+        }
     }
 }
 
@@ -131,7 +200,8 @@ impl RawComponent {
         let floor = reading.require_number(&mut fields, "floor");
         let ceiling = reading.require_number(&mut fields, "ceiling");
         let inverted = fields.flag("inverted", reading.problems).unwrap_or(false);
+        let stale = RawStale::read(&mut fields, reading);
         fields.finish(reading.problems);
-        Some(Self { id, metric, weight, floor, ceiling, inverted, span: node.span })
+        Some(Self { id, metric, weight, floor, ceiling, inverted, stale, span: node.span })
     }
 }

@@ -3,6 +3,7 @@
 use headwater_diagnostics::{Code, Diagnostic};
 
 use super::presets::{self, Population, PopulationColumn};
+use super::rfm::{self, Cells, Edges, Scoring};
 use super::syntax::{RawForm, RawRfm, RawScheme, RawSegment, RawTier};
 use crate::check::{Checking, Fate, Reads};
 use crate::expression::{Column, Expression, Kind, Stage, resolve_name};
@@ -48,10 +49,10 @@ fn check_scheme(raw: &RawScheme, checking: &mut Checking<'_>) -> Option<SegmentS
             scheme.score =
                 raw.score.as_ref().and_then(|word| number(word, &mut reads, checking)).map(Expression::number_column);
         }
-        RawForm::Rfm(rfm) => {
-            scheme.population = check_rfm(id, rfm, &mut reads, checking);
-            scheme.segments = presets::rfm(id, rfm.bins);
-            scheme.score = Some(presets::rfm_total(id, rfm.monetary.is_some()));
+        RawForm::Rfm(raw) => {
+            scheme.population = check_rfm(id, raw, &mut reads, checking);
+            scheme.segments = rfm::segments(id, raw.cells, raw.bins);
+            scheme.score = Some(rfm::total(id, raw.monetary.is_some()));
         }
         RawForm::Tiers(metric, tiers) => {
             scheme.segments = presets::tiers(id, &check_tiers(raw, tiers, checking));
@@ -113,19 +114,53 @@ fn check_segments(
 }
 
 fn check_rfm(scheme: &str, raw: &RawRfm, reads: &mut Reads, checking: &mut Checking<'_>) -> Vec<PopulationColumn> {
-    let parts =
-        [("recency", &raw.recency, true), ("frequency", &raw.frequency, false), ("monetary", &raw.monetary, false)];
+    check_cells(raw, checking);
     let mut columns = Vec::new();
-    for (part, word, fewer_is_better) in parts {
-        let Some(input) = word.as_ref().and_then(|word| number(word, reads, checking)) else { continue };
+    for (part, word) in raw.parts() {
+        let edges = check_edges(raw, part, checking);
+        let Some(input) = number(word, reads, checking) else { continue };
         columns.push(PopulationColumn {
-            name: presets::score_column(scheme, part),
+            name: rfm::score_column(scheme, part),
             description: format!("Score of `{}` among all accounts, 1 to {}", input.name, raw.bins),
             input,
-            form: Population::Score { bins: raw.bins, fewer_is_better },
+            form: Population::Score(Scoring { scheme: scheme.to_owned(), part, bins: raw.bins, edges }),
         });
     }
+    for edges in &raw.edges {
+        if raw.parts().all(|(part, _)| part != edges.part) {
+            let message = format!("there are edges of {0} and no input `{0}`", edges.part);
+            checking.problem(Code::Contradiction, first_of(edges.span), message);
+        }
+    }
     columns
+}
+
+/// The package's cells are ranges of three scores from 1 to 5.
+fn check_cells(raw: &RawRfm, checking: &mut Checking<'_>) {
+    let Some(span) = raw.cells_span.filter(|_| raw.cells == Cells::Package) else { return };
+    if raw.monetary.is_none() {
+        let problem = Diagnostic::at(Code::MissingKey, span, "`cells: rfm` needs the input `monetary`");
+        checking.used.problems.push(problem.help("add it, or leave out `cells` for cells of recency and frequency"));
+    }
+    if raw.bins != rfm::USUAL_BINS {
+        let message = format!("`cells: rfm` are of scores from 1 to {}, not to {}", rfm::USUAL_BINS, raw.bins);
+        checking.problem(Code::Contradiction, span, message);
+    }
+}
+
+/// Where the bins of a part end.
+fn check_edges(raw: &RawRfm, part: &str, checking: &mut Checking<'_>) -> Edges {
+    let Some(written) = raw.edges.iter().find(|edges| edges.part == part) else {
+        return if raw.plus_one { Edges::QuantilesPlusOne } else { Edges::Quantiles };
+    };
+    let wanted = usize::try_from(raw.bins - 1).unwrap_or(0);
+    if written.values.len() != wanted {
+        let message = format!("{} bins have {wanted} edges, not {}", raw.bins, written.values.len());
+        checking.problem(Code::InvalidValue, first_of(written.span), message);
+    } else if written.values.windows(2).any(|pair| matches!(pair, [low, high] if low >= high)) {
+        checking.problem(Code::Contradiction, first_of(written.span), format!("the edges of {part} do not rise"));
+    }
+    Edges::Fixed(written.values.clone())
 }
 
 fn check_tiers(scheme: &RawScheme, raw: &[RawTier], checking: &mut Checking<'_>) -> Vec<(String, f64)> {

@@ -1,78 +1,9 @@
-//! Segment schemes as SQL: the population columns, the segment of each account, and the table of scores.
+//! Segment schemes as SQL: the segment of each account, and the table of scores.
 
-use headwater_metrics::{Unit, identifier, literal};
+use headwater_metrics::{identifier, literal};
 
 use super::check::{Segment, SegmentScheme};
-use super::presets::{Population, PopulationColumn};
 use crate::expression::{Dialect, Expression, Reason, comparison, reasons};
-
-/// Joins that add the population columns to the table `base`, and the columns' definitions.
-#[derive(Debug, Default)]
-pub(crate) struct PopulationSql {
-    pub(crate) joins: Vec<String>,
-    pub(crate) columns: Vec<(String, Unit, String)>,
-}
-
-/// The SQL of all population columns, over a table `base` of accounts.
-pub(crate) fn population<'a>(columns: impl IntoIterator<Item = &'a PopulationColumn>) -> PopulationSql {
-    let mut sql = PopulationSql::default();
-    for (at, column) in columns.into_iter().enumerate() {
-        let name = identifier(&column.name);
-        let input = format!("CAST({} AS DOUBLE)", identifier(&column.input.name));
-        let alias = format!("population_{at}");
-        match column.form {
-            Population::Score { bins, fewer_is_better } => {
-                sql.joins.push(format!("CROSS JOIN ({}) AS {alias}", edges(&input, bins)));
-                sql.columns.push((score(&input, &alias, bins, fewer_is_better), Unit::Count, name));
-            }
-            Population::TopPct => {
-                sql.joins
-                    .push(format!("LEFT JOIN ({}) AS {alias} ON {alias}.account_id = base.account_id", places(&input)));
-                sql.columns.push((format!("{alias}.place"), Unit::Percent, name));
-            }
-        }
-    }
-    sql
-}
-
-/// One row with the inner quantile edges of all known values.
-///
-/// Type 7: edge k of n values lies at the position k (n - 1) / bins, counted from 0. The position is kept as whole
-/// number and remainder, so that an edge that is a value is exactly that value.
-fn edges(input: &str, bins: i64) -> String {
-    let edge = |k: i64| {
-        let at = |offset| format!("max(CASE WHEN place = {k} * (n - 1) / {bins} + {offset} THEN value END)");
-        let (low, high) = (at(1), at(2));
-        let rest = format!("CAST(max({k} * (n - 1) % {bins}) AS DOUBLE) / {bins}");
-        format!("{low} + COALESCE({high} - {low}, 0) * {rest} AS edge_{k}")
-    };
-    let edges: Vec<_> = (1..bins).map(edge).collect();
-    format!(
-        "SELECT {} FROM (SELECT {input} AS value, CAST(row_number() OVER (ORDER BY {input}, account_id) AS BIGINT) AS place \
-         FROM base WHERE {input} IS NOT NULL) AS sorted \
-         CROSS JOIN (SELECT CAST(count({input}) AS BIGINT) AS n FROM base) AS counted",
-        edges.join(", ")
-    )
-}
-
-/// One more than the edges a value has passed: equal values share a score, and a value on an edge stays below it.
-fn score(input: &str, alias: &str, bins: i64, fewer_is_better: bool) -> String {
-    let passed = if fewer_is_better { "<" } else { ">" };
-    let steps: Vec<_> =
-        (1..bins).map(|k| format!("CASE WHEN base_value {passed} {alias}.edge_{k} THEN 1 ELSE 0 END")).collect();
-    let steps = steps.join(" + ").replace("base_value", input);
-    format!("CASE WHEN {input} IS NULL THEN NULL ELSE 1 + {steps} END")
-}
-
-/// For every account with a value, the percentage of those with at least as much.
-fn places(input: &str) -> String {
-    format!(
-        "SELECT account_id, CAST(n - below AS DOUBLE) * 100 / CAST(n AS DOUBLE) AS place \
-         FROM (SELECT account_id, CAST(rank() OVER (ORDER BY {input}) AS BIGINT) - 1 AS below \
-         FROM base WHERE {input} IS NOT NULL) AS ranked \
-         CROSS JOIN (SELECT CAST(count({input}) AS BIGINT) AS n FROM base) AS counted"
-    )
-}
 
 /// The column of `judged` with each account's segment.
 pub(crate) fn column(scheme: &SegmentScheme, dialect: Dialect) -> String {

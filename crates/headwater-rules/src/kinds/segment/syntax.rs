@@ -1,10 +1,11 @@
 //! Segment schemes as written.
 
-use headwater_diagnostics::yaml::{Fields, Node};
+use headwater_diagnostics::yaml::{Fields, Node, Value};
 use headwater_diagnostics::{Code, Diagnostic, Span};
 use headwater_metrics::Unit;
 
 use super::presets;
+use super::rfm::{self, Cells};
 use crate::header::{Defaults, Header};
 use crate::kinds::predicate::RawPredicate;
 use crate::reading::{Reading, Word, first_of};
@@ -44,6 +45,28 @@ pub(crate) struct RawRfm {
     pub(crate) frequency: Option<Word>,
     pub(crate) monetary: Option<Word>,
     pub(crate) bins: i64,
+    pub(crate) cells: Cells,
+    /// Edges one above the quantiles, as R's package `rfm` has them.
+    pub(crate) plus_one: bool,
+    pub(crate) edges: Vec<RawEdges>,
+    /// Where the scheme asks for cells of its own.
+    pub(crate) cells_span: Option<Span>,
+}
+
+/// The edges of one part, where the rule names them.
+#[derive(Debug)]
+pub(crate) struct RawEdges {
+    pub(crate) part: &'static str,
+    pub(crate) values: Vec<f64>,
+    pub(crate) span: Span,
+}
+
+impl RawRfm {
+    /// The parts of the score with the metric that each is of, as far as they are given.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (&'static str, &Word)> {
+        let inputs = [&self.recency, &self.frequency, &self.monetary];
+        rfm::PARTS.into_iter().zip(inputs).filter_map(|(part, input)| Some((part, input.as_ref()?)))
+    }
 }
 
 /// A tier of the accounts with the highest values.
@@ -77,7 +100,7 @@ impl RawScheme {
     pub(crate) fn segment_ids(&self) -> Vec<String> {
         match &self.form {
             Some(RawForm::Segments(segments)) => segments.iter().map(|segment| segment.id.text.clone()).collect(),
-            Some(RawForm::Rfm(_)) => presets::rfm_segments(),
+            Some(RawForm::Rfm(rfm)) => rfm::segment_ids(rfm.cells),
             Some(RawForm::Tiers(_, tiers)) => {
                 tiers.iter().map(|tier| tier.id.text.clone()).chain([presets::UNSCORED.to_owned()]).collect()
             }
@@ -90,11 +113,7 @@ impl RawScheme {
         let id = &self.header.id.text;
         match &self.form {
             Some(RawForm::Rfm(rfm)) => {
-                [("recency", &rfm.recency), ("frequency", &rfm.frequency), ("monetary", &rfm.monetary)]
-                    .into_iter()
-                    .filter(|(_, input)| input.is_some())
-                    .map(|(part, _)| (presets::score_column(id, part), Unit::Count))
-                    .collect()
+                rfm.parts().map(|(part, _)| (rfm::score_column(id, part), Unit::Count)).collect()
             }
             Some(RawForm::Tiers(..)) => vec![(presets::top_column(id), Unit::Percent)],
             _ => Vec::new(),
@@ -148,7 +167,7 @@ impl RawSegment {
 }
 
 fn is_true(node: &Node, reading: &mut Reading<'_>) -> bool {
-    let is_true = node.value == headwater_diagnostics::yaml::Value::Bool(true);
+    let is_true = node.value == Value::Bool(true);
     if !is_true {
         reading.wrong_shape(node, "otherwise", "`true`");
     }
@@ -157,14 +176,58 @@ fn is_true(node: &Node, reading: &mut Reading<'_>) -> bool {
 
 impl RawRfm {
     fn read(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Option<Self> {
-        let bins = fields.integer("bins", presets::FEWEST_BINS, presets::MOST_BINS, reading.problems);
+        let bins = fields.integer("bins", rfm::FEWEST_BINS, rfm::MOST_BINS, reading.problems);
+        let cells = fields.take_with_key("cells");
+        let cells_span = cells.map(|(_, node)| node.span);
+        let is_package = cells.is_some_and(|(_, node)| is_second(node, "cells", ["levels", "rfm"], reading));
+        let quantiles = fields.choice("quantiles", &["type_7", "rfm"], reading.problems);
+        let edges = RawEdges::read(fields, reading);
         let inputs = fields.require("inputs", reading.problems)?;
         let mut inputs = Fields::of(inputs, "`inputs`", reading.problems)?;
         let recency = reading.require_word(&mut inputs, "recency");
         let frequency = reading.require_word(&mut inputs, "frequency");
         let monetary = reading.word_at(&mut inputs, "monetary");
         inputs.finish(reading.problems);
-        Some(Self { recency, frequency, monetary, bins: bins.unwrap_or(presets::USUAL_BINS) })
+        Some(Self {
+            recency,
+            frequency,
+            monetary,
+            bins: bins.unwrap_or(rfm::USUAL_BINS),
+            cells: if is_package { Cells::Package } else { Cells::Levels },
+            plus_one: quantiles == Some(1),
+            edges,
+            cells_span,
+        })
+    }
+}
+
+/// Whether a node is the second of two words; another word is a problem.
+fn is_second(node: &Node, name: &str, words: [&str; 2], reading: &mut Reading<'_>) -> bool {
+    let Some(word) = reading.word(node, name) else { return false };
+    if !words.contains(&word.text.as_str()) {
+        let problem = Diagnostic::at(Code::InvalidValue, node.span, format!("`{}` is no value of `{name}`", word.text));
+        reading.problems.push(problem.one_of(&word.text, words));
+    }
+    words.get(1).is_some_and(|second| *second == word.text)
+}
+
+impl RawEdges {
+    fn read(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Vec<Self> {
+        let Some(node) = fields.take("edges") else { return Vec::new() };
+        let Some(mut parts) = Fields::of(node, "`edges`", reading.problems) else { return Vec::new() };
+        let mut edges = Vec::new();
+        for part in rfm::PARTS {
+            let Some(node) = parts.take(part) else { continue };
+            match &node.value {
+                Value::List(items) => {
+                    let values = items.iter().filter_map(|item| reading.number(item, part)).collect();
+                    edges.push(Self { part, values, span: node.span });
+                }
+                _ => reading.wrong_shape(node, part, "a list of numbers"),
+            }
+        }
+        parts.finish(reading.problems);
+        edges
     }
 }
 

@@ -1,0 +1,136 @@
+//! The first 90 days of an account, from the day of sign-up to the 89th day after it, and how fast value is found.
+
+use super::{Definition, Formula, InputTable, RowTable, Unit, Windows};
+
+const USE: &[(InputTable, &[&str])] = &[(InputTable::Accounts, &["signed_up_on"]), (InputTable::UsageEvents, &[])];
+const VALUE: &[(InputTable, &[&str])] =
+    &[(InputTable::Accounts, &["signed_up_on"]), (InputTable::UsageEvents, &["is_value_event"])];
+const FEATURES: &[(InputTable, &[&str])] =
+    &[(InputTable::Accounts, &["signed_up_on"]), (InputTable::UsageEvents, &["feature"])];
+const TICKETS: &[(InputTable, &[&str])] =
+    &[(InputTable::Accounts, &["signed_up_on"]), (InputTable::SupportTickets, &[])];
+/// What an account without rows has: nothing, where it is known when its days began.
+const NOTHING: Option<&str> = Some("CASE WHEN accounts.signed_up_on IS NOT NULL THEN 0 END");
+
+const fn early(
+    name: &'static str,
+    reads: &'static [(InputTable, &'static [&'static str])],
+    sql: &'static str,
+    meaning: &'static str,
+) -> Definition {
+    Definition {
+        name,
+        windows: Windows::None,
+        unit: Unit::Count,
+        reads,
+        formula: Formula::Rows { table: RowTable::EarlyUse, sql, empty: NOTHING },
+        meaning,
+        null_rule: "Unknown without a sign-up day; so far, for an account younger than 90 days.",
+        source: "Headwater",
+    }
+}
+
+const fn fact(name: &'static str, windows: Windows, sql: &'static str) -> Definition {
+    Definition::block(name, windows, VALUE, Formula::AccountFact(sql))
+}
+
+/// A quantile of the days to value, accounts without value being later than all others.
+const fn quantile(name: &'static str, sql: &'static str, meaning: &'static str) -> Definition {
+    Definition {
+        name,
+        windows: Windows::None,
+        unit: Unit::Number,
+        reads: VALUE,
+        formula: Formula::Group {
+            sql,
+            accounts: "[value_due_90d]",
+            reason: "no account is 90 days old, or too few of them have found value to tell",
+        },
+        meaning,
+        null_rule: "Unknown where no account is 90 days old, or where the accounts without value, which are kept, reach down to it.",
+        source: "Headwater; type-7 quantile, censored accounts last",
+    }
+}
+
+pub(super) const METRICS: &[Definition] = &[
+    early(
+        "first_90_day_active_days",
+        USE,
+        "count(DISTINCT occurred_on)",
+        "Days with any use in the account's first 90 days.",
+    ),
+    early(
+        "first_90_day_value_days",
+        VALUE,
+        "count(DISTINCT occurred_on) FILTER (WHERE has_value)",
+        "Days with a use that delivered value in the account's first 90 days.",
+    ),
+    early(
+        "first_90_day_features",
+        FEATURES,
+        "count(DISTINCT feature)",
+        "Different features used in the account's first 90 days.",
+    ),
+    Definition {
+        formula: Formula::Rows { table: RowTable::EarlyTickets, sql: "count(*)", empty: NOTHING },
+        ..early("first_90_day_tickets", TICKETS, "", "Support tickets opened in the account's first 90 days.")
+    },
+    Definition {
+        unit: Unit::Flag,
+        formula: Formula::Account(
+            "CASE WHEN [time_to_value_days] < 90 THEN true WHEN days_between(signed_up_on, {as_of}) >= 89 THEN false END",
+        ),
+        null_rule: "Unknown without a sign-up day, and while the 90 days run without value.",
+        ..early("first_90_day_activated", VALUE, "", "Whether value was found in the account's first 90 days.")
+    },
+    fact("value_due_{w}", Windows::Days, "count(*) FILTER (WHERE [tenure_days] >= {n})"),
+    fact(
+        "value_found_{w}",
+        Windows::Days,
+        "count(*) FILTER (WHERE [tenure_days] >= {n} AND [time_to_value_days] <= {n})",
+    ),
+    fact(
+        "value_quarter",
+        Windows::None,
+        "percentile_cont(CASE WHEN [tenure_days] >= 90 THEN CAST(coalesce([time_to_value_days], 1e9) AS DOUBLE) END, 0.25)",
+    ),
+    fact(
+        "value_half",
+        Windows::None,
+        "percentile_cont(CASE WHEN [tenure_days] >= 90 THEN CAST(coalesce([time_to_value_days], 1e9) AS DOUBLE) END, 0.5)",
+    ),
+    fact(
+        "value_three_quarters",
+        Windows::None,
+        "percentile_cont(CASE WHEN [tenure_days] >= 90 THEN CAST(coalesce([time_to_value_days], 1e9) AS DOUBLE) END, 0.75)",
+    ),
+    Definition {
+        name: "value_found_within_{w}",
+        windows: Windows::Days,
+        unit: Unit::Ratio,
+        reads: VALUE,
+        formula: Formula::Group {
+            sql: "CAST([value_found_{w}] AS DOUBLE) / nullif([value_due_{w}], 0)",
+            accounts: "[value_due_{w}]",
+            reason: "no account is old enough to tell",
+        },
+        meaning: "Share of the accounts at least so many days old that found value within as many days of sign-up.",
+        null_rule: "Unknown where no account is old enough to tell; accounts still without value are kept.",
+        source: "SOMA, time to customer activation",
+    },
+    quantile(
+        "time_to_value_p25_days",
+        "CASE WHEN [value_quarter] < 1e6 THEN [value_quarter] END",
+        "Days from sign-up within which a quarter of the accounts at least 90 days old had found value.",
+    ),
+    quantile(
+        "time_to_value_median_days",
+        "CASE WHEN [value_half] < 1e6 THEN [value_half] END",
+        "Days from sign-up within which half of the accounts at least 90 days old had found value.",
+    ),
+    quantile(
+        "time_to_value_p75_days",
+        "CASE WHEN [value_three_quarters] < 1e6 THEN [value_three_quarters] END",
+        "Days from sign-up within which three quarters of the accounts at least 90 days old had found value.",
+    ),
+];
