@@ -14,7 +14,9 @@ fn with_shipped_rules(name: &str) -> tempfile::TempDir {
     std::fs::create_dir(folder.path().join("rules")).unwrap();
     for entry in std::fs::read_dir(repository().join("rules")).unwrap() {
         let path = entry.unwrap().path();
-        std::fs::copy(&path, folder.path().join("rules").join(path.file_name().unwrap())).unwrap();
+        if path.is_file() {
+            std::fs::copy(&path, folder.path().join("rules").join(path.file_name().unwrap())).unwrap();
+        }
     }
     folder
 }

@@ -15,7 +15,10 @@ pub(crate) fn small_company(folder: &Path) -> Company {
     let spec = CompanySpec { accounts: 80, days: 60, ..CompanySpec::demo() };
     write_lake(&spec, &folder.join("demo/lake")).unwrap();
     fs::create_dir(folder.join("rules")).unwrap();
-    let shipped = fs::read_dir(repository().join("rules")).unwrap().map(|entry| entry.unwrap().path());
+    let shipped = fs::read_dir(repository().join("rules"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file());
     for path in shipped.chain([repository().join("headwater.yaml")]) {
         fs::copy(&path, folder.join(path.strip_prefix(repository()).unwrap())).unwrap();
     }

@@ -19,8 +19,8 @@ use crate::project::Project;
 pub struct EngineLimits {
     /// Memory for the data of plans; unlimited where there is none.
     pub memory_bytes: Option<usize>,
-    /// Where data goes that does not fit.
-    pub spill_dir: PathBuf,
+    /// Where data goes that does not fit; nowhere where there is none.
+    pub spill_dir: Option<PathBuf>,
     /// Partitions worked on at once.
     pub threads: usize,
 }
@@ -31,7 +31,7 @@ impl EngineLimits {
         let engine = &project.engine;
         Self {
             memory_bytes: engine.memory_mb.and_then(|megabytes| usize::try_from(megabytes << 20).ok()),
-            spill_dir: spill_dir.to_owned(),
+            spill_dir: Some(spill_dir.to_owned()),
             threads: engine.threads.unwrap_or(threads),
         }
     }
@@ -73,7 +73,10 @@ impl Engine {
     /// When the spill folder cannot be used.
     pub fn new(limits: &EngineLimits) -> Result<Self, EngineError> {
         let started = || -> Result<SessionContext, DataFusionError> {
-            let spill = DiskManagerMode::Directories(vec![limits.spill_dir.clone()]);
+            let spill = match &limits.spill_dir {
+                Some(folder) => DiskManagerMode::Directories(vec![folder.clone()]),
+                None => DiskManagerMode::Disabled,
+            };
             let mut runtime =
                 RuntimeEnvBuilder::new().with_disk_manager_builder(DiskManagerBuilder::default().with_mode(spill));
             if let (Some(bytes), Some(named)) = (limits.memory_bytes, NonZeroUsize::new(CONSUMERS_NAMED)) {

@@ -167,7 +167,7 @@ fn compiled(rules: &CheckedRules, measured: &MeasurePlan, as_of: chrono::NaiveDa
 }
 
 /// A table that rules fill, as it is published.
-fn published(table: &OutputTable) -> TableContract {
+pub(crate) fn published(table: &OutputTable) -> TableContract {
     let columns = table.columns.iter().filter(|column| column.name != "as_of").map(|column| ColumnContract {
         name: column.name.to_owned(),
         unit: column.unit,
@@ -223,7 +223,7 @@ fn check(audit: &headwater_rules::Audit) -> Check {
 }
 
 /// Published tables whose state a night carries on.
-const CARRIED: &[&str] = &["segment_scores", "milestone_states", "flagged_accounts"];
+pub(crate) const CARRIED: &[&str] = &["segment_scores", "milestone_states", "flagged_accounts"];
 
 impl Case<'_> {
     /// Stages a table, and registers it as it lies in the store: what follows looks at what will be published.

@@ -62,6 +62,8 @@ pub struct Project {
     pub metrics: Vec<String>,
     /// Patterns of rule files, relative to the project's folder.
     pub rules: Vec<RulePattern>,
+    /// Patterns of files with tests of rules, relative to the project's folder.
+    pub tests: Vec<RulePattern>,
     /// The profile that was applied.
     pub profile: Option<String>,
 }
@@ -208,7 +210,8 @@ impl Reading<'_> {
         let policy = self.policy(&mut fields);
         let groups = self.groups(&mut fields, &inputs);
         let metrics = self.metrics(&mut fields);
-        let rules = self.rules(&mut fields);
+        let rules = self.patterns(&mut fields, "rules", "rules/*.yaml");
+        let tests = self.patterns(&mut fields, "tests", "rules/tests/*.yaml");
         fields.take("profiles");
         fields.finish(&mut self.problems);
         Some(Project {
@@ -228,6 +231,7 @@ impl Reading<'_> {
             groups,
             metrics,
             rules,
+            tests,
             profile: None,
         })
     }
@@ -309,10 +313,11 @@ impl Reading<'_> {
         Some(name.to_owned())
     }
 
-    fn rules(&mut self, fields: &mut Fields<'_>) -> Vec<RulePattern> {
-        let nodes = fields.list("rules", &mut self.problems);
+    /// Patterns of files under a key, or the usual one.
+    fn patterns(&mut self, fields: &mut Fields<'_>, key: &'static str, usual: &str) -> Vec<RulePattern> {
+        let nodes = fields.list(key, &mut self.problems);
         if nodes.is_empty() {
-            return vec![RulePattern { pattern: "rules/*.yaml".to_owned(), span: None }];
+            return vec![RulePattern { pattern: usual.to_owned(), span: None }];
         }
         let mut patterns = Vec::new();
         for node in nodes {
@@ -321,7 +326,7 @@ impl Reading<'_> {
                     patterns.push(RulePattern { pattern: text.to_owned(), span: Some(node.span) });
                 }
                 _ => {
-                    let message = "a rule file is a path relative to the project, which may have wildcards";
+                    let message = format!("`{key}` are paths relative to the project, which may have wildcards");
                     self.problems.push(Diagnostic::at(Code::InvalidValue, node.span, message));
                 }
             }

@@ -157,19 +157,20 @@ impl Summary {
     }
 }
 
-struct Row<'a> {
+/// A row of a small result.
+pub(crate) struct Row<'a> {
     batch: &'a RecordBatch,
     at: usize,
 }
 
 impl Row<'_> {
-    fn optional(&self, column: usize) -> Option<String> {
+    pub(crate) fn optional(&self, column: usize) -> Option<String> {
         let array = arrow::compute::cast(self.batch.columns().get(column)?, &DataType::Utf8).ok()?;
         let array = array.as_string::<i32>();
         (!array.is_null(self.at)).then(|| array.value(self.at).to_owned())
     }
 
-    fn text(&self, column: usize) -> String {
+    pub(crate) fn text(&self, column: usize) -> String {
         self.optional(column).unwrap_or_default()
     }
 
@@ -179,7 +180,13 @@ impl Row<'_> {
     }
 }
 
-async fn read<T>(engine: &Engine, name: &str, sql: &str, line: impl Fn(&Row<'_>) -> T) -> Result<Vec<T>, EngineError> {
+/// A small result, a value a row.
+pub(crate) async fn read<T>(
+    engine: &Engine,
+    name: &str,
+    sql: &str,
+    line: impl Fn(&Row<'_>) -> T,
+) -> Result<Vec<T>, EngineError> {
     let batches = engine.rows(&Query::new(name, sql)).await?;
     Ok(batches
         .iter()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use headwater_diagnostics::{Diagnostics, FileId, Sources};
 use headwater_ingest::OpenedInputs;
-use headwater_metrics::{Catalogue, InputTable, Unit};
+use headwater_metrics::{Catalogue, InputTable};
 use headwater_rules::{CheckedRules, Environment};
 
 use crate::catalogue_tables::CATALOGUE_TABLES;
@@ -16,8 +16,7 @@ use crate::project::Project;
 /// The rules are there where no error was found; the diagnostics hold warnings too.
 #[must_use]
 pub fn check_rules(project: &Project, sources: &Sources, files: &[FileId]) -> (Option<CheckedRules>, Diagnostics) {
-    let contract = InputTable::Accounts.columns().iter().map(|column| (column.name.to_owned(), column.kind.unit()));
-    check(project, sources, files, contract.chain(project.attributes()).collect())
+    check(sources, files, &environment_of(project))
 }
 
 /// Checks rule files against open inputs: only mapped columns are there.
@@ -30,23 +29,24 @@ pub(crate) fn check_rules_over(
 ) -> (Option<CheckedRules>, Diagnostics) {
     let accounts = opened.get(InputTable::Accounts);
     let columns = accounts.into_iter().flat_map(|input| input.columns.iter().chain(&input.attributes));
-    check(project, sources, files, columns.map(|column| (column.name.clone(), column.kind.unit())).collect())
+    let attributes = columns.map(|column| (column.name.clone(), column.kind.unit())).collect();
+    check(sources, files, &Environment { attributes, ..environment_of(project) })
 }
 
-fn check(
-    project: &Project,
-    sources: &Sources,
-    files: &[FileId],
-    attributes: Vec<(String, Unit)>,
-) -> (Option<CheckedRules>, Diagnostics) {
-    let environment = Environment {
+/// What a project offers to its rules before any data is read.
+pub(crate) fn environment_of(project: &Project) -> Environment {
+    let contract = InputTable::Accounts.columns().iter().map(|column| (column.name.to_owned(), column.kind.unit()));
+    Environment {
         catalogue: Catalogue,
         inputs: project.inputs.iter().map(|input| input.table).collect(),
-        attributes,
+        attributes: contract.chain(project.attributes()).collect(),
         other_tables: other_tables(),
-    };
+    }
+}
+
+fn check(sources: &Sources, files: &[FileId], environment: &Environment) -> (Option<CheckedRules>, Diagnostics) {
     let (raw, mut problems) = headwater_rules::parse(sources, files);
-    let (rules, found) = headwater_rules::check(&raw, &environment);
+    let (rules, found) = headwater_rules::check(&raw, environment);
     problems.append(found);
     (rules.filter(|_| !problems.has_errors()), problems)
 }

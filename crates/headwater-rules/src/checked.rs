@@ -15,7 +15,7 @@ use crate::kinds::segment::SegmentScheme;
 use crate::kinds::trigger::Trigger;
 
 /// Rules without errors. Only [`crate::check`] makes them, and only they can be compiled.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct CheckedRules {
     /// In an order of computation.
     pub(crate) metrics: Vec<DerivedMetric>,
@@ -76,6 +76,66 @@ impl CheckedRules {
         needed
     }
 
+    /// One rule of a kind as in `rule_catalog`, with those that it rests on.
+    ///
+    /// What it says of accounts is what it says among all rules; plans of it alone are smaller.
+    #[must_use]
+    pub fn only(&self, kind: &str, id: &str) -> Self {
+        let is_it = |of: &str, header: &Header| kind == of && header.id.text == id;
+        let mut rules = Self { audits: Vec::new(), skipped: Vec::new(), ..self.clone() };
+        rules.triggers.retain(|rule| is_it("trigger", &rule.header));
+        rules.keep_guardrails(|rule| is_it("guardrail", &rule.header));
+        let named: BTreeSet<String> = rules.triggers.iter().flat_map(Trigger::names).collect();
+        let has_part = |prefix: &str, id: &str| named.iter().any(|name| names_part(name, prefix, id));
+        let groups: BTreeSet<String> = rules.group_scopes();
+        rules.schemes.retain(|rule| {
+            let id = &rule.header.id.text;
+            is_it("segment_scheme", &rule.header)
+                || has_part("segment", id)
+                || groups.contains(&format!("segment.{id}"))
+        });
+        rules.ladders.retain(|rule| {
+            let is_of_it = rule.out_of_order.iter().any(|flag| is_it("milestone", &flag.header));
+            is_it("milestone_ladder", &rule.header) || is_of_it || has_part("milestone", &rule.header.id.text)
+        });
+        rules.keep_metrics_read(|rule| is_it("metric", &rule.header));
+        rules
+    }
+
+    /// Keeps guardrails and those that they wait for.
+    fn keep_guardrails(&mut self, is_it: impl Fn(&Guardrail) -> bool) {
+        let mut kept: BTreeSet<String> = BTreeSet::new();
+        let mut open: Vec<String> =
+            self.guardrails.iter().filter(|rule| is_it(rule)).map(|rule| rule.header.id.text.clone()).collect();
+        while let Some(id) = open.pop() {
+            if kept.insert(id.clone()) {
+                open.extend(
+                    self.guardrails.iter().filter(|rule| rule.header.id.text == id).flat_map(|rule| rule.after.clone()),
+                );
+            }
+        }
+        self.guardrails.retain(|rule| kept.contains(&rule.header.id.text));
+    }
+
+    /// Keeps derived metrics that something reads, and those that these read.
+    fn keep_metrics_read(&mut self, is_it: impl Fn(&DerivedMetric) -> bool) {
+        let population =
+            self.schemes.iter().flat_map(|scheme| &scheme.population).map(|column| column.input.name.clone());
+        let read = self.expressions().into_iter().flat_map(Expression::columns).map(|column| column.name.clone());
+        let mut read: BTreeSet<String> = read.chain(population).collect();
+        // Metrics stand in an order of computation: what reads one stands behind it.
+        let mut kept = Vec::new();
+        for metric in std::mem::take(&mut self.metrics).into_iter().rev() {
+            let gives = std::iter::once(metric.header.id.text.clone()).chain(metric.further_columns());
+            if is_it(&metric) || gives.into_iter().any(|name| read.contains(&name)) {
+                read.extend(metric.reads().into_iter().map(|column| column.name.clone()));
+                kept.push(metric);
+            }
+        }
+        kept.reverse();
+        self.metrics = kept;
+    }
+
     /// The scopes and metrics of groups that guardrails judge.
     #[must_use]
     pub fn group_metrics_needed(&self) -> BTreeSet<(String, String)> {
@@ -133,6 +193,13 @@ impl CheckedRules {
         });
         schemes.chain(milestones).chain(triggers).collect()
     }
+}
+
+/// Whether a column is the segment of a scheme, or a milestone of a ladder.
+fn names_part(column: &str, prefix: &str, id: &str) -> bool {
+    let rest =
+        column.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('.')).and_then(|rest| rest.strip_prefix(id));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// The inputs behind derived metrics, population columns, segments and milestones.

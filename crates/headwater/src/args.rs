@@ -81,6 +81,8 @@ pub(crate) enum Command {
     Init(Init),
     /// Check the project file and its rules; reads no data and no store
     Check,
+    /// Run the tests of the project's rules; reads no data and no store
+    Test(Test),
     /// Run one night: read, judge, audit, publish
     Run(Night),
     /// Show how a metric gets from one policy of recurring revenue to another; publishes nothing
@@ -124,6 +126,14 @@ pub(crate) struct Init {
     /// Where the project goes
     #[arg(value_name = "DIR", default_value = ".")]
     pub(crate) dir: PathBuf,
+}
+
+/// Options of `test`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Test {
+    /// Also name rules without a test, and conditions that no test makes true or none makes false
+    #[arg(long)]
+    pub(crate) coverage: bool,
 }
 
 /// Options of `run`.

@@ -18,6 +18,7 @@ pub(crate) mod reconcile;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod status;
+pub(crate) mod test;
 
 /// The project folder as an absolute path.
 fn folder(directory: &Path) -> PathBuf {
@@ -28,13 +29,14 @@ fn folder(directory: &Path) -> PathBuf {
 pub(super) struct Texts {
     pub(super) sources: Sources,
     pub(super) rules: Vec<FileId>,
+    pub(super) tests: Vec<FileId>,
 }
 
 /// The project of a folder with its texts; its problems are told where it has any.
 fn project(global: &Global, output: &Output) -> Result<(Texts, Project), Exit> {
-    let Loaded { sources, project, rules } = load(&folder(&global.directory), global.profile.as_deref());
+    let Loaded { sources, project, rules, tests } = load(&folder(&global.directory), global.profile.as_deref());
     match project {
-        Ok(project) => Ok((Texts { sources, rules }, project)),
+        Ok(project) => Ok((Texts { sources, rules, tests }, project)),
         Err(problems) => {
             output.diagnostics(&problems, &sources);
             Err(Exit::InvalidProject)

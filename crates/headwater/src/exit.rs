@@ -17,6 +17,8 @@ pub(crate) enum Exit {
     Held = 4,
     /// An input breaks its contract.
     BrokenContract = 5,
+    /// Tests of rules failed.
+    TestsFailed = 6,
     /// Another run holds the lease: try again later.
     Lease = 7,
     /// Inputs are not ready: try again later.

@@ -44,6 +44,7 @@ async fn run(arguments: Arguments, output: &Output) -> Exit {
         Command::Demo(demo) => commands::demo::run(global, demo, output).await,
         Command::Init(init) => commands::init::run(init, output),
         Command::Check => commands::check::run(global, output),
+        Command::Test(asked) => commands::test::run(global, asked, output).await,
         Command::Run(night) => commands::run::run(global, night, output).await,
         Command::Reconcile(asked) => commands::reconcile::run(global, asked, output).await,
         Command::Schema(schema) => commands::schema::run(global, schema, output),

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use headwater_diagnostics::{Diagnostics, Rendering, Sources, render};
 use headwater_metrics::RevenuePolicy;
-use headwater_nightly::check_rules;
 use headwater_nightly::project::{Project, load};
+use headwater_nightly::{check_rules, run_rule_tests};
 
 use super::nothing_of;
 use super::tree::{File, files, root};
@@ -31,7 +31,11 @@ fn examples_are_accepted() {
     let mut found = Vec::new();
     for file in documents() {
         for example in examples(&file.text) {
-            let refused = if example.contains("\ninputs:") { as_project(example) } else { as_rules(example) };
+            let refused = match example {
+                project if project.contains("\ninputs:") => as_project(project),
+                tests if tests.contains("\ntests:") => as_tests(tests),
+                rules => as_rules(rules),
+            };
             found.extend(refused.map(|problems| format!("{}:\n{problems}", file.path)));
         }
     }
@@ -96,6 +100,20 @@ fn as_project(text: &str) -> Option<String> {
     let file = sources.add("headwater.yaml", text);
     let problems = Project::read(file, &sources, &root(), None).err()?;
     Some(shown(&problems, &sources))
+}
+
+/// What does not hold of an example of tests, run against the shipped rules.
+fn as_tests(example: &str) -> Option<String> {
+    let mut loaded = load(&root(), None);
+    let project = loaded.project.unwrap();
+    let file = loaded.sources.add("rules/tests/example.yaml", example);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let ran = runtime.block_on(run_rule_tests(&project, &loaded.sources, &loaded.rules, &[file]));
+    let problems = match ran {
+        Ok(report) => report.problems,
+        Err(error) => error.diagnostics,
+    };
+    problems.has_errors().then(|| shown(&problems, &loaded.sources))
 }
 
 /// What the program has against a rule file over this repository's project, if anything.

@@ -20,6 +20,8 @@ pub struct Loaded {
     pub project: Result<Project, Diagnostics>,
     /// The rule files, sorted by path.
     pub rules: Vec<FileId>,
+    /// The files with tests of rules, sorted by path.
+    pub tests: Vec<FileId>,
 }
 
 /// Loads the project in `folder`, an absolute path, with a profile applied, and the rule files it names.
@@ -32,18 +34,20 @@ pub fn load(folder: &Path, profile: Option<&str>) -> Loaded {
             let problem =
                 Diagnostic::of(Code::MissingFile, folder.join(PROJECT_FILE).display().to_string(), reason(&error));
             let problem = problem.help("run it in a project's folder, or create one with `headwater init`");
-            return Loaded { sources, project: Err(problem.into()), rules: Vec::new() };
+            return Loaded { sources, project: Err(problem.into()), rules: Vec::new(), tests: Vec::new() };
         }
     };
     let mut project = Project::read(file, &sources, folder, profile);
-    let mut rules = Vec::new();
+    let (mut rules, mut tests) = (Vec::new(), Vec::new());
     if let Ok(read) = &project {
         let mut problems = Diagnostics::new();
-        for path in rule_files(folder, &read.rules, &mut problems) {
-            match fs::read_to_string(folder.join(&path)) {
-                Ok(text) => rules.push(sources.add(path.display().to_string(), text)),
-                Err(error) => {
-                    problems.push(Diagnostic::of(Code::MissingFile, path.display().to_string(), reason(&error)))
+        for (patterns, files) in [(&read.rules, &mut rules), (&read.tests, &mut tests)] {
+            for path in matching(folder, patterns, &mut problems) {
+                match fs::read_to_string(folder.join(&path)) {
+                    Ok(text) => files.push(sources.add(path.display().to_string(), text)),
+                    Err(error) => {
+                        problems.push(Diagnostic::of(Code::MissingFile, path.display().to_string(), reason(&error)))
+                    }
                 }
             }
         }
@@ -51,18 +55,18 @@ pub fn load(folder: &Path, profile: Option<&str>) -> Loaded {
             project = Err(problems);
         }
     }
-    Loaded { sources, project, rules }
+    Loaded { sources, project, rules, tests }
 }
 
-/// The rule files relative to the project's folder, each once, sorted.
-fn rule_files(folder: &Path, patterns: &[RulePattern], problems: &mut Diagnostics) -> BTreeSet<PathBuf> {
+/// The files that match, relative to the project's folder, each once, sorted.
+fn matching(folder: &Path, patterns: &[RulePattern], problems: &mut Diagnostics) -> BTreeSet<PathBuf> {
     let literal = PathBuf::from(glob::Pattern::escape(&folder.display().to_string()));
     let mut files = BTreeSet::new();
     for RulePattern { pattern, span } in patterns {
         let found = glob::glob(&literal.join(pattern).display().to_string()).into_iter().flatten().flatten();
         let found: Vec<PathBuf> = found.filter(|path| path.is_file()).collect();
         if let (Some(span), true) = (span, found.is_empty()) {
-            problems.push(Diagnostic::at(Code::MissingFile, *span, format!("no rule file matches `{pattern}`")));
+            problems.push(Diagnostic::at(Code::MissingFile, *span, format!("no file matches `{pattern}`")));
         }
         files.extend(found.into_iter().map(|path| path.strip_prefix(folder).map(Path::to_owned).unwrap_or(path)));
     }

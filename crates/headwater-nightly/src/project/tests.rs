@@ -273,7 +273,7 @@ fn a_folder_is_loaded_with_its_rule_files_in_order() {
     assert!(loaded.project.is_ok());
     std::fs::write(folder.path().join(PROJECT_FILE), format!("{SMALLEST}rules: [ruls/*.yaml]\n")).unwrap();
     let problems = load(folder.path(), None).project.unwrap_err();
-    assert_eq!(problems.sorted()[0].message, "no rule file matches `ruls/*.yaml`");
+    assert_eq!(problems.sorted()[0].message, "no file matches `ruls/*.yaml`");
 }
 
 #[test]

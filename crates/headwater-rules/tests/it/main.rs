@@ -12,3 +12,5 @@ mod rfm;
 mod scores;
 mod suggestions;
 mod support;
+#[cfg(test)]
+mod testing;

@@ -60,6 +60,27 @@ fn codes_and_metrics_are_explained() {
     place.headwater(&["metrics", "--search", "no such thing"]).says(9, &[]);
 }
 
+/// Tests of rules need neither a lake nor a store.
+#[test]
+fn the_tests_of_the_shipped_rules_pass_and_a_changed_rule_fails_them() {
+    let place = Place::demo();
+    std::fs::remove_dir_all(place.path("lake")).unwrap();
+    place.headwater(&["test"]).says(0, &[" tests passed, 0 failed", "left out: margin_floor_pass"]);
+    place.edit(
+        "rules/engagement.yaml",
+        "id: quiet_days, type: integer, value: 21",
+        "id: quiet_days, type: integer, value: 1000",
+    );
+    let said = place.headwater(&["test"]);
+    said.says(6, &["E0901", "rules/tests/accounts.yaml", "test `gone_quiet`", "days_since_last_activity is"]);
+    place.write(
+        "rules/tests/more.yaml",
+        "version: 1\ntests:\n  - {id: t, rule: trigger:gone_quit, as_of: 2026-05-31}\n",
+    );
+    place.headwater(&["test"]).says(3, &["E0208", "did you mean `gone_quiet`?"]);
+    assert!(place.is_untouched());
+}
+
 /// The bridge begins and ends with the values of its policies, and its steps add up.
 #[test]
 fn two_policies_are_reconciled_switch_by_switch() {

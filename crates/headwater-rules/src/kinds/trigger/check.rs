@@ -41,6 +41,15 @@ pub(crate) enum SummaryPart {
 }
 
 impl Trigger {
+    /// The columns that it names, the milestone it waits for among them.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let scope = self.scope.iter().map(|scope| &scope.whole);
+        let expressions =
+            std::iter::once(&self.when.whole).chain(scope).chain(&self.value_at_stake).chain(self.values_shown());
+        let columns = expressions.flat_map(Expression::columns).chain(self.after.iter().map(|(column, _)| column));
+        columns.map(|column| column.name.clone()).collect()
+    }
+
     /// The values that the flag's sentence shows.
     pub(crate) fn values_shown(&self) -> impl Iterator<Item = &Expression> {
         self.summary.iter().filter_map(|part| match part {

@@ -1,0 +1,384 @@
+//! Tests of rules, run: their accounts night by night, by the plans of a night, in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow::datatypes::Schema;
+use arrow::record_batch::RecordBatch;
+use chrono::{Days, NaiveDate};
+use datafusion::datasource::MemTable;
+use headwater_diagnostics::{Code, Diagnostic, Diagnostics, FileId, Sources};
+use headwater_metrics::{Query, Unit, identifier, literal};
+use headwater_rules::{
+    Cell, CheckedRules, CompiledRules, Condition, Expectation, Expected, OutputTable, PlanContext, RuleTest, RuleTests,
+    TestedKind, compile, read_tests,
+};
+use serde::Serialize;
+
+use crate::engine::{Engine, EngineError, EngineLimits, failed};
+use crate::failure::RunError;
+use crate::judge::{CARRIED, published};
+use crate::project::Project;
+use crate::report::read;
+use crate::rule_set::{check_rules, environment_of};
+use crate::tables;
+
+/// What tests of rules came to.
+#[derive(Debug, Default, Serialize)]
+pub struct RuleTestReport {
+    /// Ids of tests of which everything holds.
+    pub passed: Vec<String>,
+    /// Ids of tests of which something does not.
+    pub failed: Vec<String>,
+    /// Tests of rules that are left out because an input is not declared: id and rule.
+    pub left_out: Vec<(String, String)>,
+    /// Rules without a test, as `kind:id`.
+    pub untested: Vec<String>,
+    /// Conditions of tested rules that no test makes true, or none makes false.
+    pub untried: Vec<UntriedCondition>,
+    /// Everything that does not hold, at its place.
+    #[serde(skip)]
+    pub problems: Diagnostics,
+}
+
+/// A condition that tests do not try both ways.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct UntriedCondition {
+    /// The rule, as `kind:id`.
+    pub rule: String,
+    /// The condition's id.
+    pub condition: String,
+    /// The condition as it is written.
+    pub text: String,
+    /// What no test makes of it: `true` or `false`.
+    pub never: bool,
+}
+
+/// Whether a condition was true, and whether it was false, in any test.
+type Tried = BTreeMap<(TestedKind, String, String), (bool, bool)>;
+
+/// Runs test files against the project's rules. No data is read, and nothing is written.
+///
+/// # Errors
+/// When the project's rules or the test files have problems, or the engine fails.
+pub async fn run_rule_tests(
+    project: &Project,
+    sources: &Sources,
+    rule_files: &[FileId],
+    test_files: &[FileId],
+) -> Result<RuleTestReport, RunError> {
+    let invalid = |problems: Diagnostics| RunError::new(crate::FailureKind::InvalidProject, problems);
+    let (rules, problems) = check_rules(project, sources, rule_files);
+    let Some(rules) = rules else { return Err(invalid(problems)) };
+    let (RuleTests { tests, left_out }, problems) = read_tests(sources, test_files, &rules, &environment_of(project));
+    if problems.has_errors() {
+        return Err(invalid(problems));
+    }
+    let mut report = RuleTestReport { left_out, ..RuleTestReport::default() };
+    let mut tried = Tried::new();
+    for test in &tests {
+        let found = Case::new(&rules, test)?.run(&mut tried).await?;
+        let of = if found.is_empty() { &mut report.passed } else { &mut report.failed };
+        of.push(test.id.clone());
+        report.problems.append(found);
+    }
+    report.cover(&rules, &tests, &tried);
+    Ok(report)
+}
+
+impl RuleTestReport {
+    fn cover(&mut self, rules: &CheckedRules, tests: &[RuleTest], tried: &Tried) {
+        let tested: BTreeSet<(TestedKind, &str)> = tests.iter().map(|test| (test.kind, test.rule.as_str())).collect();
+        let name = |kind: TestedKind, rule: &str| format!("{}:{rule}", kind.word());
+        let untested = rules.testable().into_iter().filter(|(kind, rule)| !tested.contains(&(*kind, rule.as_str())));
+        self.untested = untested.map(|(kind, rule)| name(kind, &rule)).collect();
+        for condition in rules.conditions(NaiveDate::default()) {
+            if !tested.contains(&(condition.kind, condition.rule.as_str())) {
+                continue;
+            }
+            let key = (condition.kind, condition.rule.clone(), condition.id.clone());
+            let (was_true, was_false) = tried.get(&key).copied().unwrap_or_default();
+            for never in [true, false].into_iter().filter(|never| !if *never { was_true } else { was_false }) {
+                self.untried.push(UntriedCondition {
+                    rule: name(condition.kind, &condition.rule),
+                    condition: condition.id.clone(),
+                    text: condition.text.clone(),
+                    never,
+                });
+            }
+        }
+    }
+}
+
+/// One test at work.
+struct Case<'a> {
+    engine: Engine,
+    /// The rule and what it rests on.
+    rules: CheckedRules,
+    test: &'a RuleTest,
+}
+
+impl<'a> Case<'a> {
+    fn new(rules: &CheckedRules, test: &'a RuleTest) -> Result<Self, EngineError> {
+        let limits = EngineLimits { memory_bytes: None, spill_dir: None, threads: 1 };
+        Ok(Self { engine: Engine::new(&limits)?, rules: rules.only(test.kind.word(), &test.rule), test })
+    }
+
+    /// Everything that does not hold.
+    async fn run(&self, tried: &mut Tried) -> Result<Diagnostics, EngineError> {
+        let mut problems = Diagnostics::new();
+        for name in CARRIED {
+            if let Some(table) = OutputTable::named(name) {
+                tables::register_empty(&self.engine, &previous(name), &published(table))?;
+            }
+        }
+        for (night, rows) in self.test.nights.iter().enumerate() {
+            let as_of = self.test.as_of.checked_add_days(Days::new(night as u64)).unwrap_or(self.test.as_of);
+            self.night(as_of, rows).await?;
+            self.try_conditions(as_of, tried).await?;
+            for expectation in self.test.expected.iter().filter(|expectation| expectation.night == night + 1) {
+                if let Some(problem) = self.compare(expectation, as_of).await? {
+                    problems.push(problem);
+                }
+            }
+            for name in CARRIED {
+                self.hold(&Query::new(previous(name), format!("SELECT * FROM {name}"))).await?;
+            }
+        }
+        Ok(problems)
+    }
+
+    /// Judges the accounts of a night.
+    async fn night(&self, as_of: NaiveDate, rows: &[Vec<Cell>]) -> Result<(), EngineError> {
+        let context = PlanContext { as_of, measured: self.test.columns.clone() };
+        let compiled = compile(&self.rules, &context);
+        self.hold(&measured(&self.test.columns, rows)).await?;
+        if let Some(quantiles) = compiled.score_quantiles() {
+            self.hold(quantiles).await?;
+        }
+        self.hold(compiled.account_metrics()).await?;
+        self.hold(compiled.judged()).await?;
+        self.hold(&group_metrics(self.test, as_of)).await?;
+        for name in CARRIED.iter().copied().chain(self.table()) {
+            self.hold_table(&compiled, name).await?;
+        }
+        Ok(())
+    }
+
+    /// The table that the test looks at, where no night carries it on.
+    fn table(&self) -> Option<&'static str> {
+        (self.test.kind == TestedKind::Guardrail).then_some("guardrail_verdicts")
+    }
+
+    async fn hold_table(&self, compiled: &CompiledRules, name: &str) -> Result<(), EngineError> {
+        match compiled.table(name) {
+            Some(query) => self.hold(query).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Computes a query and registers its rows under its name.
+    async fn hold(&self, query: &Query) -> Result<(), EngineError> {
+        let step = |error| failed(&query.name, error);
+        let frame = self.engine.plan(query).await?;
+        let schema = Arc::clone(frame.schema().inner());
+        let batches = frame.collect().await.map_err(step)?;
+        let schema = batches.first().map_or(schema, |batch| batch.schema());
+        // As in a night, whose tables come from files: no column is known to be without unknown values.
+        let fields = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let batches = batches
+            .into_iter()
+            .map(|batch| RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec()))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| step(error.into()))?;
+        let table = MemTable::try_new(schema, vec![batches]).map_err(step)?;
+        self.engine.replace(&query.name, Arc::new(table))
+    }
+
+    /// Notes which conditions of the rule held, and which did not.
+    async fn try_conditions(&self, as_of: NaiveDate, tried: &mut Tried) -> Result<(), EngineError> {
+        for condition in self.conditions(as_of) {
+            let sql = format!("SELECT bool_or({met}), bool_or(NOT {met}) FROM judged", met = condition.met);
+            let is = |text: Option<String>| text.as_deref() == Some("true");
+            let found =
+                read(&self.engine, "conditions", &sql, |row| (is(row.optional(0)), is(row.optional(1)))).await?;
+            let (was_true, was_false) = found.first().copied().unwrap_or_default();
+            let so_far = tried.entry((condition.kind, condition.rule, condition.id)).or_default();
+            *so_far = (so_far.0 || was_true, so_far.1 || was_false);
+        }
+        Ok(())
+    }
+
+    fn conditions(&self, as_of: NaiveDate) -> Vec<Condition> {
+        let of_rule = |condition: &Condition| condition.kind == self.test.kind && condition.rule == self.test.rule;
+        self.rules.conditions(as_of).into_iter().filter(of_rule).collect()
+    }
+
+    async fn compare(&self, expected: &Expectation, as_of: NaiveDate) -> Result<Option<Diagnostic>, EngineError> {
+        let rule = literal(&self.test.rule);
+        let (what, accounts, sql) = match &expected.what {
+            Expected::Flagged(state, accounts) => {
+                let what = state.replace('_', " ");
+                let of_rule = format!("flagged_accounts WHERE rule_id = {rule} AND state = {}", literal(state));
+                (what, accounts, of_rule)
+            }
+            Expected::Members(segment, accounts) => {
+                let of_rule = format!("segment_scores WHERE scheme = {rule} AND segment = {}", literal(segment));
+                (format!("in `{segment}`"), accounts, of_rule)
+            }
+            Expected::At(milestone, accounts) => {
+                let at = literal(milestone);
+                let of_rule = format!("milestone_states WHERE ladder = {rule} AND coalesce(milestone, 'none') = {at}");
+                (format!("at `{milestone}`"), accounts, of_rule)
+            }
+            Expected::Value { account, value, tolerance } => {
+                return self.compare_value(expected, as_of, (account, value, *tolerance)).await;
+            }
+            Expected::Verdict { scope, group, verdict } => {
+                return self.compare_verdict(expected, as_of, (scope, group, verdict)).await;
+            }
+        };
+        let sql = format!("SELECT account_id FROM {sql}");
+        let found: BTreeSet<String> =
+            read(&self.engine, "what came out", &sql, |row| row.text(0)).await?.into_iter().collect();
+        if found == *accounts {
+            return Ok(None);
+        }
+        let message = format!("{what} should be {}, and is {}", named(accounts), named(&found));
+        let mut problem = self.problem(expected, as_of, &message);
+        for account in accounts.symmetric_difference(&found).take(3) {
+            for note in self.why(account, as_of).await? {
+                problem = problem.note(note);
+            }
+        }
+        Ok(Some(problem))
+    }
+
+    async fn compare_value(
+        &self,
+        expected: &Expectation,
+        as_of: NaiveDate,
+        (account, value, tolerance): (&str, &Cell, f64),
+    ) -> Result<Option<Diagnostic>, EngineError> {
+        let column = identifier(&self.test.rule);
+        let sql =
+            format!("SELECT CAST({column} AS VARCHAR) FROM account_metrics WHERE account_id = {}", literal(account));
+        let found = read(&self.engine, "what came out", &sql, |row| row.optional(0)).await?;
+        let Some(found) = found.into_iter().next() else {
+            return Ok(Some(self.problem(expected, as_of, &format!("there is no account `{account}` that night"))));
+        };
+        let number = |cell: &Cell| cell.as_ref().and_then(|text| text.parse::<f64>().ok());
+        let is_same = match (number(value), number(&found)) {
+            (Some(value), Some(found)) => (value - found).abs() <= tolerance,
+            _ => *value == found,
+        };
+        let shown = |cell: &Cell| cell.clone().unwrap_or_else(|| "unknown".to_owned());
+        let message = || format!("the value of {account} should be {}, and is {}", shown(value), shown(&found));
+        Ok((!is_same).then(|| self.problem(expected, as_of, &message())))
+    }
+
+    async fn compare_verdict(
+        &self,
+        expected: &Expectation,
+        as_of: NaiveDate,
+        (scope, group, verdict): (&str, &str, &str),
+    ) -> Result<Option<Diagnostic>, EngineError> {
+        let sql = format!(
+            "SELECT verdict, reason FROM guardrail_verdicts WHERE guardrail_id = {} AND scope = {} AND group_name = {}",
+            literal(&self.test.rule),
+            literal(scope),
+            literal(group),
+        );
+        let found = read(&self.engine, "what came out", &sql, |row| (row.text(0), row.optional(1))).await?;
+        let (found, reason) = found.into_iter().next().unwrap_or_else(|| ("no verdict".to_owned(), None));
+        if found == verdict {
+            return Ok(None);
+        }
+        let message = format!("the verdict on {scope} {group} should be {verdict}, and is {found}");
+        let problem = self.problem(expected, as_of, &message);
+        Ok(Some(reason.into_iter().fold(problem, Diagnostic::note)))
+    }
+
+    fn problem(&self, expected: &Expectation, as_of: NaiveDate, message: &str) -> Diagnostic {
+        Diagnostic::at(Code::TestFailed, expected.place, format!("test `{}`: {message}", self.test.id))
+            .label(format!("night {}, {as_of}", expected.night))
+    }
+
+    /// The conditions of the rule with what they found of an account.
+    async fn why(&self, account: &str, as_of: NaiveDate) -> Result<Vec<String>, EngineError> {
+        let mut notes = Vec::new();
+        for Condition { id, text, met, value, metric, .. } in self.conditions(as_of) {
+            let sql =
+                format!("SELECT CAST({met} AS VARCHAR), {value} FROM judged WHERE account_id = {}", literal(account));
+            let found = read(&self.engine, "why", &sql, |row| (row.optional(0), row.optional(1))).await?;
+            let unknown = || "unknown".to_owned();
+            notes.extend(found.into_iter().map(|(met, value)| {
+                let (met, value) = (met.unwrap_or_else(unknown), value.unwrap_or_else(unknown));
+                format!("{account}: `{id}` ({text}) is {met}; {metric} is {value}")
+            }));
+        }
+        Ok(notes)
+    }
+}
+
+fn previous(name: &str) -> String {
+    format!("previous_{name}")
+}
+
+fn named(accounts: &BTreeSet<String>) -> String {
+    if accounts.is_empty() {
+        return "nobody".to_owned();
+    }
+    accounts.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// The table `measured` of a night.
+fn measured(columns: &[(String, Unit)], rows: &[Vec<Cell>]) -> Query {
+    let casts: Vec<String> = columns
+        .iter()
+        .enumerate()
+        .map(|(at, (name, unit))| format!("CAST(column{} AS {}) AS {}", at + 1, unit.sql_type(), identifier(name)))
+        .collect();
+    let nobody = vec![vec![None; columns.len()]];
+    let values: Vec<String> = if rows.is_empty() { &nobody } else { rows }
+        .iter()
+        .map(|row| {
+            let cells = row.iter().map(|cell| match cell {
+                Some(text) => literal(text),
+                None => "CAST(NULL AS VARCHAR)".to_owned(),
+            });
+            format!("({})", cells.collect::<Vec<_>>().join(", "))
+        })
+        .collect();
+    let there = if rows.is_empty() { " WHERE false" } else { "" };
+    Query::new("measured", format!("SELECT {} FROM (VALUES {}){there}", casts.join(", "), values.join(", ")))
+}
+
+/// The table `group_metrics` as the test gives it.
+fn group_metrics(test: &RuleTest, as_of: NaiveDate) -> Query {
+    let row = |scope: &str, group: &str, metric: &str, value: &str, accounts: i64| {
+        format!(
+            "SELECT DATE '{as_of}' AS as_of, {} AS scope, {} AS group_name, {} AS metric, 'number' AS unit,
+                CAST({value} AS DOUBLE) AS value, CAST({accounts} AS BIGINT) AS accounts, CAST(NULL AS VARCHAR) AS reason,
+                CAST(NULL AS VARCHAR) AS basis, 'given by a test' AS method",
+            literal(scope),
+            literal(group),
+            literal(metric),
+        )
+    };
+    let given: Vec<String> = test
+        .groups
+        .iter()
+        .map(|group| {
+            let value = group.value.map_or_else(|| "NULL".to_owned(), |value| format!("'{value:?}'"));
+            row(&group.scope, &group.group, &group.metric, &value, group.accounts)
+        })
+        .collect();
+    let sql = if given.is_empty() {
+        format!("{} WHERE false", row("", "", "", "NULL", 0))
+    } else {
+        given.join(" UNION ALL ")
+    };
+    Query::new("group_metrics", sql)
+}
