@@ -253,9 +253,7 @@ pub(super) const METRICS: &[Definition] = &[
         "clv_elasticity_expansion",
         Unit::Number,
         (
-            concat!(
-                "[clv_elasticity_retention] * [expansion_monthly] / (1 + [expansion_monthly])"
-            ),
+            "[clv_elasticity_retention] * [expansion_monthly] / (1 + [expansion_monthly])",
             "[opening_accounts_{lookback}m] + [new_customers_{lookback}m]",
             "no recurring revenue in the window",
         ),

@@ -257,7 +257,7 @@ pub fn lifetime_values(_scopes: &[GroupScope], night: &Night) -> Option<Query> {
             literal(method.value),
             literal(low),
             literal(high),
-            literal(method.basis.unwrap_or(night.lifetimes.basis.word())),
+            literal(method.basis.unwrap_or_else(|| night.lifetimes.basis.word())),
             literal(method.timing),
         )
     };

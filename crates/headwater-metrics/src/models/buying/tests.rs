@@ -140,3 +140,38 @@ fn what_the_data_do_not_tell_is_named() {
     let one = fit_buying(&rows(&[(1_000.0, 500.0, 510.0, 1.0), (0.0, 0.0, 200.0, 500.0)]), 10.0);
     assert!(one.never.log_likelihood.is_finite());
 }
+
+/// A shop of 2,000 customers of whom nobody leaves: rates are spread as an exponential distribution (`r` = 1), purchases
+/// of each come evenly by chance; histories stand for as many customers as the distributions say.
+fn nobody_leaves() -> Vec<Buyer> {
+    let (alpha, spans) = (6.0_f64, 8_u32);
+    let mut rows = Vec::new();
+    for repeats in 0..200_u32 {
+        for age in [20.0_f64, 30.0, 39.0] {
+            let share = alpha / (alpha + age) * (age / (alpha + age)).powi(i32::try_from(repeats).unwrap());
+            for part in 0..spans {
+                // The last of so many purchases: quantiles of the greatest of as many even draws.
+                let place = (f64::from(part) + 0.5) / f64::from(spans);
+                let span = if repeats == 0 { 0.0 } else { age * place.powf(1.0 / f64::from(repeats)) };
+                let customers = 2_000.0 / 3.0 * share / f64::from(spans);
+                rows.push(Buyer { repeats: f64::from(repeats), span, age, customers });
+            }
+        }
+    }
+    rows.sort_by(|x, y| x.repeats.total_cmp(&y.repeats));
+    rows
+}
+
+#[test]
+fn a_shop_where_nobody_leaves_is_scored_without_leaving() {
+    let fits = fit_buying(&nobody_leaves(), 100.0);
+    assert_eq!(fits.never.outcome, Outcome::Fitted);
+    close(fits.never.model.r, 1.0, 0.02);
+    close(fits.never.model.alpha, 6.0, 0.02);
+    let outcomes = fits.leaving.map(|fit| fit.outcome);
+    assert!(outcomes.iter().all(|outcome| *outcome != Outcome::Fitted), "{outcomes:?}");
+    let used = fits.used().unwrap();
+    assert_eq!(used.leaving, Leaving::Never);
+    close(used.alive(&buyer(1.0, 1.0, 39.0)), 1.0, 1e-15);
+    close(used.expected(&buyer(3.0, 20.0, 39.0), 52.0), (used.r + 3.0) / (used.alpha + 39.0) * 52.0, 1e-12);
+}
