@@ -184,6 +184,8 @@ pub(crate) enum Windows {
     RecentDays,
     /// Months, or everything.
     Months,
+    /// Months that have as many before them to be compared with: everything has nothing before it.
+    RecentMonths,
 }
 
 /// One metric, declared once.
@@ -239,9 +241,9 @@ impl Definition {
         let fits = match (self.windows, window) {
             (Windows::None, _) => false,
             (Windows::Days | Windows::RecentDays, Window::Days(_)) => true,
-            (Windows::RecentDays, _) => false,
+            (Windows::Months | Windows::RecentMonths, Window::Months(_)) => true,
+            (Windows::RecentDays | Windows::RecentMonths, _) => false,
             (Windows::Days, Window::PreviousDays(_)) | (_, Window::Total) => true,
-            (Windows::Months, Window::Months(_)) => true,
             (Windows::Days | Windows::Months, _) => false,
         };
         fits.then_some(Some(window))
@@ -398,6 +400,7 @@ impl Catalogue {
                     Windows::None => &[""],
                     Windows::Days => &["7d", "28d", "30d", "90d", "prev_28d", "total"],
                     Windows::RecentDays => &["28d", "90d"],
+                    Windows::RecentMonths => &["1m", "3m", "12m"],
                     Windows::Months => &["1m", "3m", "12m", "total"],
                 };
                 windows.iter().map(|window| definition.name.replace("{w}", window))
@@ -413,7 +416,7 @@ impl Catalogue {
                 let sample = match definition.windows {
                     Windows::None => definition.name.to_owned(),
                     Windows::Days | Windows::RecentDays => definition.name.replace("{w}", "28d"),
-                    Windows::Months => definition.name.replace("{w}", "12m"),
+                    Windows::Months | Windows::RecentMonths => definition.name.replace("{w}", "12m"),
                 };
                 let metric = self.metric(&sample)?;
                 Some(Declaration::new(definition, &sample, metric))

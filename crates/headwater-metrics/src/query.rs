@@ -7,13 +7,21 @@ pub struct Query {
     pub name: String,
     /// One SELECT.
     pub sql: String,
+    /// Whether it groups rows into about as many groups as there are rows: adding up by parts first would only cost.
+    pub has_many_groups: bool,
 }
 
 impl Query {
     /// A query with its name.
     #[must_use]
     pub fn new(name: impl Into<String>, sql: impl Into<String>) -> Self {
-        Self { name: name.into(), sql: sql.into() }
+        Self { name: name.into(), sql: sql.into(), has_many_groups: false }
+    }
+
+    /// The same, which groups rows into about as many groups as there are rows.
+    #[must_use]
+    pub fn with_many_groups(self) -> Self {
+        Self { has_many_groups: true, ..self }
     }
 }
 

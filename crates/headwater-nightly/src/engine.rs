@@ -63,6 +63,9 @@ impl std::fmt::Debug for Engine {
     }
 }
 
+/// Groups for each row of a first batch above which a query of many groups adds up once, and not by parts first.
+const MANY_GROUPS: f64 = 0.5;
+
 /// How many consumers of memory an error about memory names.
 const CONSUMERS_NAMED: usize = 5;
 
@@ -112,7 +115,14 @@ impl Engine {
     /// # Errors
     /// When the query names something that is not there.
     pub async fn plan(&self, query: &Query) -> Result<DataFrame, EngineError> {
-        self.context.sql(&query.sql).await.map_err(|source| failed(&query.name, source))
+        let planned = if query.has_many_groups {
+            let mut state = self.context.state();
+            state.config_mut().options_mut().execution.skip_partial_aggregation_probe_ratio_threshold = MANY_GROUPS;
+            SessionContext::new_with_state(state).sql(&query.sql).await
+        } else {
+            self.context.sql(&query.sql).await
+        };
+        planned.map_err(|source| failed(&query.name, source))
     }
 
     /// Runs a query whose result is small.

@@ -186,7 +186,7 @@ pub(super) const METRICS: &[Definition] = &[
     },
     cost(
         "cac_change_pct_{w}",
-        Windows::Months,
+        Windows::RecentMonths,
         Unit::Percent,
         Formula::Group {
             sql: "100.0 * ([cac_{w}] / nullif(CAST([earlier_spend_added_up_{w}] AS DOUBLE) / nullif([earlier_new_customers_{w}], 0), 0) - 1)",
@@ -197,7 +197,7 @@ pub(super) const METRICS: &[Definition] = &[
     ),
     cost(
         "cac_payback_change_pct_{w}",
-        Windows::Months,
+        Windows::RecentMonths,
         Unit::Percent,
         Formula::Group {
             sql: "100.0 * (([cac_{w}] / nullif([arpa], 0)) / nullif((CAST([earlier_spend_added_up_{w}] AS DOUBLE) / nullif([earlier_new_customers_{w}], 0)) / nullif(CAST([opening_mrr_{w}] AS DOUBLE) / nullif([opening_accounts_{w}], 0), 0), 0) - 1)",

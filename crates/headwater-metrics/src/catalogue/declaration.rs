@@ -31,6 +31,7 @@ impl Declaration {
             Windows::None => None,
             Windows::Days => Some("days: `28d`, `prev_28d`, `total`"),
             Windows::RecentDays => Some("days: `28d`"),
+            Windows::RecentMonths => Some("months: `12m`"),
             Windows::Months => Some("months: `12m`, `total`"),
         };
         Self {

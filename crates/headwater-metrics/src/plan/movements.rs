@@ -59,7 +59,7 @@ pub fn movements(night: &Night) -> Query {
         brief = if night.policy.brief_customers_count { BRIEF } else { "" },
         exchange = if has_own_currencies(night) { EXCHANGED } else { "" },
     );
-    Query::new(MOVEMENTS, sql)
+    Query::new(MOVEMENTS, sql).with_many_groups()
 }
 
 /// The movements as they are published, over those that were kept.

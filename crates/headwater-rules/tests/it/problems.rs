@@ -412,6 +412,7 @@ fn guardrails() {
     check(&guardrail("metric: §nrr_12n, bands: {pass: \"> 1\"}"), &["E0302"]);
     check(&guardrail("metric: nrr_12m, bands: {pass: \"> 1\"}, scope: {by: [§seats]}"), &["E0206"]);
     check(&guardrail("metric: cac_12m, bands: {pass: \"> 1\"}, scope: {by: [total, §plan]}"), &["E0206"]);
+    check(&guardrail("metric: §cac_change_pct_total, bands: {pass: \"> 1\"}"), &["E0302"]);
     check(&guardrail("metric: §nrr, bands: {pass: \"> 1\"}"), &["E0302"]);
     check(&guardrail("metric: nrr_12m, bands: {pass: \"> 1\"}, scope: {by: [§segment.x]}"), &["E0203"]);
     check(&guardrail("metric: nrr_12m, bands: {pass: \"> 1\"}, after: [§h]"), &["E0205"]);
