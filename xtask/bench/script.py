@@ -5,34 +5,15 @@ The cost is that of the statements alone: files are written after it was taken.
 
 import json
 import re
-import resource
 import sys
-import time
 
 import duckdb
 
-
-def cpu_seconds():
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
-
-
-def peak_bytes():
-    with open("/proc/self/status", encoding="utf-8") as status:
-        return int(re.search(r"VmHWM:\s+(\d+)", status.read()).group(1)) * 1024
-
-
-def forget_peak():
-    # Writing 5 sets the peak back to what is in use now.
-    with open("/proc/self/clear_refs", "w", encoding="utf-8") as file:
-        file.write("5")
+from cost import measured
 
 
 def run(connection, statement):
-    forget_peak()
-    wall, cpu = time.monotonic(), cpu_seconds()
-    connection.execute(statement)
-    cost = {"wall_seconds": time.monotonic() - wall, "cpu_seconds": cpu_seconds() - cpu, "peak_bytes": peak_bytes()}
+    _, cost = measured(lambda: connection.execute(statement))
     created = re.search(r"CREATE TEMP TABLE (\w+)", statement.query)
     rows = connection.execute(f"SELECT count(*) FROM {created.group(1)}").fetchone()[0] if created else 0
     return {"name": created.group(1) if created else "", "rows": rows, **cost}

@@ -6,7 +6,9 @@ mod child;
 mod contest;
 mod duckdb;
 mod lake;
+mod lifetimes;
 mod night;
+mod python;
 mod report;
 mod revenue;
 mod usage;
@@ -18,7 +20,7 @@ use clap::{Args, Subcommand};
 
 use crate::{Outcome, target};
 
-/// The night that is computed: the last day of the generated lake.
+/// The night that is computed: the last day of the generated lakes.
 const AS_OF: &str = "2026-05-31";
 
 /// What can be measured.
@@ -28,6 +30,8 @@ pub(crate) enum Bench {
     Night(usage::Options),
     /// Runs a night of movements, retention and cohorts over a generated lake, then the same tables in DuckDB.
     Revenue(revenue::Options),
+    /// Runs a night of models of orders and of staying over a made lake, then the same in lifetimes and lifelines.
+    Lifetimes(lifetimes::Options),
 }
 
 /// Where a benchmark works.
@@ -55,6 +59,7 @@ impl Bench {
         match self {
             Self::Night(options) => usage::run(options),
             Self::Revenue(options) => revenue::run(options),
+            Self::Lifetimes(options) => lifetimes::run(options),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Development tasks: `cargo xtask generate`, `cargo xtask bench night` and `cargo xtask bench revenue`.
+//! Development tasks: `cargo xtask generate`, and `cargo xtask bench` with `night`, `revenue` or `lifetimes`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "development tasks report to a person")]
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::runtime::JoinSet;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
@@ -79,7 +79,7 @@ impl WorkArea {
         while let Some(written) = writers.join_next().await {
             tally.add(&written.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??);
         }
-        register(context, name, &folder, schema)?;
+        register(context, name, &folder, plain(&schema))?;
         self.remove_others(name, &folder)?;
         Ok(tally)
     }
@@ -94,6 +94,18 @@ impl WorkArea {
         }
         Ok(())
     }
+}
+
+/// The schema under which kept rows are read: with text as such.
+///
+/// A view holds on to every buffer that a batch came with. Where rows are spilled and merged, and the result is joined,
+/// buffers add up from batch to batch until their list alone fills the memory, which no limit of the engine counts.
+fn plain(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| match field.data_type() {
+        DataType::Utf8View => Field::clone(field).with_data_type(DataType::Utf8),
+        _ => Field::clone(field),
+    });
+    Arc::new(Schema::new_with_metadata(fields.collect::<Vec<Field>>(), schema.metadata().clone()))
 }
 
 fn register(context: &SessionContext, name: &str, folder: &Path, schema: SchemaRef) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{duckdb, lake, night, report};
+use super::{AS_OF, duckdb, lake, night, report};
 use crate::Outcome;
 
 /// What both engines compute, and what of it is set side by side.
@@ -41,7 +41,7 @@ impl Contest {
     /// Holds it over the project in `dir`.
     pub(super) fn hold(&self, binary: &Path, dir: &Path) -> Outcome {
         lake::warm(dir)?;
-        let ours = night::run(binary, dir)?;
+        let ours = night::run(binary, dir, AS_OF)?;
         report::steps(&ours);
         let python = duckdb::python()?;
         let mut all_agree = true;

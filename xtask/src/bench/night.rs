@@ -9,7 +9,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use super::child::{Cost, Meter, Run, Step};
-use super::{AS_OF, remove_folder};
+use super::remove_folder;
 use crate::{Outcome, root};
 
 /// Folders that a night makes in the project.
@@ -36,13 +36,13 @@ pub(super) fn remove(dir: &Path) -> Outcome {
     MADE.iter().try_for_each(|name| remove_folder(&dir.join(name)))
 }
 
-/// Runs the night and measures it.
-pub(super) fn run(binary: &Path, dir: &Path) -> Outcome<Run> {
+/// Runs the night of a day and measures it.
+pub(super) fn run(binary: &Path, dir: &Path, as_of: &str) -> Outcome<Run> {
     let began = Instant::now();
     let mut child = Command::new(binary)
         .arg("-C")
         .arg(dir)
-        .args(["--format", "json", "--log-format", "json", "-v", "run", "--as-of", AS_OF])
+        .args(["--format", "json", "--log-format", "json", "-v", "run", "--as-of", as_of])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

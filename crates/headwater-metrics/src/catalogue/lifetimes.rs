@@ -63,7 +63,7 @@ pub(super) const METRICS: &[Definition] = &[
             Unit::Amount,
             Formula::Rows {
                 table: RowTable::OrderDays,
-                sql: "CAST(sum(net_amount) FILTER (WHERE orders > 0 AND ordered_on > first_ordered_on) AS DOUBLE) / nullif(count(*) FILTER (WHERE orders > 0 AND ordered_on > first_ordered_on), 0)",
+                sql: "CAST(sum(net_amount) FILTER (WHERE orders > 0) - first_value(net_amount ORDER BY ordered_on) FILTER (WHERE orders > 0) AS DOUBLE) / nullif(count(*) FILTER (WHERE orders > 0) - 1, 0)",
                 empty: None,
             },
             "Mean net revenue of an order day after the first: what the model of order values is fitted to.",

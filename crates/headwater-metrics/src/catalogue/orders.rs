@@ -150,7 +150,7 @@ pub(super) const METRICS: &[Definition] = &[
     Definition {
         formula: Formula::Rows {
             table: RowTable::OrderDays,
-            sql: "CAST(sum(amount) FILTER (WHERE orders > 0 AND ordered_on > first_ordered_on) AS DOUBLE) / nullif(count(*) FILTER (WHERE orders > 0 AND ordered_on > first_ordered_on), 0)",
+            sql: "CAST(sum(amount) FILTER (WHERE orders > 0) - first_value(amount ORDER BY ordered_on) FILTER (WHERE orders > 0) AS DOUBLE) / nullif(count(*) FILTER (WHERE orders > 0) - 1, 0)",
             empty: None,
         },
         ..once(

@@ -171,7 +171,8 @@ impl ContractModel {
 
     /// The renewals expected of a customer who made so many, each discounted by the time until it.
     ///
-    /// The next is due in `first_in` periods, and then one each period; those after `horizon` periods do not count.
+    /// The next is due in `first_in` periods, and then one each period. Of each counts the part of its period that lies
+    /// within `horizon` periods.
     #[must_use]
     pub fn discounted_renewals(&self, renewals: f64, first_in: f64, discount: f64, horizon: f64) -> f64 {
         const MOST: u32 = 100_000;
@@ -179,11 +180,11 @@ impl ContractModel {
         let mut stayed = 1.0;
         for step in 0..MOST {
             let due = first_in + f64::from(step);
-            if due > horizon {
+            if due >= horizon {
                 break;
             }
             stayed *= self.renews(renewals + f64::from(step));
-            let worth = stayed * (-due * discount.ln_1p()).exp();
+            let worth = stayed * (-due * discount.ln_1p()).exp() * (horizon - due).min(1.0);
             sum.add(worth);
             if worth <= 1e-17 * sum.value() {
                 break;

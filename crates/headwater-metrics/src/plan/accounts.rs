@@ -187,7 +187,8 @@ fn families(base: &[Resolved], kept: &BTreeSet<String>, night: &Night) -> Vec<Fa
         let is_of_accounts = table != RowTable::Spend || night.has(input, &["account_id"]);
         if is_of_accounts && night.has(input, &[]) {
             // What no metric asks for is not aggregated.
-            families.extend(Some(row_family(table, alias, covers, base, night)).filter(|it| !it.columns.is_empty()));
+            let own = base.iter().filter(|metric| is_over(metric, table));
+            families.extend(Some(row_family(table, alias, covers, own, night)).filter(|it| !it.columns.is_empty()));
         }
     }
     for table in [ScoreTable::Orders, ScoreTable::Contracts] {
@@ -217,20 +218,28 @@ fn missing(base: &[Resolved], given: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// Metrics that are aggregates over the rows of one table, by account, for tables that need them and nothing else.
+/// Metrics that are aggregates over rows, by account, for tables that need them and nothing else; `table` has what they
+/// read, whether or not it is their own.
 pub(super) fn aggregates_by_account(table: RowTable, ids: &[&str], night: &Night) -> String {
     let metrics: Vec<Resolved> = ids.iter().filter_map(|id| resolve(id)).collect();
-    row_family(table, "aggregated", None, &metrics, night).sql
+    row_family(table, "aggregated", None, metrics.iter(), night).sql
 }
 
-fn row_family(table: RowTable, alias: &'static str, covers: Option<&str>, base: &[Resolved], night: &Night) -> Family {
+fn is_over(metric: &Resolved, table: RowTable) -> bool {
+    matches!(metric.definition.formula, Formula::Rows { table: of, .. } if of == table)
+}
+
+fn row_family<'a>(
+    table: RowTable,
+    alias: &'static str,
+    covers: Option<&str>,
+    metrics: impl Iterator<Item = &'a Resolved>,
+    night: &Night,
+) -> Family {
     let mut aggregates = Vec::new();
     let mut columns: Vec<String> = Vec::new();
-    for metric in base.iter().filter(|metric| is_available(metric, night)) {
-        let Formula::Rows { table: of, sql, empty } = metric.definition.formula else { continue };
-        if of != table {
-            continue;
-        }
+    for metric in metrics.filter(|metric| is_available(metric, night)) {
+        let Formula::Rows { sql, empty, .. } = metric.definition.formula else { continue };
         let name = identifier(&metric.id);
         aggregates.push(format!(", {} AS {name}", fill(sql, metric, night, &identifier)));
         columns.push(match empty {

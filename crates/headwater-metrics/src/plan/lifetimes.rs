@@ -73,12 +73,15 @@ fn order_histories(night: &Night) -> Query {
             {value} AS value
         FROM accounts
         JOIN ({days}) AS days ON accounts.account_id = days.account_id
-        JOIN ({orders}) AS orders ON accounts.account_id = orders.account_id
         WHERE order_days_total > 0",
         group = fit_group(night),
         as_of = date(night.as_of.day()),
-        days = aggregates_by_account(RowTable::OrderDays, &["order_days_total", value], night),
-        orders = aggregates_by_account(RowTable::Orders, &["first_order_on", "last_order_on"], night),
+        // Days of orders are read once: the first and the last of them are those of the orders themselves.
+        days = aggregates_by_account(
+            RowTable::OrderDays,
+            &["order_days_total", value, "first_order_on", "last_order_on"],
+            night,
+        ),
     );
     Query::new("order_histories", sql)
 }
@@ -249,7 +252,7 @@ fn contract_scores(night: &Night) -> Query {
     let living = |value: &str| format!("CASE WHEN has_left THEN 0 WHEN staying.model IS NOT NULL THEN {value} END");
     let ahead = |discount: &str| {
         format!(
-            "next_in + contract_histories.term_months
+            "least(next_in, {horizon}) + contract_histories.term_months
                 * contract_discounted({model}, next_in, contract_histories.term_months, {discount}, {horizon})"
         )
     };

@@ -39,10 +39,9 @@ pub(super) fn posted_orders(night: &Night) -> String {
 /// Orders of one account and day, added up. A day on which only an order of nobody knows when was corrected has none.
 pub(super) fn order_days(night: &Night) -> String {
     format!(
-        "SELECT *, min(CASE WHEN orders > 0 THEN ordered_on END) OVER (PARTITION BY account_id) AS first_ordered_on FROM (
-            SELECT account_id, ordered_on, sum(orders) AS orders, sum(amount) AS amount, sum(net_amount) AS net_amount,
-                sum(discount_amount) AS discount_amount
-            FROM ({}) GROUP BY account_id, ordered_on)",
+        "SELECT account_id, ordered_on, sum(orders) AS orders, sum(amount) AS amount, sum(net_amount) AS net_amount,
+            sum(discount_amount) AS discount_amount
+        FROM ({}) GROUP BY account_id, ordered_on",
         posted_orders(night)
     )
 }

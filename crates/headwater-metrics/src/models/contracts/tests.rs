@@ -112,3 +112,13 @@ fn what_the_data_do_not_tell_is_named() {
     assert_eq!((fits.geometric.outcome, fits.sbg.outcome), (Outcome::Fitted, Outcome::AtBound));
     assert!(matches!(fits.used(), Some(ContractModel::Geometric { churn }) if (churn - 0.2).abs() < 1e-9));
 }
+
+#[test]
+fn nothing_beyond_the_horizon_counts() {
+    let stays = ContractModel::Geometric { churn: 0.25 };
+    let within = |first_in: f64, horizon: f64| stays.discounted_renewals(0.0, first_in, 0.0, horizon);
+    // The renewal after three months of a yearly term, six months ahead: a quarter of the year that it pays for.
+    close(within(0.25, 0.5), 0.75 * 0.25, 1e-12);
+    close(within(1.0, 3.0), 0.75 + 0.75 * 0.75, 1e-12);
+    close(within(1.0, 1.0) + 1.0, 1.0, 1e-12);
+}
