@@ -143,7 +143,7 @@ pub(super) const METRICS: &[Definition] = &[
         "contract_months_discounted",
         Unit::Months,
         "discounted_months",
-        "The same, each term discounted from its renewal; what is left of the term in force counts in full.",
+        "The same, each term discounted from its renewal; what is left of the term in force counts in full, without the month that has begun, which is realised.",
     ),
     contract_score(
         "contract_months_low",

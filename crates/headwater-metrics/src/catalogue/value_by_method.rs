@@ -207,9 +207,9 @@ pub(super) const METRICS: &[Definition] = &[
         "clv_orders_simple",
         Unit::Amount,
         (
-            "[average_order_value_365d] * [buyer_order_frequency_365d] * [buyer_lifetime_months] * {margin}",
+            "[average_order_value_365d] * [buyer_order_frequency_365d] * nullif([buyer_lifetime_months], 0) * {margin}",
             "[buyers_365d]",
-            "nothing was ordered in the last 365 days",
+            "nothing was ordered in the last 365 days, or nobody was seen for longer than a day",
         ),
         "Lifetime value on a margin basis: average order value × orders a month × months of life × margin, undiscounted; all three in months.",
         "Unknown where nothing was ordered in the last 365 days.",

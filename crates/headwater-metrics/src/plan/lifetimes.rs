@@ -181,7 +181,8 @@ fn order_scores(night: &Night) -> Query {
 }
 
 /// `contract_histories`: account, group, months of a term, whether it left, renewals made, renewals made before anybody
-/// looked, and months until the next.
+/// looked, months until the next, and how many of those realised value has not counted: it counts the recurring revenue
+/// of each period at its end, a month that has begun among them.
 ///
 /// Who left made the renewals of all the terms it began; gaps between subscriptions are part of its life.
 fn contract_histories(night: &Night) -> Query {
@@ -200,13 +201,15 @@ fn contract_histories(night: &Night) -> Query {
                     CASE WHEN paid_until IS NULL THEN {as_of} ELSE paid_until - INTERVAL '1 day' END), 0) AS DOUBLE) / term_months) AS renewals,
                 CASE WHEN first_paid_on < {since} THEN floor(CAST(whole_months(first_paid_on, {since}) AS DOUBLE) / term_months)
                     ELSE 0 END AS renewals_before,
-                CAST(days_between(first_paid_on, {as_of}) AS DOUBLE) / {month} AS months
+                CAST(days_between(first_paid_on, {as_of}) AS DOUBLE) / {month} AS months,
+                CAST(period_age(first_paid_on, {as_of}) + 1 AS DOUBLE) AS months_counted
             FROM payers JOIN accounts ON payers.account_id = accounts.account_id
             JOIN terms ON payers.account_id = term_of WHERE first_paid_on IS NOT NULL
         )
         SELECT account_id, fit_group, term_months, has_left, renewals, least(renewals_before, renewals) AS renewals_before,
             has_left AND paid_before AS was_never_watched,
-            least(greatest((renewals + 1) * term_months - months, 0), term_months) AS next_in
+            least(greatest((renewals + 1) * term_months - months, 0), term_months) AS next_in,
+            least(greatest((renewals + 1) * term_months - months_counted, 0), term_months) AS uncounted
         FROM (SELECT *, renewals_before > renewals AS paid_before FROM lives)",
         payers = aggregates_by_account(RowTable::Subscriptions, &["first_paid_on", "paid_until"], night),
         stretches = super::subscriptions::stretches(night),
@@ -250,9 +253,9 @@ fn contract_scores(night: &Night) -> Query {
         )
     };
     let living = |value: &str| format!("CASE WHEN has_left THEN 0 WHEN staying.model IS NOT NULL THEN {value} END");
-    let ahead = |discount: &str| {
+    let ahead = |rest: &str, discount: &str| {
         format!(
-            "least(next_in, {horizon}) + contract_histories.term_months
+            "least({rest}, {horizon}) + contract_histories.term_months
                 * contract_discounted({model}, next_in, contract_histories.term_months, {discount}, {horizon})"
         )
     };
@@ -262,8 +265,8 @@ fn contract_scores(night: &Night) -> Query {
         FROM contract_histories
         LEFT JOIN ({staying}) AS staying ON fit_group = staying.used_by AND contract_histories.term_months = staying.used_for",
         stays = living(&format!("contract_stays({model}, {})", renewals_until("12.0"))),
-        months = living(&format!("least({}, {horizon})", ahead("CAST(0 AS DOUBLE)"))),
-        discounted = living(&ahead(&number(night.economics.monthly_discount))),
+        months = living(&format!("least({}, {horizon})", ahead("next_in", "CAST(0 AS DOUBLE)"))),
+        discounted = living(&ahead("uncounted", &number(night.economics.monthly_discount))),
         low = living(&months_of_share(LOW_SHARE)),
         high = living(&months_of_share(HIGH_SHARE)),
         staying = used_fits(

@@ -279,13 +279,19 @@ fn checked(text: String, unit: Unit, name: &str, span: Span, reading: &mut Readi
         Unit::Count | Unit::Days => text.parse::<i64>().is_ok(),
         _ => text.parse::<f64>().is_ok_and(f64::is_finite),
     };
-    if fits {
-        return Some(Some(text));
+    // Numbers may be written with an exponent; amounts have as many digits as tables hold.
+    const MOST: f64 = 1e16;
+    let is_held = !matches!(unit, Unit::Money) || text.parse::<f64>().is_ok_and(|number| number.abs() < MOST);
+    if fits && is_held {
+        let exponent = unit.is_numeric() && text.contains(['e', 'E']);
+        let plain = exponent.then(|| text.parse::<f64>().ok()).flatten().map(|number| number.to_string());
+        return Some(Some(plain.unwrap_or(text)));
     }
     let what = match unit {
         Unit::Flag => "true or false",
         Unit::Date => "a day, written YYYY-MM-DD",
         Unit::Count | Unit::Days => "a whole number",
+        Unit::Money => "an amount of at most 16 digits before the point",
         _ => "a number",
     };
     let message = format!("`{text}` is no value of `{name}`, which is {what}");

@@ -70,6 +70,11 @@ fn slips_are_answered_at_their_place() {
             test(&format!("    given: {{account_metrics: {{rows: [{{usage_events_28d: 1}}, {{account_id: A}}, {{account_id: A}}]}}}}\n{expect}")),
             vec!["6:38 E0103 a row needs `account_id`", "6:78 E0201 two rows of the account `A`"],
         ),
+        (test(&format!("    given: {{account_metrics: {{rows: [{{account_id: A, mrr: 1.5e3}}]}}}}\n{expect}")), vec![]),
+        (
+            test(&format!("    given: {{account_metrics: {{rows: [{{account_id: A, mrr: 1e308}}]}}}}\n{expect}")),
+            vec!["6:59 E0105 `1e308` is no value of `mrr`, which is an amount of at most 16 digits before the point"],
+        ),
         (
             test(&format!("    timeline: {{B: {{usage_events_28d: \"1*3\"}}}}\n{expect}")),
             vec!["6:16 E0105 no row of the account `B`"],

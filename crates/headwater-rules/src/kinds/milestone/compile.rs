@@ -72,10 +72,13 @@ fn out_of_order(ladder: &Ladder, dialect: Dialect) -> String {
     if words.is_empty() { "NULL".to_owned() } else { format!("NULLIF(concat_ws(',', {}), '')", words.join(", ")) }
 }
 
-/// The milestone is reached and the one before it is not, or was reached on a later day.
+/// The milestone is reached and the one before it is known not to be, or was reached on a later day: of whom nobody knows
+/// whether it is, nothing is said.
 fn holds(ladder: &Ladder, flag: &OutOfOrder, dialect: Dialect) -> String {
     let milestone = reached(ladder, &flag.milestone);
-    let before = reached(ladder, &flag.before);
+    let before = ladder.milestones.iter().find(|milestone| milestone.id == flag.before);
+    let is_missing = before
+        .map_or_else(|| "FALSE".to_owned(), |before| format!("({}) IS FALSE", dialect.sql(&before.reached_when.whole)));
     let day = |id: &str| {
         let found = ladder.milestones.iter().find(|milestone| milestone.id == id)?;
         Some(dialect.sql(found.reached_on.as_ref()?))
@@ -84,7 +87,7 @@ fn holds(ladder: &Ladder, flag: &OutOfOrder, dialect: Dialect) -> String {
         Some((milestone_on, before_on)) => format!(" OR COALESCE({milestone_on} < {before_on}, FALSE)"),
         None => String::new(),
     };
-    format!("({milestone} AND (NOT {before}{too_late}))")
+    format!("({milestone} AND ({is_missing}{too_late}))")
 }
 
 /// Today's flags of one ladder, in the columns that flags of all kinds share.
