@@ -218,6 +218,19 @@ impl Definition {
         Self { name, windows, unit: Unit::Number, reads, formula, meaning: "", null_rule: "", source: "" }
     }
 
+    /// A metric without a window that is computed from subscriptions.
+    const fn of_subscriptions(
+        name: &'static str,
+        unit: Unit,
+        formula: Formula,
+        meaning: &'static str,
+        null_rule: &'static str,
+        source: &'static str,
+    ) -> Self {
+        const SUBSCRIPTIONS: Reads = &[(InputTable::Subscriptions, &[])];
+        Self { name, windows: Windows::None, unit, reads: SUBSCRIPTIONS, formula, meaning, null_rule, source }
+    }
+
     pub(crate) fn grain(&self) -> Option<Grain> {
         match self.formula {
             Formula::Rows { .. }

@@ -198,7 +198,7 @@ impl<'a> AtWork<'a> {
             verdicts: summary.verdicts,
             inputs: manifest.inputs,
             unavailable_metrics: measured.plan.unavailable,
-            skipped_rules: opened.rules.skipped().to_vec(),
+            skipped_rules: opened.rules.skipped().iter().map(ToString::to_string).collect(),
             audits,
             tables: manifest.tables,
             steps: self.steps.records(),

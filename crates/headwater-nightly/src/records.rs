@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use headwater_ingest::{Location, OpenedInput, OpenedInputs};
 use headwater_metrics::{InputTable, Query, RevenuePolicy, literal};
+use headwater_rules::LeftOutRule;
 use object_store::path::Path;
 use sha2::{Digest, Sha256};
 
@@ -101,8 +102,8 @@ pub(crate) fn run_manifest(
     for metric in left_out.metrics {
         rows.text("unavailable_metric", metric, "reason", "a column it needs is not mapped");
     }
-    for sentence in left_out.rules {
-        rows.text("skipped_rule", &request.project.name, sentence, "an input it needs is not declared");
+    for rule in left_out.rules {
+        rows.text("skipped_rule", &request.project.name, &rule.to_string(), "an input it needs is not declared");
     }
     for file in rule_files(request) {
         rows.text("rule_file", &file.file, "sha256", &file.sha256);
@@ -119,7 +120,7 @@ pub(crate) struct LeftOut<'a> {
     /// Metrics that are unknown for everyone.
     pub(crate) metrics: &'a [String],
     /// Rules that were left out as they asked.
-    pub(crate) rules: &'a [String],
+    pub(crate) rules: &'a [LeftOutRule],
 }
 
 #[derive(Default)]

@@ -10,8 +10,8 @@ use datafusion::datasource::MemTable;
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics, FileId, Sources};
 use headwater_metrics::{Query, Unit, identifier, literal};
 use headwater_rules::{
-    Cell, CheckedRules, CompiledRules, Condition, Expectation, Expected, OutputTable, PlanContext, RuleTest, RuleTests,
-    TestedKind, compile, read_tests,
+    Cell, CheckedRules, Condition, Expectation, Expected, OutputTable, PlanContext, RuleTest, RuleTests, TestedKind,
+    compile, read_tests,
 };
 use serde::Serialize;
 
@@ -19,7 +19,7 @@ use crate::engine::{Engine, EngineError, EngineLimits, failed};
 use crate::failure::RunError;
 use crate::judge::{CARRIED, published};
 use crate::project::Project;
-use crate::report::read;
+use crate::report::{Row, read};
 use crate::rule_set::{check_rules, environment_of};
 use crate::tables;
 
@@ -127,21 +127,21 @@ impl<'a> Case<'a> {
     /// Everything that does not hold.
     async fn run(&self, tried: &mut Tried) -> Result<Diagnostics, EngineError> {
         let mut problems = Diagnostics::new();
-        for name in CARRIED {
-            if let Some(table) = OutputTable::named(name) {
-                tables::register_empty(&self.engine, &previous(name), &published(table))?;
-            }
+        let carried = self.table().filter(|name| CARRIED.contains(name));
+        if let Some(table) = carried.and_then(OutputTable::named) {
+            tables::register_empty(&self.engine, &previous(table.name), &published(table))?;
         }
-        for (night, rows) in self.test.nights.iter().enumerate() {
-            let as_of = self.test.as_of.checked_add_days(Days::new(night as u64)).unwrap_or(self.test.as_of);
+        let last_night = self.test.nights.len();
+        for (night, rows) in (1..).zip(&self.test.nights) {
+            let as_of = self.test.as_of.checked_add_days(Days::new(night as u64 - 1)).unwrap_or(self.test.as_of);
             self.night(as_of, rows).await?;
             self.try_conditions(as_of, tried).await?;
-            for expectation in self.test.expected.iter().filter(|expectation| expectation.night == night + 1) {
+            for expectation in self.test.expected.iter().filter(|expectation| expectation.night == night) {
                 if let Some(problem) = self.compare(expectation, as_of).await? {
                     problems.push(problem);
                 }
             }
-            for name in CARRIED {
+            if let Some(name) = carried.filter(|_| night < last_night) {
                 self.hold(&Query::new(previous(name), format!("SELECT * FROM {name}"))).await?;
             }
         }
@@ -159,21 +159,20 @@ impl<'a> Case<'a> {
         self.hold(compiled.account_metrics()).await?;
         self.hold(compiled.judged()).await?;
         self.hold(&group_metrics(self.test, as_of)).await?;
-        for name in CARRIED.iter().copied().chain(self.table()) {
-            self.hold_table(&compiled, name).await?;
-        }
-        Ok(())
-    }
-
-    /// The table that the test looks at, where no night carries it on.
-    fn table(&self) -> Option<&'static str> {
-        (self.test.kind == TestedKind::Guardrail).then_some("guardrail_verdicts")
-    }
-
-    async fn hold_table(&self, compiled: &CompiledRules, name: &str) -> Result<(), EngineError> {
-        match compiled.table(name) {
+        match self.table().and_then(|name| compiled.table(name)) {
             Some(query) => self.hold(query).await,
             None => Ok(()),
+        }
+    }
+
+    /// The published table that the test looks at; none where it looks at a metric.
+    fn table(&self) -> Option<&'static str> {
+        match self.test.kind {
+            TestedKind::Metric => None,
+            TestedKind::SegmentScheme => Some("segment_scores"),
+            TestedKind::MilestoneLadder => Some("milestone_states"),
+            TestedKind::Milestone | TestedKind::Trigger => Some("flagged_accounts"),
+            TestedKind::Guardrail => Some("guardrail_verdicts"),
         }
     }
 
@@ -198,16 +197,34 @@ impl<'a> Case<'a> {
 
     /// Notes which conditions of the rule held, and which did not.
     async fn try_conditions(&self, as_of: NaiveDate, tried: &mut Tried) -> Result<(), EngineError> {
-        for condition in self.conditions(as_of) {
-            let sql = format!("SELECT bool_or({met}), bool_or(NOT {met}) FROM judged", met = condition.met);
-            let is = |text: Option<String>| text.as_deref() == Some("true");
-            let found =
-                read(&self.engine, "conditions", &sql, |row| (is(row.optional(0)), is(row.optional(1)))).await?;
-            let (was_true, was_false) = found.first().copied().unwrap_or_default();
+        let conditions = self.conditions(as_of);
+        let both = |Condition { met, .. }: &Condition| [format!("bool_or({met})"), format!("bool_or(NOT {met})")];
+        let found = self.pairs(&conditions, "judged", both).await?;
+        let is = |text: &Cell| text.as_deref() == Some("true");
+        for (condition, (was_true, was_false)) in conditions.into_iter().zip(found.iter().flatten()) {
+            let (was_true, was_false) = (is(was_true), is(was_false));
             let so_far = tried.entry((condition.kind, condition.rule, condition.id)).or_default();
             *so_far = (so_far.0 || was_true, so_far.1 || was_false);
         }
         Ok(())
+    }
+
+    /// Two values a condition, a row each of `from`.
+    async fn pairs(
+        &self,
+        conditions: &[Condition],
+        from: &str,
+        pair: impl Fn(&Condition) -> [String; 2],
+    ) -> Result<Vec<Vec<(Cell, Cell)>>, EngineError> {
+        if conditions.is_empty() {
+            return Ok(Vec::new());
+        }
+        // By their places: conditions that are written alike are still two.
+        let values = conditions.iter().flat_map(pair).enumerate().map(|(at, value)| format!("{value} AS value_{at}"));
+        let sql = format!("SELECT {} FROM {from}", values.collect::<Vec<_>>().join(", "));
+        let line =
+            |row: &Row<'_>| (0..conditions.len()).map(|at| (row.optional(2 * at), row.optional(2 * at + 1))).collect();
+        read(&self.engine, "conditions", &sql, line).await
     }
 
     fn conditions(&self, as_of: NaiveDate) -> Vec<Condition> {
@@ -307,18 +324,15 @@ impl<'a> Case<'a> {
 
     /// The conditions of the rule with what they found of an account.
     async fn why(&self, account: &str, as_of: NaiveDate) -> Result<Vec<String>, EngineError> {
-        let mut notes = Vec::new();
-        for Condition { id, text, met, value, metric, .. } in self.conditions(as_of) {
-            let sql =
-                format!("SELECT CAST({met} AS VARCHAR), {value} FROM judged WHERE account_id = {}", literal(account));
-            let found = read(&self.engine, "why", &sql, |row| (row.optional(0), row.optional(1))).await?;
-            let unknown = || "unknown".to_owned();
-            notes.extend(found.into_iter().map(|(met, value)| {
-                let (met, value) = (met.unwrap_or_else(unknown), value.unwrap_or_else(unknown));
-                format!("{account}: `{id}` ({text}) is {met}; {metric} is {value}")
-            }));
-        }
-        Ok(notes)
+        let conditions = self.conditions(as_of);
+        let of_account = format!("judged WHERE account_id = {}", literal(account));
+        let found =
+            self.pairs(&conditions, &of_account, |Condition { met, value, .. }| [met.clone(), value.clone()]).await?;
+        let shown = |cell: &Cell| cell.clone().unwrap_or_else(|| "unknown".to_owned());
+        let note = |(Condition { id, text, metric, .. }, (met, value)): (&Condition, &(Cell, Cell))| {
+            format!("{account}: `{id}` ({text}) is {}; {metric} is {}", shown(met), shown(value))
+        };
+        Ok(conditions.iter().zip(found.iter().flatten()).map(note).collect())
     }
 }
 

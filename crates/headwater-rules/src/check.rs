@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics, Span};
 use headwater_metrics::{InputTable, Unit};
 
-use crate::checked::CheckedRules;
+use crate::checked::{CheckedRules, LeftOutRule};
 use crate::environment::Environment;
 use crate::expression::{Checked, Column, ColumnSource, Names, Planner, Scheme, Use};
 use crate::header::Header;
 use crate::kinds::{audit, guardrail, metric, milestone, segment, trigger};
 use crate::raw::RawRules;
 use crate::reading::Word;
+use crate::testing::TestedKind;
 
 /// Checks what [`crate::parse`] read against the project. The rules are there only where neither pass found an
 /// error; the diagnostics are those of this pass, warnings included.
@@ -44,7 +45,7 @@ pub(crate) struct Checking<'a> {
     /// Columns that will not exist because an input is not declared, and why.
     missing: BTreeMap<String, Missing>,
     /// Rules left out because they asked to be.
-    skipped: Vec<String>,
+    skipped: Vec<LeftOutRule>,
 }
 
 /// Why a column will not exist.
@@ -96,17 +97,17 @@ impl Checking<'_> {
     }
 
     /// Decides whether a rule stays; where not, `gives` are the columns that will not exist.
-    pub(crate) fn settle(&mut self, what: &str, header: &Header, reads: &Reads, gives: &[String]) -> Fate {
+    pub(crate) fn settle(&mut self, kind: TestedKind, header: &Header, reads: &Reads, gives: &[String]) -> Fate {
         let found: Vec<_> =
             reads.columns.iter().filter_map(|(column, span)| Some((self.missing(column)?, column, *span))).collect();
         let Some((first, ..)) = found.first() else { return Fate::Kept };
         let reason = first.reason.clone();
         if header.skip_unavailable {
-            self.skipped.push(format!("{what} `{}`: {reason}", header.id.text));
+            self.skip(kind, header, reason.clone());
         } else {
             for (missing, _, span) in found.iter().filter(|(missing, ..)| !missing.reported) {
                 let problem = Diagnostic::at(Code::MetricUnavailable, *span, missing.reason.clone())
-                    .help(format!("declare the input, or set `when_unavailable: skip` on the {what}"));
+                    .help(format!("declare the input, or set `when_unavailable: skip` on the {}", kind.words()));
                 self.used.problems.push(problem);
             }
         }
@@ -117,21 +118,30 @@ impl Checking<'_> {
         if reported { Fate::Refused } else { Fate::Skipped }
     }
 
-    /// Leaves a rule out because one it waits for was: by its own wish, or as an error at `word`.
-    pub(crate) fn left_out(&mut self, what: &str, header: &Header, word: &Word) {
+    /// Leaves a rule out because one of its kind that it waits for was: by its own wish, or as an error at `word`.
+    pub(crate) fn left_out(&mut self, kind: TestedKind, header: &Header, word: &Word) {
         let reason = format!("it waits for `{}`, which was left out", word.text);
-        let wished = |line: &String| line.contains(&format!("`{}`", word.text));
         if header.skip_unavailable {
-            self.skipped.push(format!("{what} `{}`: {reason}", header.id.text));
-        } else if self.skipped.iter().any(wished) {
-            let help = format!("set `when_unavailable: skip` on the {what} too");
+            self.skip(kind, header, reason);
+        } else if self.skipped.iter().any(|rule| rule.is(kind, &word.text)) {
+            let help = format!("set `when_unavailable: skip` on the {} too", kind.words());
             self.used.problems.push(Diagnostic::at(Code::MetricUnavailable, word.span, reason).help(help));
         }
     }
 
     /// Notes a scope that a guardrail cannot have.
     pub(crate) fn scope_left_out(&mut self, header: &Header, word: &Word) {
-        self.skipped.push(format!("guardrail `{}` by `{}`: accounts have no such column", header.id.text, word.text));
+        self.skipped.push(LeftOutRule {
+            kind: TestedKind::Guardrail,
+            id: header.id.text.clone(),
+            scope: Some(word.text.clone()),
+            reason: "accounts have no such column".to_owned(),
+        });
+    }
+
+    /// Notes that a rule is left out as a whole.
+    pub(crate) fn skip(&mut self, kind: TestedKind, header: &Header, reason: String) {
+        self.skipped.push(LeftOutRule { kind, id: header.id.text.clone(), scope: None, reason });
     }
 
     /// Whether a column will be missing.

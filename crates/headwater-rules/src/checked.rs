@@ -1,6 +1,7 @@
 //! Rules that passed every check, and what they need to be judged.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use headwater_metrics::InputTable;
 
@@ -13,6 +14,7 @@ use crate::kinds::metric::DerivedMetric;
 use crate::kinds::milestone::Ladder;
 use crate::kinds::segment::SegmentScheme;
 use crate::kinds::trigger::Trigger;
+use crate::testing::TestedKind;
 
 /// Rules without errors. Only [`crate::check`] makes them, and only they can be compiled.
 #[derive(Debug, Clone)]
@@ -28,7 +30,34 @@ pub struct CheckedRules {
     pub(crate) has_sign_up: bool,
     /// The inputs each computed column comes from.
     pub(crate) lineage: BTreeMap<String, BTreeSet<InputTable>>,
-    skipped: Vec<String>,
+    skipped: Vec<LeftOutRule>,
+}
+
+/// A rule, or a scope of a guardrail, that was left out because an input it needs is not declared; shown as a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOutRule {
+    /// The kind of the rule.
+    pub kind: TestedKind,
+    /// Its id.
+    pub id: String,
+    /// The scope of a guardrail that is left out while the guardrail stays; none where the whole rule is.
+    pub scope: Option<String>,
+    /// Why, as the end of a sentence.
+    pub reason: String,
+}
+
+impl LeftOutRule {
+    /// Whether it is that rule as a whole.
+    pub(crate) fn is(&self, kind: TestedKind, id: &str) -> bool {
+        self.kind == kind && self.id == id && self.scope.is_none()
+    }
+}
+
+impl fmt::Display for LeftOutRule {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let by = self.scope.iter().map(|scope| format!(" by `{scope}`")).collect::<String>();
+        write!(formatter, "{} `{}`{by}: {}", self.kind.words(), self.id, self.reason)
+    }
 }
 
 impl CheckedRules {
@@ -56,7 +85,7 @@ impl CheckedRules {
         triggers: Vec<Trigger>,
         guardrails: Vec<Guardrail>,
         audits: Vec<CheckedAudit>,
-        skipped: Vec<String>,
+        skipped: Vec<LeftOutRule>,
     ) -> Self {
         Self { triggers, guardrails, audits, skipped, ..self }
     }
@@ -157,9 +186,9 @@ impl CheckedRules {
         self.guardrails.iter().flat_map(|guardrail| guardrail.scopes.clone()).collect()
     }
 
-    /// Rules that were left out because an input they need is not declared, as they asked; a sentence each.
+    /// What was left out because an input it needs is not declared, as the rules asked.
     #[must_use]
-    pub fn skipped(&self) -> &[String] {
+    pub fn skipped(&self) -> &[LeftOutRule] {
         &self.skipped
     }
 

@@ -16,7 +16,7 @@ mod reading;
 mod testing;
 
 pub use check::check;
-pub use checked::CheckedRules;
+pub use checked::{CheckedRules, LeftOutRule};
 pub use compile::{Audit, CompiledRules, DerivedColumn, PlanContext, compile};
 pub use environment::Environment;
 pub use expression::PLAN_NESTING;

@@ -57,6 +57,12 @@ impl TestedKind {
             Self::Guardrail => "guardrail",
         }
     }
+
+    /// The same in a sentence.
+    #[must_use]
+    pub fn words(self) -> String {
+        self.word().replace('_', " ")
+    }
 }
 
 /// A value of a column on one night, as text of the column's type; null where there is none.

@@ -8,24 +8,13 @@ const fn fact(name: &'static str, sql: &'static str) -> Definition {
     Definition::block(name, Windows::None, SUBSCRIPTIONS, Formula::AccountFact(sql))
 }
 
-const fn spread(
-    name: &'static str,
-    unit: Unit,
-    formula: Formula,
-    meaning: &'static str,
-    null_rule: &'static str,
-    source: &'static str,
-) -> Definition {
-    Definition { name, windows: Windows::None, unit, reads: SUBSCRIPTIONS, formula, meaning, null_rule, source }
-}
-
 pub(super) const METRICS: &[Definition] = &[
     fact("mrr_middle", "median(CAST([mrr] AS DOUBLE)) FILTER (WHERE [mrr] > 0)"),
     fact("mrr_inequality", "gini(array_agg(CAST([mrr] AS DOUBLE)) FILTER (WHERE [mrr] > 0))"),
     fact("mrr_of_the_largest", "top_tenth_share(array_agg(CAST([mrr] AS DOUBLE)) FILTER (WHERE [mrr] > 0))"),
     fact("mrr_beyond_the_mean", "share_at_least_mean(array_agg(CAST([mrr] AS DOUBLE)) FILTER (WHERE [mrr] > 0))"),
     fact("mrr_of_two_kinds", "bimodality(array_agg(CAST([mrr] AS DOUBLE)) FILTER (WHERE [mrr] > 0))"),
-    spread(
+    Definition::of_subscriptions(
         "mrr_median",
         Unit::Amount,
         Formula::Group { sql: "[mrr_middle]", accounts: "[paying_counted]", reason: "no account pays" },
@@ -33,7 +22,7 @@ pub(super) const METRICS: &[Definition] = &[
         "Unknown where no account pays.",
         "Headwater",
     ),
-    spread(
+    Definition::of_subscriptions(
         "mrr_gini",
         Unit::Ratio,
         Formula::Group { sql: "[mrr_inequality]", accounts: "[paying_counted]", reason: "fewer than two accounts pay" },
@@ -42,7 +31,7 @@ pub(super) const METRICS: &[Definition] = &[
         "Unknown where fewer than two accounts pay.",
         "Gini, of the accounts as they are and not of a sample",
     ),
-    spread(
+    Definition::of_subscriptions(
         "mrr_top_decile_share",
         Unit::Ratio,
         Formula::Group {
@@ -55,7 +44,7 @@ pub(super) const METRICS: &[Definition] = &[
         "Unknown where fewer than ten accounts pay.",
         "Headwater",
     ),
-    spread(
+    Definition::of_subscriptions(
         "mrr_at_least_mean_share",
         Unit::Ratio,
         Formula::Group {
@@ -68,7 +57,7 @@ pub(super) const METRICS: &[Definition] = &[
         "Unknown where fewer than four accounts pay, and where all pay the same.",
         "Headwater",
     ),
-    spread(
+    Definition::of_subscriptions(
         "mrr_bimodality",
         Unit::Ratio,
         Formula::Group {

@@ -1,22 +1,9 @@
 //! Customer lifetime value of a group, and what it cost to get.
 
-use super::{Definition, Formula, InputTable, Unit, Windows};
-
-const SUBSCRIPTIONS: &[(InputTable, &[&str])] = &[(InputTable::Subscriptions, &[])];
-
-const fn lifetime(
-    name: &'static str,
-    unit: Unit,
-    formula: Formula,
-    meaning: &'static str,
-    null_rule: &'static str,
-    source: &'static str,
-) -> Definition {
-    Definition { name, windows: Windows::None, unit, reads: SUBSCRIPTIONS, formula, meaning, null_rule, source }
-}
+use super::{Definition, Formula, InputTable, Unit};
 
 pub(super) const METRICS: &[Definition] = &[
-    lifetime(
+    Definition::of_subscriptions(
         "lifetime_months",
         Unit::Months,
         Formula::Group {
@@ -30,7 +17,7 @@ pub(super) const METRICS: &[Definition] = &[
     ),
     Definition {
         reads: &[(InputTable::Subscriptions, &[]), (InputTable::Spend, &[])],
-        ..lifetime(
+        ..Definition::of_subscriptions(
             "implied_lifetime_months",
             Unit::Months,
             Formula::Group {
@@ -44,7 +31,7 @@ pub(super) const METRICS: &[Definition] = &[
             "Identity: CLV:CAC = lifetime / payback, undiscounted, at a constant margin",
         )
     },
-    lifetime(
+    Definition::of_subscriptions(
         "clv_simple",
         Unit::Amount,
         Formula::Group {
@@ -56,7 +43,7 @@ pub(super) const METRICS: &[Definition] = &[
         "Unknown without churn in the window: never infinite.",
         "ChartMogul, customer lifetime value; the monthly rate is pooled over the lookback",
     ),
-    lifetime(
+    Definition::of_subscriptions(
         "clv_discounted",
         Unit::Amount,
         Formula::Group {
@@ -70,7 +57,7 @@ pub(super) const METRICS: &[Definition] = &[
     ),
     Definition {
         reads: &[(InputTable::Subscriptions, &[]), (InputTable::Spend, &[])],
-        ..lifetime(
+        ..Definition::of_subscriptions(
             "clv_cac_ratio",
             Unit::Ratio,
             Formula::Group {

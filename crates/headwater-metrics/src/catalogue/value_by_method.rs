@@ -20,16 +20,8 @@ const fn value(
     null_rule: &'static str,
     source: &'static str,
 ) -> Definition {
-    Definition {
-        name,
-        windows: Windows::None,
-        unit,
-        reads: SUBSCRIPTIONS,
-        formula: Formula::Group { sql, accounts, reason },
-        meaning,
-        null_rule,
-        source,
-    }
+    let formula = Formula::Group { sql, accounts, reason };
+    Definition::of_subscriptions(name, unit, formula, meaning, null_rule, source)
 }
 
 const fn of_orders(definition: Definition) -> Definition {

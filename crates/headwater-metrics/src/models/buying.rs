@@ -154,16 +154,7 @@ pub fn fit_buying(buyers: &[Buyer], fewest: f64) -> BuyingFits {
 }
 
 fn not_fitted<const N: usize>(outcome: Outcome, leaving: Leaving) -> Fit<BuyingModel, N> {
-    let nothing = Maximum::<N> {
-        parameters: [f64::NAN; N],
-        outcome,
-        standard_errors: [None; N],
-        log_likelihood: f64::NAN,
-        gradient: f64::NAN,
-        starts: 0,
-        starts_agreeing: 0,
-    };
-    nothing.of(|_| BuyingModel { leaving, r: f64::NAN, alpha: f64::NAN, a: f64::NAN, b: f64::NAN })
+    Maximum::none(outcome).of(|_| BuyingModel { leaving, r: f64::NAN, alpha: f64::NAN, a: f64::NAN, b: f64::NAN })
 }
 
 fn likelihood_of_never(buyers: &[Buyer], r: f64, alpha: f64) -> (f64, [f64; 2]) {
@@ -251,12 +242,6 @@ impl BuyingModel {
             return (self.r + buyer.repeats) / (self.alpha + buyer.age) * weeks;
         }
         self.expected_while_alive(buyer, weeks) * self.alive(buyer)
-    }
-
-    /// The number of purchases, after the first, expected of a new customer in its first `weeks`.
-    #[must_use]
-    pub fn expected_of_new(&self, weeks: f64) -> f64 {
-        self.expected(&Buyer { repeats: 0.0, span: 0.0, age: 0.0, customers: 1.0 }, weeks)
     }
 
     /// The purchases expected of a customer that is alive.

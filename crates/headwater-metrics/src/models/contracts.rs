@@ -79,8 +79,8 @@ pub fn fit_contracts(contracts: &[Contract], fewest: f64) -> ContractFits {
     };
     if let Some(outcome) = refused {
         return ContractFits {
-            geometric: not_fitted(outcome, ContractModel::Geometric { churn: f64::NAN }),
-            sbg: not_fitted(outcome, ContractModel::ShiftedBetaGeometric { a: f64::NAN, b: f64::NAN }),
+            geometric: Maximum::none(outcome).of(|[churn]| ContractModel::Geometric { churn }),
+            sbg: Maximum::none(outcome).of(|[a, b]| ContractModel::ShiftedBetaGeometric { a, b }),
         };
     }
     let starts = [[0.7, 1.2], [2.0, 10.0], [0.2, 2.0]];
@@ -107,19 +107,6 @@ fn same_for_all(left: f64, stayed: f64) -> Fit<ContractModel, 1> {
         starts: 1,
         starts_agreeing: 1,
     }
-}
-
-fn not_fitted<const N: usize>(outcome: Outcome, model: ContractModel) -> Fit<ContractModel, N> {
-    let nothing = Maximum::<N> {
-        parameters: [f64::NAN; N],
-        outcome,
-        standard_errors: [None; N],
-        log_likelihood: f64::NAN,
-        gradient: f64::NAN,
-        starts: 0,
-        starts_agreeing: 0,
-    };
-    nothing.of(|_| model)
 }
 
 /// The logarithm of the share that makes so many renewals, and its slopes.

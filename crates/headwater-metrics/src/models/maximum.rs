@@ -83,6 +83,19 @@ pub(super) struct Maximum<const N: usize> {
 }
 
 impl<const N: usize> Maximum<N> {
+    /// No point, for that reason.
+    pub(super) fn none(outcome: Outcome) -> Self {
+        Self {
+            parameters: [f64::NAN; N],
+            outcome,
+            standard_errors: [None; N],
+            log_likelihood: f64::NAN,
+            gradient: f64::NAN,
+            starts: 0,
+            starts_agreeing: 0,
+        }
+    }
+
     /// The fit of a model of these parameters.
     pub(super) fn of<M>(self, model: impl FnOnce([f64; N]) -> M) -> Fit<M, N> {
         Fit {
@@ -125,12 +138,8 @@ pub(super) fn maximum<const N: usize>(
     let Some((at, value)) = ends.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1)) else {
         return Maximum {
             parameters: starts.first().copied().unwrap_or([1.0; N]),
-            outcome: Outcome::NotConverged,
-            standard_errors: [None; N],
-            log_likelihood: f64::NAN,
-            gradient: f64::NAN,
             starts: starts.len(),
-            starts_agreeing: 0,
+            ..Maximum::none(Outcome::NotConverged)
         };
     };
     let gradient = largest(&cost(&at).1);

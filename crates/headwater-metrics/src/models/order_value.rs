@@ -39,26 +39,11 @@ pub fn fit_order_values(values: &[OrderValue], fewest: f64) -> Fit<OrderValueMod
     let total = |of: &dyn Fn(&OrderValue) -> f64| counted.iter().map(|row| of(row) * row.customers).sum::<f64>();
     let customers = total(&|_| 1.0);
     if customers < fewest || customers <= 0.0 {
-        let outcome = Outcome::TooFewRepeatCustomers;
-        let nothing = Maximum {
-            parameters: [f64::NAN; 3],
-            outcome,
-            standard_errors: [None; 3],
-            log_likelihood: f64::NAN,
-            gradient: f64::NAN,
-            starts: 0,
-            starts_agreeing: 0,
-        };
-        return nothing.of(|[p, q, v]| OrderValueModel { p, q, v });
+        return Maximum::none(Outcome::TooFewRepeatCustomers).of(|[p, q, v]| OrderValueModel { p, q, v });
     }
     // In units of the mean value the scale is near one, whatever the currency.
     let unit = total(&|row| row.mean) / customers;
-    // The logarithm of a mean is the same for all parameters, and there are as many means as customers.
-    let scaled: Vec<(OrderValue, f64)> = counted
-        .iter()
-        .map(|row| OrderValue { mean: row.mean / unit, ..*row })
-        .map(|row| (row, row.mean.ln()))
-        .collect();
+    let scaled: Vec<OrderValue> = counted.iter().map(|row| OrderValue { mean: row.mean / unit, ..*row }).collect();
     let starts = [(6.0, 4.0), (1.0, 2.0), (2.0, 10.0)].map(|(p, q): (f64, f64)| [p, q, (q - 1.0) / p]);
     let found = maximum(&starts, customers, |[p, q, v]| likelihood(&scaled, OrderValueModel { p: *p, q: *q, v: *v }));
     let [p_error, q_error, v_error] = found.standard_errors;
@@ -87,18 +72,17 @@ pub fn value_correlation(values: &[OrderValue]) -> Option<f64> {
     (apart > 0.0).then(|| together / apart.sqrt())
 }
 
-/// The logarithm of the likelihood and its exact slopes over p, q and v, of rows with the logarithms of their means.
-fn likelihood(values: &[(OrderValue, f64)], model: OrderValueModel) -> (f64, [f64; 3]) {
+fn likelihood(values: &[OrderValue], model: OrderValueModel) -> (f64, [f64; 3]) {
     let OrderValueModel { p, q, v } = model;
     let mut value = Sum::default();
     let mut slopes = [Sum::default(); 3];
     let of_spread = (q * v.ln() - ln_gamma(q), v.ln() - digamma(q));
-    for alike in values.chunk_by(|x, y| x.0.repeats.to_bits() == y.0.repeats.to_bits()) {
-        let x = alike.first().map_or(0.0, |(row, _)| row.repeats);
+    for alike in values.chunk_by(|x, y| x.repeats.to_bits() == y.repeats.to_bits()) {
+        let x = alike.first().map_or(0.0, |row| row.repeats);
         let constant = ln_gamma(p * x + q) - ln_gamma(p * x) + p * x * x.ln() + of_spread.0;
         let (both, own) = (digamma(p * x + q), digamma(p * x));
-        for (row, ln_mean) in alike {
-            let spent = v + row.mean * x;
+        for row in alike {
+            let (ln_mean, spent) = (row.mean.ln(), v + row.mean * x);
             let ln_spent = spent.ln();
             value.add(row.customers * (constant + (p * x - 1.0) * ln_mean - (p * x + q) * ln_spent));
             let parts = [

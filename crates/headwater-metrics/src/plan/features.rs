@@ -14,11 +14,11 @@ use super::{Night, date};
 /// One row an account and feature that the account has or used.
 pub(super) const BY_FEATURE: &str = "usage_by_feature";
 /// Uses at any time, which the list of what to teach needs beside metrics.
-const EVER: Count = Count { placeholder: "{uses_ever}", kind: Kind::Uses, ages: Some((0, None)) };
+const EVER: Count = Count { kind: Kind::Uses, ages: Some((0, None)) };
 
 /// Uses of the last four weeks and of the four weeks before, which adoption by feature rests on.
-const LATELY: Count = Count { placeholder: "", kind: Kind::Uses, ages: Some((0, Some(27))) };
-const BEFORE: Count = Count { placeholder: "", kind: Kind::Uses, ages: Some((28, Some(55))) };
+const LATELY: Count = Count { kind: Kind::Uses, ages: Some((0, Some(27))) };
+const BEFORE: Count = Count { kind: Kind::Uses, ages: Some((28, Some(55))) };
 /// Uses in four weeks from which a feature is a habit: one a week.
 const HABIT: u32 = 4;
 
@@ -34,7 +34,6 @@ enum Kind {
 /// A number that aggregates over features may name; nothing is counted where its window has no length.
 #[derive(Debug, Clone, Copy)]
 struct Count {
-    placeholder: &'static str,
     kind: Kind,
     ages: Option<Ages>,
 }
@@ -67,15 +66,15 @@ impl Count {
     }
 }
 
-/// The numbers of a window.
-fn counts(window: Option<Window>) -> [Count; 5] {
+/// The numbers of a window, by the words that stand for them.
+fn counts(window: Option<Window>) -> [(&'static str, Count); 5] {
     let (from, to) = ages(window);
     let before = to.map(|to| (to + 1, Some(2 * to + 1 - from)));
-    let count = |placeholder, kind, ages| Count { placeholder, kind, ages };
+    let count = |placeholder, kind, ages| (placeholder, Count { kind, ages });
     [
         count("{uses}", Kind::Uses, Some((from, to))),
         count("{uses_before}", Kind::Uses, before),
-        EVER,
+        ("{uses_ever}", EVER),
         count("{attempts}", Kind::Attempts, Some((from, to))),
         count("{value_uses}", Kind::ValueUses, Some((from, to))),
     ]
@@ -88,7 +87,7 @@ pub(super) fn aggregates(asked: &[Resolved], night: &Night) -> Vec<(String, Stri
         let Formula::Features(sql) = metric.definition.formula else { continue };
         let filled = counts(metric.window)
             .iter()
-            .fold(sql.to_owned(), |sql, count| sql.replace(count.placeholder, &count.column()));
+            .fold(sql.to_owned(), |sql, (placeholder, count)| sql.replace(placeholder, &count.column()));
         all.push((metric.id.clone(), filled));
     }
     all
@@ -103,8 +102,10 @@ pub(super) fn by_feature(asked: &[Resolved], night: &Night) -> Option<Query> {
     let mut numbers: BTreeMap<String, Count> = BTreeMap::from(standing);
     for metric in asked.iter().filter(|metric| is_available(metric, night)) {
         let Formula::Features(sql) = metric.definition.formula else { continue };
-        let named = counts(metric.window).into_iter().filter(|count| sql.contains(count.placeholder));
-        numbers.extend(named.filter(|count| count.ages.is_some()).map(|count| (count.column(), count)));
+        let named = counts(metric.window)
+            .into_iter()
+            .filter(|(placeholder, count)| sql.contains(placeholder) && count.ages.is_some());
+        numbers.extend(named.map(|(_, count)| (count.column(), count)));
     }
     let sums: Vec<String> = numbers.values().map(|count| count.sql(night)).collect();
     let columns: String = numbers.keys().map(|name| format!(", coalesce({name}, 0) AS {name}")).collect();

@@ -67,11 +67,10 @@ fn rule(fields: &mut Fields<'_>, known: &Known<'_>, reading: &mut Reading<'_>) -
     if of_kind.contains(&(kind, id)) {
         return Some(Rule::There(tested, id.to_owned()));
     }
-    if known.rules.skipped().iter().any(|sentence| sentence.contains(&format!("`{id}`"))) {
+    if known.rules.skipped().iter().any(|rule| rule.is(tested, id)) {
         return Some(Rule::LeftOut(word.text));
     }
-    let problem =
-        Diagnostic::at(Code::UnknownRule, word.span, format!("there is no {} `{id}`", kind.replace('_', " ")));
+    let problem = Diagnostic::at(Code::UnknownRule, word.span, format!("there is no {} `{id}`", tested.words()));
     let ids = of_kind.into_iter().filter(|(of, _)| *of == kind).map(|(_, id)| id);
     reading.problems.push(problem.suggest(id, ids));
     None

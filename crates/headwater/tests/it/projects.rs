@@ -75,9 +75,12 @@ fn the_tests_of_the_shipped_rules_pass_and_a_changed_rule_fails_them() {
     said.says(6, &["E0901", "rules/tests/accounts.yaml", "test `gone_quiet`", "days_since_last_activity is"]);
     place.write(
         "rules/tests/more.yaml",
-        "version: 1\ntests:\n  - {id: t, rule: trigger:gone_quit, as_of: 2026-05-31}\n",
+        "version: 1\ntests:\n  - {id: t, rule: trigger:gone_quit, as_of: 2026-05-31}\n  \
+         - {id: of_a_metric, rule: guardrail:gross_margin_12m, as_of: 2026-05-31}\n",
     );
-    place.headwater(&["test"]).says(3, &["E0208", "did you mean `gone_quiet`?"]);
+    place
+        .headwater(&["test"])
+        .says(3, &["E0208", "did you mean `gone_quiet`?", "there is no guardrail `gross_margin_12m`"]);
     assert!(place.is_untouched());
 }
 

@@ -28,7 +28,7 @@ fn expectations_are_those_of_the_papers() {
         (31.8571, 1.0405, 5e-5),
         (32.0, 1.0437, 5e-5),
     ] {
-        let value = fitted.expected_of_new(weeks);
+        let value = fitted.expected(&buyer(0.0, 0.0, 0.0), weeks);
         assert!((value - printed).abs() <= half, "{value} is not {printed}");
     }
     let rounded = model(Leaving::AfterRepeats, [0.243, 4.414, 0.793, 2.426]);
@@ -39,7 +39,7 @@ fn expectations_are_those_of_the_papers() {
     let customer = buyer(26.0, 216.0 / 7.0, 31.0);
     close(printed.expected(&customer, 52.0), 25.756_537_746_505_57, 1e-12);
     close(printed.alive(&customer), 0.968_852_151_048_746_3, 1e-12);
-    close(printed.expected_of_new(52.0), 1.444_004_8, 1e-7);
+    close(printed.expected(&buyer(0.0, 0.0, 0.0), 52.0), 1.444_004_8, 1e-7);
     // More purchases in the same time, and a longer silence after them, mean less to come.
     for (repeats, expected) in [(10.0, 0.347_460_2), (15.0, 0.042_834_0), (20.0, 0.004_158_99), (25.0, 0.000_358_37)] {
         close(printed.expected(&buyer(repeats, 20.0, 39.0), 52.0), expected, 5e-6);

@@ -12,6 +12,7 @@ use crate::check::{Checking, Fate, Reads};
 use crate::expression::{Column, ColumnSource};
 use crate::header::Header;
 use crate::reading::{Word, Written};
+use crate::testing::TestedKind;
 
 /// All accounts together.
 const TOTAL: &str = "total";
@@ -97,7 +98,7 @@ fn check_guardrail(
             checking.used.problems.push(problem.one_of(&word.text, known.iter().copied()));
         }
     }
-    let fate = checking.settle("guardrail", &raw.header, &reads, &[]);
+    let fate = checking.settle(TestedKind::Guardrail, &raw.header, &reads, &[]);
     if fate != Fate::Kept {
         return None;
     }
@@ -310,6 +311,6 @@ fn drop_orphans(raw: &[RawGuardrail], guardrails: &mut BTreeMap<String, Guardrai
         });
         let Some((guardrail, word)) = orphan else { return };
         guardrails.remove(&guardrail.header.id.text);
-        checking.left_out("guardrail", &guardrail.header, word);
+        checking.left_out(TestedKind::Guardrail, &guardrail.header, word);
     }
 }

@@ -11,6 +11,7 @@ use crate::check::{Checking, Fate, Reads};
 use crate::expression::{Checked, Column, ColumnSource, Expression, Kind, Stage, check_expression, resolve_name};
 use crate::header::Header;
 use crate::reading::first_of;
+use crate::testing::TestedKind;
 
 /// A derived metric that can be computed.
 #[derive(Debug, Clone)]
@@ -129,7 +130,7 @@ impl Candidate {
                 }
             }
         }
-        let fate = checking.settle("metric", &self.metric.header, &self.reads, &gives);
+        let fate = checking.settle(TestedKind::Metric, &self.metric.header, &self.reads, &gives);
         (fate == Fate::Kept).then_some(self.metric)
     }
 }

@@ -8,6 +8,7 @@ use crate::expression::{Expression, Kind, Stage, check_expression};
 use crate::header::Header;
 use crate::kinds::predicate::Predicate;
 use crate::reading::Word;
+use crate::testing::TestedKind;
 
 /// A ladder that can be computed.
 #[derive(Debug, Clone)]
@@ -50,7 +51,12 @@ fn check_ladder(raw: &RawLadder, checking: &mut Checking<'_>) -> Option<Ladder> 
     let flags: Vec<_> = raw.out_of_order.iter().filter_map(|flag| check_out_of_order(flag, raw, checking)).collect();
     let id = &raw.header.id.text;
     let gives: Vec<_> = raw.milestone_ids().iter().map(|milestone| format!("milestone.{id}.{milestone}")).collect();
-    let fate = checking.settle("milestone ladder", &raw.header, &reads, &gives);
+    let fate = checking.settle(TestedKind::MilestoneLadder, &raw.header, &reads, &gives);
+    if fate == Fate::Skipped {
+        for flag in &flags {
+            checking.skip(TestedKind::Milestone, &flag.header, format!("its ladder `{id}` was left out"));
+        }
+    }
     (fate == Fate::Kept).then(|| Ladder { header: raw.header.clone(), milestones: checked, out_of_order: flags })
 }
 

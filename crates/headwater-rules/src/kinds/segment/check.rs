@@ -10,6 +10,7 @@ use crate::expression::{Column, Expression, Kind, Stage, resolve_name};
 use crate::header::Header;
 use crate::kinds::predicate::Predicate;
 use crate::reading::{Word, first_of};
+use crate::testing::TestedKind;
 
 /// A segment scheme that can be computed.
 #[derive(Debug, Clone)]
@@ -68,7 +69,7 @@ fn check_scheme(raw: &RawScheme, checking: &mut Checking<'_>) -> Option<SegmentS
     }
     let gives: Vec<_> =
         raw.population_columns().into_iter().map(|(name, _)| name).chain([format!("segment.{id}")]).collect();
-    (checking.settle("segment scheme", &raw.header, &reads, &gives) == Fate::Kept).then_some(scheme)
+    (checking.settle(TestedKind::SegmentScheme, &raw.header, &reads, &gives) == Fate::Kept).then_some(scheme)
 }
 
 fn check_segments(

@@ -9,6 +9,7 @@ use crate::header::Header;
 use crate::kinds::milestone::RawLadder;
 use crate::kinds::predicate::{Predicate, check_condition};
 use crate::reading::{Word, Written};
+use crate::testing::TestedKind;
 
 /// A trigger that can be computed.
 #[derive(Debug, Clone)]
@@ -81,7 +82,7 @@ fn check_trigger(raw: &RawTrigger, checking: &mut Checking<'_>) -> Option<Trigge
     reads.expressions(&written);
     let after = raw.after.as_ref().and_then(|after| check_after(after, &mut reads, checking));
     checking.plan(&written);
-    let fate = checking.settle("trigger", &raw.header, &reads, &[]);
+    let fate = checking.settle(TestedKind::Trigger, &raw.header, &reads, &[]);
     if fate != Fate::Kept {
         return None;
     }
