@@ -10,6 +10,7 @@ use datafusion::prelude::DataFrame;
 use headwater_metrics::{AsOf, ColumnType, InputTable};
 
 use crate::contract::{self, Conversion};
+use crate::corrections::KNOWN_ORDER;
 use crate::exchange::{self, Rates};
 use crate::mapping::{FilledColumn, Mapping};
 use crate::prepare::{Expected, Prepared};
@@ -28,7 +29,11 @@ const CANCELLED_AFTER_START: &str = "cancelled_after_start";
 /// What the program itself counts beside the expectations of a project: no expectation can have such a name.
 #[must_use]
 pub fn built_in_counts(table: InputTable) -> &'static [&'static str] {
-    if table == InputTable::Subscriptions { &[CANCELLED_AFTER_START] } else { &[] }
+    match table {
+        InputTable::Subscriptions => &[CANCELLED_AFTER_START],
+        InputTable::Orders => &[KNOWN_ORDER],
+        _ => &[],
+    }
 }
 
 /// A checked input, not yet run.

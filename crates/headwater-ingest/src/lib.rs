@@ -6,6 +6,7 @@
 mod chains;
 mod checks;
 mod contract;
+mod corrections;
 mod duplicates;
 mod exchange;
 mod facts;

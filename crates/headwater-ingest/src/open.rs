@@ -21,8 +21,8 @@ use crate::prepare::{Expected, Lake, Prepared};
 use crate::stream::{StreamedInput, is_plain_scan};
 use crate::successors::Successors;
 use crate::{
-    InputSource, InputSpec, LakeSpec, Location, StoreError, Stores, SubscriptionForm, WorkArea, duplicates, forms,
-    listing, words,
+    InputSource, InputSpec, LakeSpec, Location, StoreError, Stores, SubscriptionForm, WorkArea, corrections,
+    duplicates, forms, listing, words,
 };
 
 /// Opens all inputs and registers a table of each one's name in the session: typed, cut at the night, clean.
@@ -213,6 +213,9 @@ impl Opening<'_> {
         }
         if astray > 0 {
             unexpected.insert("merged_into_known_account".to_owned(), astray);
+        }
+        if let Some(lost) = corrections::without_order(self.context, input).await?.filter(|lost| *lost > 0) {
+            unexpected.insert(corrections::KNOWN_ORDER.to_owned(), lost);
         }
         let rows =
             RowCounts { read: tally.seen(), kept: Some(kept), after_as_of, merged, quarantined, unknown, unexpected };

@@ -27,7 +27,7 @@ pub(crate) struct Successors {
     frame: Option<DataFrame>,
     /// Accounts whose rows count for another.
     pub merged: u64,
-    /// Accounts that point at an account that is not there, or in a circle: they stay as they are.
+    /// Accounts that point at an account that is not there, or in a circle: they stay as they are, or with their parent.
     pub astray: u64,
 }
 
@@ -40,20 +40,32 @@ impl Successors {
         as_of: &AsOf,
     ) -> Result<Self> {
         let has = |name: &str| accounts.mapping.column(name).is_some();
-        let mut pointers = Vec::new();
-        if has("merged_into") {
+        let merged = has("merged_into").then(|| {
             let night = format!("DATE {}", literal(&as_of.day().to_string()));
             let from =
                 if has("merged_on") { format!("merged_on IS NULL OR merged_on <= {night}") } else { "true".into() };
-            pointers.push(format!("CASE WHEN {from} THEN nullif(merged_into, '') END"));
-        }
-        if accounts.spec.roll_up_to_parents && has("parent_account_id") {
-            pointers.push("nullif(parent_account_id, '')".to_owned());
-        }
-        if pointers.is_empty() {
+            format!("CASE WHEN {from} THEN nullif(merged_into, '') END")
+        });
+        let parent = (accounts.spec.roll_up_to_parents && has("parent_account_id"))
+            .then(|| "nullif(parent_account_id, '')".to_owned());
+        let none = || "CAST(NULL AS VARCHAR)".to_owned();
+        if merged.is_none() && parent.is_none() {
             return Ok(Self::default());
         }
-        let named = format!("SELECT account_id, coalesce({}, '') AS successor FROM accounts", pointers.join(", "));
+        // Who went into an account that is not there still belongs to its parent.
+        let told = format!(
+            "SELECT account_id, merged, parent, known FROM (
+                SELECT account_id, {} AS merged, {} AS parent FROM accounts
+            ) LEFT JOIN (SELECT account_id AS known FROM accounts) ON merged = known",
+            merged.unwrap_or_else(none),
+            parent.unwrap_or_else(none)
+        );
+        let named = format!(
+            "SELECT account_id, coalesce(CASE WHEN known IS NOT NULL THEN merged END, parent, merged, '') AS successor FROM ({told})"
+        );
+        let passed_over =
+            format!("SELECT account_id FROM ({told}) WHERE merged <> '' AND known IS NULL AND parent <> ''");
+        let passed_over = context.sql(&passed_over).await?.count().await? as u64;
         let batches = context.sql(&format!("SELECT * FROM ({named}) WHERE successor <> ''")).await?.collect().await?;
         let pointing = pairs(&batches)?;
         let unknown = format!(
@@ -65,7 +77,7 @@ impl Successors {
         let successors = Self {
             frame: Some(context.read_batch(batch(&found)?)?),
             merged: found.len() as u64,
-            astray: (pointing.len() - found.len()) as u64,
+            astray: (pointing.len() - found.len()) as u64 + passed_over,
         };
         if let (false, Some(merged)) = (found.is_empty(), successors.frame.clone()) {
             let name = InputTable::Accounts.name();

@@ -99,13 +99,13 @@ async fn a_subscription_to_come_is_seen_from_the_day_it_is_booked() {
     assert_eq!((opened.rows.after_as_of, opened.newest), (2, None));
 }
 
-/// Accounts a to f: b went into a, c into b, d into nobody that is there, e and f into each other; p is the parent of a.
+/// Accounts a to f: b went into a, c into b, d into nobody that is there, e and f into each other; p is the parent of a and d.
 fn merged(lake: &Lake) -> InputSpec {
     let columns = [
         ("account_id", texts(&["a", "b", "c", "d", "e", "f", "p", "q"])),
         ("merged_into", texts(&["", "a", "b", "nobody", "f", "e", "", "a"])),
         ("merged_on", texts(&["", "2024-01-01", "", "", "", "", "", "2099-01-01"])),
-        ("parent_account_id", texts(&["p", "", "", "", "", "", "", ""])),
+        ("parent_account_id", texts(&["p", "", "", "p", "", "", "", ""])),
         ("referred_by", texts(&["c", "", "", "b", "e", "nobody", "", ""])),
     ];
     written(lake, InputTable::Accounts, &columns).map("merged_on", "nullif(merged_on, '')")
@@ -141,5 +141,22 @@ async fn rows_of_merged_accounts_count_for_the_one_that_took_them_over() {
 
     let rolled_up = InputSpec { roll_up_to_parents: true, ..merged(&lake) };
     let night = lake.open(&[rolled_up, orders, usage]).await.unwrap();
-    assert_eq!(night.rows(by_account).await, ["d 8.00", "e 16.00", "p 7.00", "q 32.00"]);
+    assert_eq!(night.rows(by_account).await, ["e 16.00", "p 15.00", "q 32.00"]);
+    let accounts = &night.opened.get(InputTable::Accounts).unwrap().rows;
+    assert_eq!((accounts.merged, accounts.unexpected.get("merged_into_known_account")), (4, Some(&3)));
+}
+
+#[tokio::test]
+async fn a_refund_of_an_order_that_is_not_there_is_kept_and_counted() {
+    let lake = Lake::with_accounts();
+    let columns = [
+        ("account_id", texts(&["a", "a", "a", "b", "a"])),
+        ("order_id", texts(&["1", "2", "3", "4", "5"])),
+        ("corrects_order_id", texts(&["", "1", "nobody", "1", "5"])),
+        ("ordered_on", texts(&["2024-01-01"; 5])),
+        ("amount", numbers(&[10.0, -1.0, -2.0, -4.0, 5.0])),
+    ];
+    let night = lake.open(&[lake.accounts(), written(&lake, InputTable::Orders, &columns)]).await.unwrap();
+    let rows = &night.opened.get(InputTable::Orders).unwrap().rows;
+    assert_eq!((rows.kept, rows.unexpected.get("corrects_known_order")), (Some(5), Some(&2)));
 }

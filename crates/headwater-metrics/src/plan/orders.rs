@@ -11,30 +11,41 @@ fn has(night: &Night, name: &str) -> bool {
 /// `account_id`, `ordered_on`, `orders` (1, or 0 for a refund or credit), `amount` of the order, `net_amount` after what
 /// was given back, `refunded_amount`, and `discount_amount`.
 ///
-/// A refund or credit that is a row of its own counts on the day of the order it corrects; of an order that is not
-/// there, or is another account's, on its own day. What corrects itself is an order.
+/// A refund or credit that is a row of its own counts on the day of the order it corrects; what takes a refund back, on
+/// the day of the order behind both. Of an order that is not there, or is another account's, it counts on its own day.
+/// What corrects itself is an order.
 pub(super) fn posted_orders(night: &Night) -> String {
     let refunded = if has(night, "refunded_amount") { "coalesce(refunded_amount, 0)" } else { "0" };
     let discount = if has(night, "discount_amount") { "discount_amount" } else { "CAST(NULL AS DECIMAL(18, 2))" };
-    if !(has(night, "corrects_order_id") && has(night, "order_id")) {
-        return format!(
+    let ordered = |rows: &str| {
+        format!(
             "SELECT account_id, ordered_on, 1 AS orders, amount, amount - {refunded} AS net_amount,
-                {refunded} AS refunded_amount, {discount} AS discount_amount FROM orders"
-        );
+                {refunded} AS refunded_amount, {discount} AS discount_amount FROM orders{rows}"
+        )
+    };
+    if !(has(night, "corrects_order_id") && has(night, "order_id")) {
+        return ordered("");
     }
+    // Corrections are few and orders are many: only corrections look for the order they belong to.
     format!(
-        "SELECT account_id, coalesce(original_on, ordered_on) AS ordered_on,
-            CASE WHEN corrects IS NULL THEN 1 ELSE 0 END AS orders,
-            CASE WHEN corrects IS NULL THEN amount ELSE 0 END AS amount, amount - {refunded} AS net_amount,
-            CASE WHEN corrects IS NULL THEN {refunded} ELSE {refunded} - amount END AS refunded_amount,
-            {discount} AS discount_amount
-        FROM (SELECT *, CASE WHEN corrects_order_id <> '' AND corrects_order_id IS DISTINCT FROM order_id
-                THEN corrects_order_id END AS corrects FROM orders)
-        LEFT JOIN (SELECT order_id AS original_id, account_id AS original_account, ordered_on AS original_on
-            FROM orders WHERE order_id IS NOT NULL)
-            ON corrects = original_id AND account_id = original_account"
+        "{orders}
+        UNION ALL
+        SELECT given.account_id, coalesce(behind.known_on, corrected.known_on, given.ordered_on) AS ordered_on, 0 AS orders,
+            CAST(0 AS DECIMAL(18, 2)) AS amount, amount - {refunded} AS net_amount,
+            {refunded} - amount AS refunded_amount, {discount} AS discount_amount
+        FROM (SELECT * FROM orders WHERE {CORRECTS}) AS given
+        LEFT JOIN ({known}) AS corrected
+            ON given.corrects_order_id = corrected.known_id AND given.account_id = corrected.known_account
+        LEFT JOIN ({known}) AS behind
+            ON corrected.known_corrects = behind.known_id AND corrected.known_account = behind.known_account",
+        orders = ordered(&format!(" WHERE ({CORRECTS}) IS NOT TRUE")),
+        known = "SELECT order_id AS known_id, account_id AS known_account, ordered_on AS known_on,
+            corrects_order_id AS known_corrects FROM orders WHERE order_id IS NOT NULL",
     )
 }
+
+/// Whether a row gives back, or charges again, part of another order.
+const CORRECTS: &str = "corrects_order_id <> '' AND corrects_order_id IS DISTINCT FROM order_id";
 
 /// Orders of one account and day, added up. A day on which only an order of nobody knows when was corrected has none.
 pub(super) fn order_days(night: &Night) -> String {

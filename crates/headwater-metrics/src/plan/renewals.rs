@@ -12,6 +12,8 @@ use super::{Night, date};
 
 /// Days before it is due at which the confidence of a decided renewal stands.
 const CHECKPOINT_DAYS: u32 = 90;
+/// Days before it is due at which it was asked about for the first time.
+const EARLY_CHECKPOINT_DAYS: u32 = 180;
 /// Months for which a decided renewal stays in the table.
 const MONTHS_LISTED: u32 = 24;
 /// Decided renewals below which nothing is said.
@@ -34,7 +36,7 @@ pub(super) fn renewal_day(night: &Night) -> &'static str {
 ///
 /// Peers are renewals of the same plan and the same direction of usage, each at its own checkpoint. Confidence is the
 /// share of peers that renewed, drawn to the share of all with the weight of ten deals; unknown while fewer than twenty
-/// renewals of any kind were decided. None without `stage`, `kind` and `closed_on` of opportunities.
+/// renewals of any kind were decided. A decided renewal says it for two checkpoints, of 90 and of 180 days. None without `stage`, `kind` and `closed_on` of opportunities.
 #[must_use]
 pub fn renewals(_: &[GroupScope], night: &Night) -> Option<Query> {
     if !night.has(InputTable::Opportunities, &["stage", "kind", "closed_on"]) {
@@ -44,11 +46,18 @@ pub fn renewals(_: &[GroupScope], night: &Night) -> Option<Query> {
     // Each renewal asks at its checkpoint and, once decided, answers on the day it was; questions of a day come first.
     let sql = format!(
         "WITH {asked},
+        days AS (SELECT DISTINCT account_id, checkpoint FROM asked),
         used AS ({used}),
-        compared AS ({compared}),
+        planned AS ({planned}),
+        compared AS (
+            SELECT asked.*, coalesce(planned.plan, '(unknown)') AS plan, {DIRECTION} AS usage_direction
+            FROM asked
+            LEFT JOIN used ON asked.account_id = used.account_id AND asked.checkpoint = used.checkpoint
+            LEFT JOIN planned ON asked.account_id = planned.account_id AND asked.checkpoint = planned.checkpoint
+        ),
         turns AS (
             SELECT compared.*, answers FROM compared CROSS JOIN (VALUES (0), (1)) AS sides(answers)
-            WHERE answers = 0 OR stage <> 'open'
+            WHERE answers = 0 OR (stage <> 'open' AND checkpoint_days = {CHECKPOINT_DAYS})
         ),
         dated AS (
             SELECT *, CASE WHEN answers = 1 THEN closed_on ELSE checkpoint END AS said_on,
@@ -62,16 +71,25 @@ pub fn renewals(_: &[GroupScope], night: &Night) -> Option<Query> {
             WINDOW all_before AS (ORDER BY said_on, answers ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW),
                 peers_before AS (PARTITION BY plan, usage_direction ORDER BY said_on, answers
                     ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+        ),
+        judged AS (
+            SELECT *, CASE WHEN all_due >= {FEWEST_DECIDED} THEN
+                (peers_renewed + {PRIOR_DEALS} * all_renewed / nullif(all_due, 0)) / (peers_due + {PRIOR_DEALS}) END AS confidence
+            FROM known WHERE answers = 0 AND (stage = 'open' OR closed_on > {listed_since})
+        ),
+        early AS (
+            SELECT account_id AS early_account, opportunity_id AS early_id, checkpoint AS early_checkpoint,
+                confidence AS early_confidence FROM judged WHERE checkpoint_days = {EARLY_CHECKPOINT_DAYS}
         )
         SELECT {as_of} AS as_of, account_id, opportunity_id, due_on, stage, amount, checkpoint, plan, usage_direction,
-            peers_due, peers_renewed,
-            CASE WHEN all_due >= {FEWEST_DECIDED} THEN
-                (peers_renewed + {PRIOR_DEALS} * all_renewed / nullif(all_due, 0)) / (peers_due + {PRIOR_DEALS}) END AS confidence,
-            CASE WHEN all_due < {FEWEST_DECIDED} THEN 'fewer than {FEWEST_DECIDED} renewals were decided before' END AS reason
-        FROM known WHERE answers = 0 AND (stage = 'open' OR closed_on > {listed_since})",
+            peers_due, peers_renewed, confidence,
+            CASE WHEN confidence IS NULL THEN 'fewer than {FEWEST_DECIDED} renewals were decided before' END AS reason,
+            early_checkpoint, early_confidence
+        FROM judged LEFT JOIN early ON account_id = early_account AND opportunity_id = early_id
+        WHERE checkpoint_days = {CHECKPOINT_DAYS}",
         asked = asked(night),
         used = used(night),
-        compared = compared(night),
+        planned = planned(night),
         listed_since = date(night.as_of.months_before(MONTHS_LISTED)),
     );
     Some(Query::new("renewals", sql))
@@ -101,8 +119,11 @@ fn asked(night: &Night) -> String {
         ),
         asked AS (
             SELECT *, CASE WHEN stage = 'open' THEN {as_of}
-                ELSE least(CAST(due_on - INTERVAL '{CHECKPOINT_DAYS} days' AS DATE), closed_on) END AS checkpoint
-            FROM placed WHERE stage IS NOT NULL
+                ELSE least(CAST(due_on - ahead AS DATE), closed_on) END AS checkpoint
+            FROM placed CROSS JOIN (VALUES
+                ({CHECKPOINT_DAYS}, INTERVAL '{CHECKPOINT_DAYS} days'),
+                ({EARLY_CHECKPOINT_DAYS}, INTERVAL '{EARLY_CHECKPOINT_DAYS} days')) AS checkpoints(checkpoint_days, ahead)
+            WHERE stage <> 'open' OR checkpoint_days = {CHECKPOINT_DAYS}
         )",
         // One that was decided nobody knows when was decided when it was due.
         closed = if due.is_empty() { "closed_on" } else { "coalesce(closed_on, CASE WHEN stage <> 'open' THEN due_on END)" },
@@ -113,60 +134,54 @@ fn asked(night: &Night) -> String {
     )
 }
 
-/// Columns of a renewal that every step hands on.
-const CARRIED: &str = "account_id, opportunity_id, amount, closed_on, stage, due_on, checkpoint";
+/// Where usage is going at a checkpoint.
+const DIRECTION: &str = "CASE WHEN used.usage_known IS NOT TRUE THEN 'unknown'
+        WHEN coalesce(recent, 0) = 0 AND coalesce(before, 0) = 0 THEN 'none'
+        WHEN coalesce(recent, 0) * 5 < coalesce(before, 0) * 4 THEN 'falling'
+        WHEN coalesce(recent, 0) * 4 > coalesce(before, 0) * 5 THEN 'rising' ELSE 'steady' END";
 
-fn carried() -> String {
-    CARRIED.split(", ").map(|name| format!("asked.{name}")).collect::<Vec<_>>().join(", ")
-}
-
-/// The renewals with the usage of the days before their checkpoint, in one pass over the events: `recent`, `before`.
+/// Usage in the days before each checkpoint, in one pass over the events: `recent`, `before`.
 ///
-/// Days before anybody's first event are not days without use: nothing is known of them.
+/// Asked by day and not by renewal, of which an account can have thousands. Days before anybody's first event are not
+/// days without use: nothing is known of them.
 fn used(night: &Night) -> String {
     let table = InputTable::UsageEvents;
     if !night.has(table, &[]) {
-        return "SELECT *, CAST(NULL AS BIGINT) AS recent, CAST(NULL AS BIGINT) AS before, false AS usage_known FROM asked"
+        return "SELECT *, CAST(NULL AS BIGINT) AS recent, CAST(NULL AS BIGINT) AS before, false AS usage_known FROM days"
             .to_owned();
     }
     let quantity = if night.has(table, &["quantity"]) { "coalesce(quantity, 1)" } else { "1" };
-    let start = |days: u32| format!("CAST(asked.checkpoint - INTERVAL '{days} days' AS DATE)");
+    let start = |days: u32| format!("CAST(days.checkpoint - INTERVAL '{days} days' AS DATE)");
     let (recent, before) = (start(USAGE_DAYS), start(2 * USAGE_DAYS));
     // Decimals hold any sum of whole numbers.
     format!(
-        "SELECT {carried},
+        "SELECT days.account_id, days.checkpoint,
             sum(CAST({quantity} AS DECIMAL(20, 0))) FILTER (WHERE occurred_on > {recent}) AS recent,
             sum(CAST({quantity} AS DECIMAL(20, 0))) FILTER (WHERE occurred_on <= {recent}) AS before,
-            coalesce((SELECT min(occurred_on) FROM {name}) <= asked.checkpoint - INTERVAL '{whole} days', false) AS usage_known
-        FROM asked LEFT JOIN {name} ON asked.account_id = {name}.account_id
-            AND occurred_on > {before} AND occurred_on <= asked.checkpoint{counted}
-        GROUP BY {carried}",
-        carried = carried(),
+            coalesce((SELECT min(occurred_on) FROM {name}) <= days.checkpoint - INTERVAL '{whole} days', false) AS usage_known
+        FROM days LEFT JOIN {name} ON days.account_id = {name}.account_id
+            AND occurred_on > {before} AND occurred_on <= days.checkpoint{counted}
+        GROUP BY days.account_id, days.checkpoint",
         name = table.name(),
         whole = 2 * USAGE_DAYS - 1,
         counted = and_counted(night),
     )
 }
 
-/// The renewals with what makes them peers: the plan in force at the checkpoint, and where usage is going.
-fn compared(night: &Night) -> String {
-    let direction = "CASE WHEN NOT usage_known THEN 'unknown'
-        WHEN coalesce(recent, 0) = 0 AND coalesce(before, 0) = 0 THEN 'none'
-        WHEN coalesce(recent, 0) * 5 < coalesce(before, 0) * 4 THEN 'falling'
-        WHEN coalesce(recent, 0) * 4 > coalesce(before, 0) * 5 THEN 'rising' ELSE 'steady' END AS usage_direction";
-    // The plan on the account is that of today: of a customer that has left since it would give the outcome away.
+/// The plan in force at each checkpoint: of several, the one that is worth most.
+///
+/// The plan on the account is that of today: of a customer that has left since it would give the outcome away.
+fn planned(night: &Night) -> String {
     if !night.has(InputTable::Subscriptions, &["plan"]) {
-        return format!("SELECT {CARRIED}, '(unknown)' AS plan, {direction} FROM used");
+        return "SELECT *, CAST(NULL AS VARCHAR) AS plan FROM days".to_owned();
     }
     format!(
-        "SELECT {carried}, coalesce(first_value(held.plan ORDER BY held.mrr DESC, held.started_on DESC, held.plan), '(unknown)') AS plan,
-            {direction}
-        FROM used AS asked LEFT JOIN (
+        "SELECT days.account_id, days.checkpoint, first_value(held.plan ORDER BY held.mrr DESC, held.started_on DESC, held.plan) AS plan
+        FROM days JOIN (
             SELECT account_id, plan, mrr, started_on, ended_on FROM ({stretches}) WHERE pays AND add_on IS NOT TRUE
-        ) AS held ON asked.account_id = held.account_id AND held.started_on <= asked.checkpoint
-            AND (held.ended_on IS NULL OR held.ended_on > asked.checkpoint)
-        GROUP BY {carried}, recent, before, usage_known",
-        carried = carried(),
+        ) AS held ON days.account_id = held.account_id AND held.started_on <= days.checkpoint
+            AND (held.ended_on IS NULL OR held.ended_on > days.checkpoint)
+        GROUP BY days.account_id, days.checkpoint",
         stretches = stretches_now(night),
     )
 }
@@ -196,7 +211,7 @@ pub fn renewal_outlook(scopes: &[GroupScope], night: &Night) -> Option<Query> {
     Some(Query::new("renewal_outlook", sql))
 }
 
-/// `renewal_calibration`: one row for each tenth of confidence, over the decided renewals of the published `renewals`.
+/// `renewal_calibration`: one row for each checkpoint and tenth of confidence, over the decided renewals of the published `renewals`.
 ///
 /// Tenths in which nothing was decided have no row. None where there are no renewals.
 #[must_use]
@@ -205,19 +220,23 @@ pub fn renewal_calibration(scopes: &[GroupScope], night: &Night) -> Option<Query
     // Sums are of decimals: those of floating numbers would depend on their order.
     let sql = format!(
         "WITH decided AS (
-            SELECT least(CAST(floor(confidence * 10) AS BIGINT), 9) AS tenth, confidence,
+            SELECT checkpoint_days, least(CAST(floor(confidence * 10) AS BIGINT), 9) AS tenth, confidence,
                 CASE WHEN stage = 'won' THEN 1 ELSE 0 END AS renewed
-            FROM renewals WHERE stage <> 'open' AND confidence IS NOT NULL
+            FROM (
+                SELECT {CHECKPOINT_DAYS} AS checkpoint_days, stage, confidence FROM renewals
+                UNION ALL
+                SELECT {EARLY_CHECKPOINT_DAYS}, stage, early_confidence FROM renewals
+            ) WHERE stage <> 'open' AND confidence IS NOT NULL
         ),
         bands AS (
-            SELECT tenth, count(*) AS renewals, sum(renewed) AS renewed,
+            SELECT checkpoint_days, tenth, count(*) AS renewals, sum(renewed) AS renewed,
                 CAST(sum(CAST(confidence AS DECIMAL(20, 15))) AS DOUBLE) AS confidence,
                 CAST(sum(CAST((confidence - renewed) * (confidence - renewed) AS DECIMAL(20, 15))) AS DOUBLE) AS squares
-            FROM decided GROUP BY tenth
+            FROM decided GROUP BY checkpoint_days, tenth
         )
-        SELECT {as_of} AS as_of, concat('0.', tenth, '-', CASE WHEN tenth = 9 THEN '1.0' ELSE concat('0.', tenth + 1) END) AS band,
+        SELECT {as_of} AS as_of, checkpoint_days, concat('0.', tenth, '-', CASE WHEN tenth = 9 THEN '1.0' ELSE concat('0.', tenth + 1) END) AS band,
             renewals, confidence / renewals AS mean_confidence, CAST(renewed AS DOUBLE) / renewals AS renewed_share,
-            (renewed - confidence) / renewals AS difference, squares / sum(renewals) OVER () AS brier_score
+            (renewed - confidence) / renewals AS difference, squares / sum(renewals) OVER (PARTITION BY checkpoint_days) AS brier_score
         FROM bands",
         as_of = date(night.as_of.day()),
     );

@@ -237,21 +237,23 @@ async fn a_metric_whose_column_is_not_mapped_is_unknown() {
     );
 }
 
-/// What corrects nothing, itself, or another account's order is not posted anywhere else.
+/// What corrects nothing, itself, or another account's order is not posted anywhere else. What takes a refund back stands
+/// on the day of the order too.
 #[tokio::test]
 async fn a_correction_belongs_to_an_order_of_its_own_account() {
     let columns =
         "order_id VARCHAR, account_id VARCHAR, ordered_on DATE, amount DECIMAL(18,2), corrects_order_id VARCHAR";
     let rows =
         "('1', 'A', '2024-01-10', 100, NULL), ('2', 'A', '2024-04-20', -30, '1'), ('3', 'A', '2024-04-21', 10, ''),
-        ('4', 'A', '2024-04-22', 50, '4'), ('5', 'B', '2024-04-23', -8, '1'), ('6', 'B', '2024-04-24', 20, NULL)";
+        ('4', 'A', '2024-04-22', 50, '4'), ('5', 'B', '2024-04-23', -8, '1'), ('6', 'B', '2024-04-24', 20, NULL),
+        ('7', 'C', '2024-01-10', 100, NULL), ('8', 'C', '2024-02-01', -40, '7'), ('9', 'C', '2024-04-25', 40, '8')";
     let bench = Bench::new("2024-04-30")
-        .input(InputTable::Accounts, "account_id VARCHAR", "('A'), ('B')")
+        .input(InputTable::Accounts, "account_id VARCHAR", "('A'), ('B'), ('C')")
         .await
         .input(InputTable::Orders, columns, rows)
         .await;
     assert_eq!(
         bench.accounts(&["orders_total", "order_days_total", "net_revenue_total", "net_revenue_28d"]).await,
-        ["A 3 3 130.00 60.00", "B 1 1 12.00 12.00"]
+        ["A 3 3 130.00 60.00", "B 1 1 12.00 12.00", "C 1 1 100.00 0.00"]
     );
 }

@@ -241,6 +241,21 @@ async fn what_was_said_of_a_renewal_stays_and_is_what_that_night_said() {
 }
 
 #[tokio::test]
+async fn a_decided_renewal_also_says_what_was_expected_half_a_year_before_it_was_due() {
+    let (mut deals, held) = june();
+    deals[0] = "('h', 'H', '2024-07-01', '2025-03-01', '2025-03-01', 'won', 'renewal', 5)".to_owned();
+    let early = async |as_of: &str| {
+        let query =
+            "SELECT checkpoint, confidence, early_checkpoint, early_confidence FROM renewals WHERE account_id = 'H'";
+        company(as_of, &deals, &held).await.table(renewals, query).await
+    };
+    let then = early("2024-09-02").await;
+    assert_eq!(then, ["2024-09-02 0.6136363636363636 - -"]);
+    let later = early("2025-06-30").await;
+    assert!(later[0].starts_with("2024-12-01 ") && later[0].ends_with(" 2024-09-02 0.6136363636363636"), "{later:?}");
+}
+
+#[tokio::test]
 async fn a_renewal_decided_early_is_no_peer_of_its_own() {
     let (mut deals, held) = june();
     deals[0] = "('h', 'H', '2024-07-01', '2024-07-10', '2024-12-01', 'won', 'renewal', 5)".to_owned();
@@ -326,8 +341,17 @@ async fn what_is_expected_of_a_thousand_renewals_comes_true() {
         * (confidence - CASE WHEN stage = 'won' THEN 1 ELSE 0 END)) FROM renewals";
     let listed = numbers(&bench.table(renewals, query).await[0]);
     assert_eq!(listed[..2], [499.0, 499.0]);
-    let query = "SELECT renewals, mean_confidence, renewed_share, difference, brier_score FROM renewal_calibration ORDER BY band";
-    let bands: Vec<Vec<f64>> = bench.table(renewal_calibration, query).await.iter().map(|line| numbers(line)).collect();
+    let query = |days: u32| {
+        format!(
+            "SELECT renewals, mean_confidence, renewed_share, difference, brier_score
+        FROM renewal_calibration WHERE checkpoint_days = {days} ORDER BY band"
+        )
+    };
+    let early: Vec<Vec<f64>> =
+        bench.table(renewal_calibration, &query(180)).await.iter().map(|line| numbers(line)).collect();
+    assert!(early.len() == 5 && early.iter().all(|band| band[3].abs() < 0.07), "{early:?}");
+    let bands: Vec<Vec<f64>> =
+        bench.table(renewal_calibration, &query(90)).await.iter().map(|line| numbers(line)).collect();
     assert_eq!(bands.len(), 5);
     for band in &bands {
         assert!(band[3].abs() < 0.05, "{band:?}");

@@ -129,6 +129,16 @@ pub fn renewals() -> TableContract {
                 "share of the peers that renewed, drawn to the share of all renewals with the weight of 10; 0 to 1",
             ),
             ColumnContract::optional("reason", Unit::Text, "why the confidence is unknown"),
+            ColumnContract::optional(
+                "early_checkpoint",
+                Unit::Date,
+                "of a decided renewal, 180 days before it was due, or the day it was decided where that is earlier",
+            ),
+            ColumnContract::optional(
+                "early_confidence",
+                Unit::Ratio,
+                "the confidence at that day, by the plan and the usage of then; unknown while fewer than twenty renewals were decided",
+            ),
         ],
     )
 }
@@ -159,8 +169,13 @@ pub fn renewal_calibration() -> TableContract {
     TableContract::new(
         "renewal_calibration",
         "What became of the renewals of the last 24 months in each tenth of the confidence that was given to them.",
-        &["band"],
+        &["checkpoint_days", "band"],
         vec![
+            ColumnContract::required(
+                "checkpoint_days",
+                Unit::Days,
+                "days before they were due at which the confidence stands: 90 or 180",
+            ),
             ColumnContract::required(
                 "band",
                 Unit::Text,
@@ -177,7 +192,7 @@ pub fn renewal_calibration() -> TableContract {
             ColumnContract::required(
                 "brier_score",
                 Unit::Ratio,
-                "what the band adds to the Brier score of all bands: squared errors over the decided renewals of all bands",
+                "what the band adds to the Brier score of all bands of its checkpoint: squared errors over their decided renewals",
             ),
         ],
     )
