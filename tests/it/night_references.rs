@@ -1,5 +1,8 @@
 //! Nights over data that nobody here wrote, held against results of independent programs.
 
+use headwater_metrics::RevenuePolicy;
+use headwater_nightly::{BridgeRequest, reconcile};
+
 use crate::night::{Company, Reference, assert_equal, has_shared_data, repository};
 
 /// Every month from the published ledger, in the columns of the reference. Its author defines the rates: those of a
@@ -273,6 +276,42 @@ async fn taskflow_rates_by_the_policy_of_its_author() {
         let theirs = company.rows_with(&[author("cac_by_channel")], &theirs).await;
         assert_eq!(theirs.len(), 5, "{night}");
         assert_equal(&company.rows(ours).await, &theirs, 1e-12);
+    }
+}
+
+/// One night by two policies: the bridge begins with what the author published, ends with the reference, and is printed.
+#[tokio::test]
+async fn taskflow_from_its_author_to_strict_switch_by_switch() {
+    if !has_shared_data() {
+        return;
+    }
+    let night = "2024-06-30";
+    let company = Company::of_profile("taskflow", Some("author"), night);
+    company.publish().await;
+    let theirs = [
+        ("nrr_1m", "nrr_by_month", "nrr", "nrr_monthly"),
+        ("logo_churn_1m", "churn_rate_by_month", "logo_churn_rate", "logo_churn"),
+    ];
+    for (metric, table, of_author, of_reference) in theirs {
+        let asked = BridgeRequest {
+            metric: metric.to_owned(),
+            by: "total".to_owned(),
+            from: company.request.project.policy,
+            to: RevenuePolicy::default(),
+        };
+        let bridge = reconcile(&company.request, &asked).await.unwrap();
+        let [everyone] = &bridge.groups[..] else { panic!("{bridge:?}") };
+        println!("{everyone:#?}");
+        let switches: Vec<&str> = everyone.steps.iter().map(|step| step.switch.as_str()).collect();
+        assert_eq!(switches, ["free_plans_are_customers"]);
+        let published = format!("SELECT {of_author} FROM {table} WHERE month = date_trunc('month', DATE '{night}')");
+        let published = company.rows_with(&[author(table)], &published).await.remove(0);
+        let reference = Reference::read("taskflow_mrr_movements.csv").columns(&["month_end", of_reference]);
+        let reference = reference.into_iter().find(|row| row[0] == night).unwrap().remove(1);
+        let ends = [everyone.from, everyone.to].map(|value| value.unwrap().to_string()).to_vec();
+        assert_equal(&[ends], &[vec![published[0].clone(), reference]], 1e-12);
+        let changes: f64 = everyone.steps.iter().map(|step| step.change.unwrap()).sum();
+        assert!((everyone.from.unwrap() + changes - everyone.to.unwrap()).abs() < 1e-12, "{bridge:?}");
     }
 }
 

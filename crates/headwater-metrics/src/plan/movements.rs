@@ -36,7 +36,7 @@ pub fn movements(night: &Night) -> Query {
             FROM periods
             WINDOW until_now AS (PARTITION BY account_id ORDER BY period_age DESC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
         ),
-        told AS (SELECT *, begun_until_now > begun AS known_before FROM running),
+        told AS (SELECT *, begun_until_now > begun AS known_before FROM running){briefly},
         moved AS (
             SELECT *, CASE WHEN holding = 0 THEN 'churn'
                  WHEN holding = step AND NOT known_before THEN 'new'
@@ -56,6 +56,7 @@ pub fn movements(night: &Night) -> Query {
             CAST(amount AS DECIMAL(18, 2)) AS amount, sequence
         FROM stated",
         changes = changes(night, &as_of),
+        briefly = if night.policy.brief_customers_count { BRIEFLY } else { "" },
         brief = if night.policy.brief_customers_count { BRIEF } else { "" },
         exchange = if has_own_currencies(night) { EXCHANGED } else { "" },
     );
@@ -74,7 +75,6 @@ const TRACELESS: &str = " HAVING sum(amount) <> 0 OR sum(step) <> 0 OR sum(excha
 
 /// What began and what ended in a period.
 const CHANGED: &str = "count(*) FILTER (WHERE step > 0) AS begun, count(*) FILTER (WHERE step < 0) AS ended,
-    sum(amount) FILTER (WHERE step > 0 AND NOT after_discount) AS amount_begun,
     bool_and(coalesce(add_on, false)) FILTER (WHERE step <> 0) AS only_add_ons, bool_or(after_discount AND step > 0) AS discount_ended,
     max(plan) FILTER (WHERE step > 0) AS plan_begun, max(plan) FILTER (WHERE step < 0) AS plan_ended,
     sum(step * seats) AS seats";
@@ -91,14 +91,27 @@ const REASON: &str = "CASE WHEN movement NOT IN ('expansion', 'contraction') THE
     WHEN discount_ended THEN 'discount'
     ELSE 'price' END";
 
-/// Who came and went within the period: two movements of what began in it.
+/// Who came and went within the period: two movements of what it paid on its first day. That it paid another price before
+/// it left is no movement of its own.
 const BRIEF: &str = "
             UNION ALL
-            SELECT account_id, period_age, CASE WHEN known_before THEN 'reactivation' ELSE 'new' END, 'within_period',
-                closing, amount_begun, 2 FROM told WHERE holding = 0 AND step = 0 AND begun > 0 AND amount = 0
-            UNION ALL
-            SELECT account_id, period_age, 'churn', 'within_period', closing + amount_begun, -amount_begun, 3
-            FROM told WHERE holding = 0 AND step = 0 AND begun > 0 AND amount = 0";
+            SELECT account_id, period_age, movement, 'within_period', opening, amount, sequence FROM (
+                SELECT account_id, period_age, CASE WHEN known_before THEN 'reactivation' ELSE 'new' END AS movement,
+                    closing AS opening, paid_first AS amount, 2 AS sequence FROM brief
+                UNION ALL
+                SELECT account_id, period_age, 'churn', closing + paid_first, -paid_first, 3 FROM brief)";
+
+/// The named query `brief`: who came and went within one period, with what it paid on its first day there.
+const BRIEFLY: &str = ",
+        brief AS (
+            SELECT told.*, paid_first FROM told JOIN (
+                SELECT account_id AS brief_account, period_age AS brief_age, first_value(paid ORDER BY first_day) AS paid_first
+                FROM (SELECT account_id, period_age, first_day, sum(amount) AS paid FROM changes WHERE step > 0
+                    GROUP BY account_id, period_age, first_day)
+                GROUP BY account_id, period_age
+            ) ON account_id = brief_account AND period_age = brief_age
+            WHERE holding = 0 AND step = 0 AND begun > 0 AND amount = 0
+        )";
 
 /// What exchange rates changed, before anything else of the period.
 const EXCHANGED: &str = "
@@ -109,7 +122,7 @@ const EXCHANGED: &str = "
 /// The named query `changes`: `period_age`, `amount` and `step` of each beginning and end, `exchange` of each period in
 /// between where rates move.
 fn changes(night: &Night, as_of: &str) -> String {
-    const WHAT: &str = "plan, seats, add_on, after_discount";
+    const WHAT: &str = "plan, seats, add_on, after_discount, started_on AS first_day";
     let held = format!(
         "held AS (
             SELECT account_id, started_on, ended_on, CASE WHEN pays THEN mrr ELSE 0 END AS mrr, currency, {WHAT}

@@ -155,19 +155,21 @@ async fn a_cohort_pays_back_or_is_censored() {
 #[tokio::test]
 async fn who_comes_and_goes_within_a_period_counts_as_both_or_leaves_no_trace() {
     let rows = "('A', '2024-03-02', '2024-03-20', 30, NULL, NULL, NULL, NULL), ('A', '2024-04-05', NULL, 20, NULL, NULL, NULL, NULL),
-        ('B', '2024-01-01', '2024-02-01', 5, NULL, NULL, NULL, NULL), ('B', '2024-04-03', '2024-04-09', 7, NULL, NULL, NULL, NULL)";
+        ('B', '2024-01-01', '2024-02-01', 5, NULL, NULL, NULL, NULL), ('B', '2024-04-03', '2024-04-09', 7, NULL, NULL, NULL, NULL),
+        ('C', '2024-03-04', '2024-03-08', 11, NULL, NULL, NULL, NULL), ('C', '2024-03-08', '2024-03-28', 19, NULL, NULL, NULL, NULL),
+        ('C', '2024-03-04', '2024-03-28', 2, NULL, NULL, NULL, NULL)";
     const ALL: &str = "SELECT account_id, period_end, movement, reason, opening_mrr, closing_mrr FROM mrr_movements ORDER BY 1, 2, sequence";
-    let unseen = company("AB", rows, RevenuePolicy::default()).await;
+    let unseen = company("ABC", rows, RevenuePolicy::default()).await;
     unseen.accounts(&["mrr"]).await;
     assert_eq!(
         unseen.lines(ALL).await,
         ["A 2024-04-30 new - 0.00 20.00", "B 2024-01-31 new - 0.00 5.00", "B 2024-02-29 churn - 5.00 0.00"]
     );
-    let counted = company("AB", rows, RevenuePolicy { brief_customers_count: true, ..RevenuePolicy::default() }).await;
+    let counted = company("ABC", rows, RevenuePolicy { brief_customers_count: true, ..RevenuePolicy::default() }).await;
     // Nobody began April as a customer, so nobody churned of those who did.
     assert_eq!(
         counted.accounts(&["churn_movements_1m", "churned_mrr_1m", "new_movements_2m"]).await,
-        ["A 0 0.00 1", "B 0 7.00 0"]
+        ["A 0 0.00 1", "B 0 7.00 0", "C 0 0.00 1"]
     );
     assert_eq!(
         counted.lines(ALL).await,
@@ -179,6 +181,9 @@ async fn who_comes_and_goes_within_a_period_counts_as_both_or_leaves_no_trace() 
             "B 2024-02-29 churn - 5.00 0.00",
             "B 2024-04-30 reactivation within_period 0.00 7.00",
             "B 2024-04-30 churn within_period 7.00 0.00",
+            // What it paid on its first day, and not both prices that it paid one after the other.
+            "C 2024-03-31 new within_period 0.00 13.00",
+            "C 2024-03-31 churn within_period 13.00 0.00",
         ]
     );
 }
