@@ -10,6 +10,7 @@ mod calendar;
 mod fits;
 mod lists;
 mod money;
+mod movements;
 mod scores;
 mod sets;
 
@@ -32,5 +33,6 @@ pub fn register_functions(registry: &mut dyn FunctionRegistry) -> Result<()> {
         registry.register_udaf(Arc::new(function))?;
     }
     registry.register_udaf(Arc::new(AggregateUDF::from(activity_profile::ActivityProfile::new())))?;
+    registry.register_udaf(Arc::new(AggregateUDF::from(movements::MovementsOf::new())))?;
     Ok(())
 }
