@@ -29,6 +29,6 @@ pub use plan::{
     trial_cohorts, value_account_metrics, value_levers, value_metrics,
 };
 pub use policy::{PolicyPreset, PolicySwitch, RevenuePolicy};
-pub use query::{Query, identifier, literal};
+pub use query::{Query, identifier, joined, literal};
 pub use unit::{MONEY_PRECISION, MONEY_SCALE, Unit};
 pub use window::{MAX_WINDOW_DAYS, MAX_WINDOW_MONTHS, Window};

@@ -36,3 +36,12 @@ pub fn identifier(name: &str) -> String {
 pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
+
+/// Texts with a separator between them, as SQL; those that are unknown are left out, and of none there is no text.
+///
+/// Not `concat_ws`: the engine's optimizer takes away arguments of which it can tell that they are unknown, and then
+/// misses them where that is all of them.
+#[must_use]
+pub fn joined(separator: &str, texts: &[String]) -> String {
+    format!("nullif(array_to_string(make_array({}), {}), '')", texts.join(", "), literal(separator))
+}

@@ -1,5 +1,6 @@
 //! One night run as a child, measured step by step at the moments its log names.
 
+use std::env;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -17,11 +18,14 @@ const MADE: &[&str] = &["published", ".headwater"];
 
 /// Builds the program as it is shipped; the path of the binary.
 pub(super) fn build() -> Outcome<PathBuf> {
-    let output = Command::new("cargo")
-        .args(["build", "--release", "--package", "headwater", "--message-format", "json-render-diagnostics"])
-        .current_dir(root())
-        .stderr(Stdio::inherit())
-        .output()?;
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--release", "--package", "headwater", "--message-format", "json-render-diagnostics"]);
+    // What cargo says of this program is no matter of that one's, and makes the engine compile again where it differs.
+    let of_this_program = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in env::vars().filter(|(name, _)| of_this_program(name)) {
+        cargo.env_remove(name);
+    }
+    let output = cargo.current_dir(root()).stderr(Stdio::inherit()).output()?;
     if !output.status.success() {
         return Err("the program does not build".into());
     }

@@ -1,6 +1,6 @@
 //! What is known of an account at all: which families of inputs have rows of it, and which are missing.
 
-use crate::{InputTable, Unit, literal};
+use crate::{InputTable, Unit, joined, literal};
 
 use super::Night;
 
@@ -56,7 +56,7 @@ pub(super) fn coverage(night: &Night, usage_is_known: bool) -> Vec<CoverageColum
         "families_missing",
         Unit::Text,
         "the other families that the project has inputs of; null where none is missing",
-        format!("nullif(concat_ws(', ', {}), '')", missing.join(", ")),
+        joined(", ", &missing),
     ));
     columns
 }

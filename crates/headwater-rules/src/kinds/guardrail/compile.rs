@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
-use headwater_metrics::literal;
+use headwater_metrics::{joined, literal};
 
 use super::bands::Bands;
 use super::check::{BandSource, Guardrail, closure};
@@ -91,11 +91,7 @@ fn waiting_for(guardrails: &[Guardrail]) -> String {
             .iter()
             .map(|gate| format!("CASE WHEN NOT gates.\"open_{gate}\" THEN {} END", literal(gate)))
             .collect();
-        cases += &format!(
-            " WHEN {} THEN NULLIF(concat_ws(',', {}), '')",
-            literal(&guardrail.header.id.text),
-            closed.join(", ")
-        );
+        cases += &format!(" WHEN {} THEN {}", literal(&guardrail.header.id.text), joined(",", &closed));
     }
     if cases.is_empty() { "CAST(NULL AS VARCHAR)".to_owned() } else { format!("CASE alone.guardrail_id{cases} END") }
 }

@@ -1,6 +1,6 @@
 //! Milestone ladders as SQL: who reached what, and who did what out of order.
 
-use headwater_metrics::{identifier, literal};
+use headwater_metrics::{identifier, joined, literal};
 
 use super::check::{Ladder, Milestone, OutOfOrder};
 use crate::expression::Dialect;
@@ -69,7 +69,7 @@ fn out_of_order(ladder: &Ladder, dialect: Dialect) -> String {
         .into_iter()
         .map(|flag| format!("CASE WHEN {} THEN {} END", holds(ladder, flag, dialect), literal(&flag.header.id.text)))
         .collect();
-    if words.is_empty() { "NULL".to_owned() } else { format!("NULLIF(concat_ws(',', {}), '')", words.join(", ")) }
+    if words.is_empty() { "NULL".to_owned() } else { joined(",", &words) }
 }
 
 /// The milestone is reached and the one before it is known not to be, or was reached on a later day: of whom nobody knows

@@ -1,6 +1,6 @@
 //! Segment schemes as SQL: the segment of each account, and the table of scores.
 
-use headwater_metrics::{identifier, literal};
+use headwater_metrics::{identifier, joined, literal};
 
 use super::check::{Segment, SegmentScheme};
 use crate::expression::{Dialect, Expression, Reason, comparison, reasons};
@@ -71,7 +71,7 @@ fn why(scheme: &SegmentScheme, dialect: Dialect) -> String {
 /// Reasons that hold, joined with commas.
 fn listed(reasons: &[Reason<'_>], dialect: Dialect) -> String {
     let words: Vec<_> = reasons.iter().map(|reason| reason_words(reason, dialect)).collect();
-    format!("concat_ws(', ', {})", words.join(", "))
+    format!("coalesce({}, '')", joined(", ", &words))
 }
 
 fn reason_words(reason: &Reason<'_>, dialect: Dialect) -> String {
