@@ -11,6 +11,13 @@ pub const MAX_WINDOW_DAYS: u32 = 3_660;
 /// Longest window in months that a name may ask for: ten years.
 pub const MAX_WINDOW_MONTHS: u32 = 120;
 
+/// Days of a week, in which models of buying count time.
+pub(crate) const DAYS_OF_WEEK: f64 = 7.0;
+/// Days of a mean year.
+pub(crate) const DAYS_OF_YEAR: f64 = 365.25;
+/// Days of a mean month; in the SQL of metrics it is written `{month_days}`.
+pub(crate) const DAYS_OF_MONTH: f64 = DAYS_OF_YEAR / 12.0;
+
 /// A stretch of days that ends at the as-of day, or directly before another of the same length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Window {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::policy::RevenuePolicy;
+use crate::window::DAYS_OF_MONTH;
 use crate::{Grain, Metric, Unit};
 
 use super::{
@@ -132,6 +133,7 @@ fn readable_blocks(sql: &str) -> String {
         .replace("{lapse_days}", "lapse_days")
         .replace("{observed_since}", "observed_since")
         .replace("{discount}", "discount_rate_monthly")
+        .replace("{month_days}", &DAYS_OF_MONTH.to_string())
         .replace("{horizon}", "horizon_months")
         .replace("{lookback}m", "{lookback}")
         .replace("{features}", "features_known")

@@ -76,6 +76,12 @@ pub(super) const METRICS: &[Definition] = &[
         "Probability that the account still buys, 0 to 1, by the model that its group is best described by.",
     ),
     order_score(
+        "orders_none_90d_probability",
+        Unit::Ratio,
+        "none_90d",
+        "Probability that the account does not order in the 90 days after the as-of day, 0 to 1, because it no longer buys or buys rarely.",
+    ),
+    order_score(
         "orders_expected_12m",
         Unit::Number,
         "expected_12m",

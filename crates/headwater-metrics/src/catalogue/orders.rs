@@ -171,7 +171,7 @@ pub(super) const METRICS: &[Definition] = &[
         "order_frequency_{w}",
         Windows::Days,
         Unit::Number,
-        "CAST([orders_{w}] AS DOUBLE) * 30.4375 / nullif({n}, 0)",
+        "CAST([orders_{w}] AS DOUBLE) * {month_days} / nullif({n}, 0)",
         "Orders per month of 30.4375 days.",
     ),
 ];

@@ -12,11 +12,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
 
 use crate::models::{Buyer, BuyingModel, ContractModel, Leaving, OrderValueModel};
-
-/// Days of a week, the unit of the models' time.
-const WEEK: f64 = 7.0;
-/// Days of a mean month.
-const MONTH: f64 = 365.25 / 12.0;
+use crate::window::{DAYS_OF_MONTH, DAYS_OF_WEEK};
 
 pub(super) fn functions() -> Vec<ScalarUDF> {
     vec![
@@ -26,12 +22,21 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
         }),
         // The same, and the days ahead.
         of_model("orders_expected", |model, [r, alpha, a, b, repeats, span, age, days]| {
-            Some(buying(model, [r, alpha, a, b])?.expected(&buyer([repeats, span, age]), days / WEEK))
+            Some(buying(model, [r, alpha, a, b])?.expected(&buyer([repeats, span, age]), days / DAYS_OF_WEEK))
+        }),
+        // The same, and the days ahead.
+        of_model("orders_none", |model, [r, alpha, a, b, repeats, span, age, days]| {
+            Some(buying(model, [r, alpha, a, b])?.expects_none(&buyer([repeats, span, age]), days / DAYS_OF_WEEK))
         }),
         // The same, with the months ahead and the discount of a month.
         of_model("orders_discounted", |model, [r, alpha, a, b, repeats, span, age, months, discount]| {
             let buyer = buyer([repeats, span, age]);
-            Some(buying(model, [r, alpha, a, b])?.discounted(&buyer, whole(months)?, MONTH / WEEK, discount))
+            Some(buying(model, [r, alpha, a, b])?.discounted(
+                &buyer,
+                whole(months)?,
+                DAYS_OF_MONTH / DAYS_OF_WEEK,
+                discount,
+            ))
         }),
         // Three parameters, repeats, their mean value.
         of_model("order_value_expected", |model, [p, q, v, repeats, mean]| {
@@ -66,7 +71,7 @@ fn buying(model: &str, [r, alpha, a, b]: [f64; 4]) -> Option<BuyingModel> {
 }
 
 fn buyer([repeats, span, age]: [f64; 3]) -> Buyer {
-    Buyer { repeats, span: span / WEEK, age: age / WEEK, customers: 1.0 }
+    Buyer { repeats, span: span / DAYS_OF_WEEK, age: age / DAYS_OF_WEEK, customers: 1.0 }
 }
 
 fn contract(model: &str, [first, second]: [f64; 2]) -> Option<ContractModel> {

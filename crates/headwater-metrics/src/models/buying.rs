@@ -269,6 +269,36 @@ impl BuyingModel {
         -(c * slope + hypergeometric_slope(c - r - x, a, c, z) * shrunk.exp())
     }
 
+    /// The probability that a customer of this history buys nothing in the next `weeks`: it is gone, or it waits.
+    #[must_use]
+    pub fn expects_none(&self, buyer: &Buyer, weeks: f64) -> f64 {
+        let aged = self.alpha + buyer.age;
+        let buys = -(-(self.r + buyer.repeats) * (weeks / aged).ln_1p()).exp_m1();
+        1.0 - self.alive(buyer) * buys
+    }
+
+    /// The probability that a customer makes exactly `repeats` purchases in the `weeks` after its first.
+    #[must_use]
+    pub fn probability_of(&self, repeats: u32, weeks: f64) -> f64 {
+        let Self { leaving, r, alpha, a, b } = *self;
+        // While it stays, the count is spread as a negative binomial.
+        let staying = |x: f64| {
+            let of_rates = ln_gamma(r + x) - ln_gamma(r) - ln_gamma(x + 1.0);
+            let of_time = if x > 0.0 { x * (weeks / (alpha + weeks)).ln() } else { 0.0 };
+            (of_rates + of_time - r * (weeks / alpha).ln_1p()).exp()
+        };
+        let x = f64::from(repeats);
+        let chances = x + leaving.first_chances();
+        if leaving == Leaving::Never || chances <= 0.0 {
+            return staying(x);
+        }
+        let ln_beta = |a: f64, b: f64| ln_gamma(a) + ln_gamma(b) - ln_gamma(a + b);
+        let stays = (ln_beta(a, b + chances) - ln_beta(a, b)).exp();
+        let leaves = (ln_beta(a + 1.0, b + chances - 1.0) - ln_beta(a, b)).exp();
+        let fewer: f64 = (0..repeats).map(|at| staying(f64::from(at))).sum();
+        stays * staying(x) + leaves * (1.0 - fewer).max(0.0)
+    }
+
     /// The purchases expected over so many months of `weeks_a_month`, each discounted from the end of its month.
     #[must_use]
     pub fn discounted(&self, buyer: &Buyer, months: u32, weeks_a_month: f64, monthly_discount: f64) -> f64 {

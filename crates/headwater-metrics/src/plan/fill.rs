@@ -3,6 +3,7 @@
 use chrono::{Datelike, NaiveDate};
 
 use crate::catalogue::{self, Choices, Formula, Resolved, RowTable, resolve};
+use crate::window::DAYS_OF_MONTH;
 use crate::{MAX_WINDOW_MONTHS, Window, identifier};
 
 use super::{Basis, Night, date};
@@ -62,6 +63,7 @@ fn values(text: &str, resolved: &Resolved, night: &Night) -> String {
         .replace("{lapse_days}", &night.lifetimes.lapse_days.to_string())
         .replace("{observed_since}", &night.lifetimes.observed_since())
         .replace("{discount}", &number(economics.monthly_discount))
+        .replace("{month_days}", &DAYS_OF_MONTH.to_string())
         .replace("{horizon}", &number(f64::from(economics.horizon_months)))
 }
 

@@ -4,16 +4,15 @@
 //! fit of its own group, and by that of all where its group has none that can be used.
 
 use crate::catalogue::{Formula, Resolved, RowTable, ScoreTable};
+use crate::window::{DAYS_OF_MONTH, DAYS_OF_YEAR};
 use crate::{Query, identifier};
 
 use super::accounts::aggregates_by_account;
 use super::fill::number;
 use super::{Basis, Night, date};
 
-/// Days of the year over which orders are expected.
-const YEAR: f64 = 365.25;
-/// Days of a mean month.
-const MONTH: f64 = YEAR / 12.0;
+/// Days in which an account may order nothing.
+const QUARTER: f64 = 90.0;
 /// The share of accounts that a low, and a high, number of months is reached by.
 const LOW_SHARE: f64 = 0.95;
 const HIGH_SHARE: f64 = 0.05;
@@ -161,17 +160,19 @@ fn order_scores(night: &Night) -> Query {
         "WITH scored AS (
             SELECT fit_group AS scored_group, repeats AS scored_repeats, span AS scored_span, age AS scored_age,
                 orders_alive({model}) AS alive, orders_expected({model}, {year}) AS expected_12m,
-                orders_discounted({model}, {horizon}, {discount}) AS discounted
+                orders_discounted({model}, {horizon}, {discount}) AS discounted,
+                orders_none({model}, {quarter}) AS none_90d
             FROM (SELECT DISTINCT fit_group, repeats, span, age FROM order_histories)
             JOIN ({buying}) AS buying ON fit_group = buying.used_by
         )
-        SELECT account_id, alive, expected_12m, discounted,
+        SELECT account_id, alive, expected_12m, discounted, none_90d,
             order_value_expected(spending.model, spending.parameter_1, spending.parameter_2, spending.parameter_3,
                 repeats, coalesce(value, 0)) AS value
         FROM order_histories
         LEFT JOIN scored ON fit_group = scored_group AND repeats = scored_repeats AND span = scored_span AND age = scored_age
         LEFT JOIN ({spending}) AS spending ON fit_group = spending.used_by",
-        year = number(YEAR),
+        quarter = number(QUARTER),
+        year = number(DAYS_OF_YEAR),
         horizon = number(f64::from(night.economics.horizon_months)),
         discount = number(night.economics.monthly_discount),
         buying = used_fits(ScoreTable::Orders, groups, "model <> 'gamma_gamma'"),
@@ -215,7 +216,7 @@ fn contract_histories(night: &Night) -> Query {
         stretches = super::subscriptions::stretches(night),
         group = fit_group(night),
         since = night.lifetimes.observed_since(),
-        month = number(MONTH),
+        month = number(DAYS_OF_MONTH),
     );
     Query::new("contract_histories", sql)
 }

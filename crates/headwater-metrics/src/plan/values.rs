@@ -1,14 +1,12 @@
 //! Lifetime values as tables: the fits and curves behind them, and all methods side by side.
 
 use crate::catalogue::ScoreTable;
+use crate::window::DAYS_OF_MONTH;
 use crate::{GroupScope, InputTable, Query, literal};
 
 use super::groups::grouped;
 use super::lifetimes::fits;
 use super::{Night, date};
-
-/// Days of a mean month.
-const MONTH: &str = "30.4375";
 
 /// The inputs whose models a night fits, by the table of their fits.
 fn fitted(night: &Night) -> Vec<&'static str> {
@@ -97,7 +95,7 @@ pub fn survival_curves(scopes: &[GroupScope], night: &Night) -> Option<Query> {
             WHERE first_paid_on IS NOT NULL GROUP BY scope, group_name
         ),
         steps AS (
-            SELECT concat(scope, '') AS scope, concat(group_name, '') AS group_name, step['age'] AS age, CAST(floor(step['age'] / {MONTH}) AS BIGINT) AS age_months,
+            SELECT concat(scope, '') AS scope, concat(group_name, '') AS group_name, step['age'] AS age, CAST(floor(step['age'] / {DAYS_OF_MONTH}) AS BIGINT) AS age_months,
                 step['at_risk'] AS at_risk, step['left'] AS left_here, step['censored'] AS censored,
                 step['survival'] AS survival, step['low'] AS low, step['high'] AS high
             FROM (SELECT scope, group_name, unnest(steps) AS step FROM curves)
@@ -236,6 +234,7 @@ pub fn value_account_metrics(night: &Night) -> Vec<&'static str> {
         &[
             "first_order_on",
             "orders_alive_probability",
+            "orders_none_90d_probability",
             "orders_expected_12m",
             "order_value_expected",
             "order_clv_realised",

@@ -200,6 +200,7 @@ async fn buyers_are_scored_by_the_models_fitted_to_all_of_them() {
         "order_clv_total",
         "ordered_amount_total",
         "repeat_order_net_value_mean",
+        "orders_none_90d_probability",
     ];
     let lines = bench.accounts(&metrics).await;
     let mut sorted = buyers.clone();
@@ -222,6 +223,8 @@ async fn buyers_are_scored_by_the_models_fitted_to_all_of_them() {
             let ours = ours[at].unwrap();
             assert!((ours - expected).abs() <= 1e-6 * expected, "{}: {ours} is not {expected}", metrics[at]);
         }
+        let none = buying.expects_none(buyer, 90.0 / 7.0);
+        assert!((ours[9].unwrap() - none).abs() <= 1e-6, "no order in 90 days: {:?} is not {none}", ours[9]);
         close("realised", ours[4], ours[7].unwrap() * 0.5);
         close("residual", ours[5], ours[2].unwrap() * ours[3].unwrap() * 0.5);
         close("total", ours[6], ours[4].unwrap() + ours[5].unwrap());

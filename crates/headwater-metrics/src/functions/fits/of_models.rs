@@ -9,9 +9,7 @@ use crate::models::{
     Buyer, BuyingModel, Contract, ContractModel, Fit, OrderValue, OrderValueModel, Outcome, fit_buying, fit_contracts,
     fit_order_values, value_correlation,
 };
-
-/// Days of a week, the unit of the models' time.
-const WEEK: f64 = 7.0;
+use crate::window::DAYS_OF_WEEK;
 
 /// A fit as it is published.
 struct Row {
@@ -114,8 +112,8 @@ pub(super) fn buying(rows: &[[f64; 5]]) -> Result<ScalarValue> {
         .iter()
         .map(|[_, repeats, span, age, customers]| Buyer {
             repeats: *repeats,
-            span: span / WEEK,
-            age: age / WEEK,
+            span: span / DAYS_OF_WEEK,
+            age: age / DAYS_OF_WEEK,
             customers: *customers,
         })
         .collect();

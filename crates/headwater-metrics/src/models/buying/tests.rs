@@ -47,6 +47,32 @@ fn expectations_are_those_of_the_papers() {
 }
 
 #[test]
+fn counts_of_purchases_have_the_printed_probabilities() {
+    let rounded = model(Leaving::AfterRepeats, [0.243, 4.414, 0.793, 2.426]);
+    // The BTYD package.
+    close(rounded.probability_of(0, 39.0), 0.573_786_4, 1e-7);
+    close(rounded.probability_of(11, 30.0), 0.001_999_521_4, 3e-8);
+    for leaving in [Leaving::Never, Leaving::AfterRepeats, Leaving::AfterAny] {
+        let model = model(leaving, CDNOW);
+        let new = buyer(0.0, 0.0, 0.0);
+        let all: f64 = (0..2_000).map(|repeats| model.probability_of(repeats, 39.0)).sum();
+        close(all, 1.0, 1e-9);
+        let mean: f64 = (0..2_000).map(|repeats| f64::from(repeats) * model.probability_of(repeats, 39.0)).sum();
+        // A customer at its first purchase; of `mbg_nbd` it may leave at once.
+        close(mean, model.expected(&new, 39.0), 1e-9);
+        close(model.expects_none(&new, 39.0), model.probability_of(0, 39.0), 1e-12);
+        close(model.expects_none(&buyer(7.0, 20.0, 39.0), 0.0), 1.0, 1e-15);
+    }
+    // Who is silent for long is gone; who is alive waits by chance alone.
+    let fitted = model(Leaving::AfterRepeats, CDNOW);
+    let silent = buyer(26.0, 5.0, 39.0);
+    close(fitted.expects_none(&silent, 13.0), 1.0, 1e-6);
+    let once = buyer(0.0, 0.0, 39.0);
+    let waits = ((CDNOW[1] + 39.0) / (CDNOW[1] + 52.0)).powf(CDNOW[0]);
+    close(fitted.expects_none(&once, 13.0), waits, 1e-12);
+}
+
+#[test]
 fn likelihoods_are_those_of_other_programs() {
     let parameters = [0.25, 4.0, 0.8, 2.5];
     for (leaving, row, expected) in [
