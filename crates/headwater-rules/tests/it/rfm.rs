@@ -76,6 +76,32 @@ async fn few_distinct_values_have_fewer_bins() {
     same(&unknown.rows("segment_scores", "account_id segment").await, "A | unscored");
 }
 
+/// Accounts that never bought have no recency and bought nothing: the edges are those of the accounts that did.
+#[tokio::test]
+async fn who_never_did_it_takes_no_part_in_the_edges() {
+    let bought = "'A', 1, 1, 10; 'B', 2, 1, 20; 'C', 3, 2, 30; 'D', 4, 3, 40; 'E', 5, 9, 50";
+    let never: Vec<_> = (0..20).map(|at| format!("'never {at}', NULL, 0, 0")).collect();
+    let mixed = night(RFM, &format!("{bought}; {}", never.join(";"))).await;
+    let alone = night(RFM, bought).await;
+    let edges = alone.rows("score_edges", EDGES).await;
+    same(&mixed.rows("score_edges", EDGES).await, &edges);
+    let scores = "SELECT * FROM account_metrics WHERE account_id < 'never' ORDER BY account_id";
+    let columns = "account_id s_recency_score s_frequency_score s_monetary_score";
+    same(
+        &mixed.query(scores, columns).await,
+        "A | 5 | 1 | 1
+         B | 4 | 1 | 2
+         C | 3 | 3 | 3
+         D | 2 | 4 | 4
+         E | 1 | 5 | 5",
+    );
+    let others = "SELECT DISTINCT s_frequency_score, s_monetary_score FROM account_metrics WHERE account_id > 'never'";
+    same(&mixed.query(others, "s_frequency_score s_monetary_score").await, "- | -");
+    let segments = mixed.rows("segment_scores", "account_id segment").await;
+    assert_eq!(segments.matches("| unscored").count(), 20, "{segments}");
+    assert!(segments.contains("A | new_or_returning"), "who bought once, and lately, is no champion: {segments}");
+}
+
 #[tokio::test]
 async fn fixed_edges_do_not_drift() {
     let keys = format!("{RF}, edges: {{recency: [7, 14, 30, 60.5]}}");

@@ -5,7 +5,7 @@ use headwater_metrics::{Query, Unit, identifier, literal};
 
 use super::check::SegmentScheme;
 use super::presets::{Population, PopulationColumn};
-use super::rfm::{Edges, Scoring};
+use super::rfm::{Edges, MONETARY, Scoring};
 use crate::expression::Dialect;
 
 /// The table of one row that holds the quantiles of the night.
@@ -25,11 +25,14 @@ pub(crate) fn population(schemes: &[SegmentScheme]) -> PopulationSql {
     if columns().any(|column| by_quantiles(column).is_some()) {
         sql.joins.push(format!("CROSS JOIN {QUANTILES}"));
     }
-    for (at, column) in columns().enumerate() {
+    let placed = schemes.iter().flat_map(|scheme| scheme.population.iter().map(move |column| (scheme, column)));
+    for (at, (scheme, column)) in placed.enumerate() {
         let name = identifier(&column.name);
         let input = input(column);
         match &column.form {
-            Population::Score(scoring) => sql.columns.push((score(&input, scoring), Unit::Count, name)),
+            Population::Score(scoring) => {
+                sql.columns.push((score(&input, &scored(scheme, column), scoring), Unit::Count, name));
+            }
             Population::TopPct => {
                 let alias = format!("population_{at}");
                 sql.joins
@@ -45,6 +48,20 @@ fn input(column: &PopulationColumn) -> String {
     format!("CAST({} AS DOUBLE)", identifier(&column.input.name))
 }
 
+/// The condition that an account is scored: its recency, its frequency and the value itself are known.
+///
+/// Who never did the thing has no recency, and a frequency of zero: among those who did, it would lower the edges of
+/// frequency and of value, so that whoever did it once would count as doing it often.
+fn scored(scheme: &SegmentScheme, column: &PopulationColumn) -> String {
+    let is_asked = |other: &&PopulationColumn| {
+        let is_monetary = matches!(&other.form, Population::Score(scoring) if scoring.part == MONETARY);
+        !is_monetary || other.name == column.name
+    };
+    let known: Vec<_> =
+        scheme.population.iter().filter(is_asked).map(|other| format!("{} IS NOT NULL", input(other))).collect();
+    known.join(" AND ")
+}
+
 /// How a column is scored, where its edges are quantiles of the night.
 fn by_quantiles(column: &PopulationColumn) -> Option<&Scoring> {
     match &column.form {
@@ -57,11 +74,12 @@ fn by_quantiles(column: &PopulationColumn) -> Option<&Scoring> {
 pub(crate) fn quantiles(schemes: &[SegmentScheme], base: &str) -> Option<Query> {
     let mut columns = Vec::new();
     let mut joins: Vec<String> = Vec::new();
-    for column in schemes.iter().flat_map(|scheme| &scheme.population) {
+    let placed = schemes.iter().flat_map(|scheme| scheme.population.iter().map(move |column| (scheme, column)));
+    for (scheme, column) in placed {
         let Some(scoring) = by_quantiles(column) else { continue };
         let alias = format!("quantiles_{}", joins.len());
         columns.extend((1..scoring.bins).map(|k| format!("{alias}.edge_{k} AS {}", quantile(scoring, k))));
-        joins.push(format!("({}) AS {alias}", quantiles_of(&input(column), scoring.bins)));
+        joins.push(format!("({}) AS {alias}", quantiles_of(&input(column), &scored(scheme, column), scoring.bins)));
     }
     let sql = format!(
         "WITH base AS (SELECT * FROM {base}) SELECT {} FROM {}",
@@ -71,11 +89,11 @@ pub(crate) fn quantiles(schemes: &[SegmentScheme], base: &str) -> Option<Query> 
     (!joins.is_empty()).then(|| Query::new(QUANTILES, sql))
 }
 
-/// One row with the inner quantiles of all known values.
+/// One row with the inner quantiles of the values of all accounts that are scored.
 ///
 /// Type 7: quantile k of n values lies at the position k (n - 1) / bins, counted from 0. The position is kept as whole
 /// number and remainder, so that a quantile that is a value is exactly that value.
-fn quantiles_of(input: &str, bins: i64) -> String {
+fn quantiles_of(input: &str, is_scored: &str, bins: i64) -> String {
     let edge = |k: i64| {
         let at = |offset| format!("max(CASE WHEN place = {k} * (n - 1) / {bins} + {offset} THEN value END)");
         let (low, high) = (at(1), at(2));
@@ -85,8 +103,8 @@ fn quantiles_of(input: &str, bins: i64) -> String {
     let edges: Vec<_> = (1..bins).map(edge).collect();
     format!(
         "SELECT {} FROM (SELECT {input} AS value, CAST(row_number() OVER (ORDER BY {input}, account_id) AS BIGINT) AS place \
-         FROM base WHERE {input} IS NOT NULL) AS sorted \
-         CROSS JOIN (SELECT CAST(count({input}) AS BIGINT) AS n FROM base) AS counted",
+         FROM base WHERE {is_scored}) AS sorted \
+         CROSS JOIN (SELECT CAST(count(*) AS BIGINT) AS n FROM base WHERE {is_scored}) AS counted",
         edges.join(", ")
     )
 }
@@ -109,7 +127,7 @@ fn edge(scoring: &Scoring, k: i64) -> String {
 }
 
 /// One more than the edges a value has passed or, where fewer is better, not passed: equal values share a score.
-fn score(input: &str, scoring: &Scoring) -> String {
+fn score(input: &str, is_scored: &str, scoring: &Scoring) -> String {
     let passed = match (&scoring.edges, scoring.fewer_is_better()) {
         (Edges::QuantilesPlusOne, false) => ">=",
         (Edges::QuantilesPlusOne, true) => "<",
@@ -119,7 +137,7 @@ fn score(input: &str, scoring: &Scoring) -> String {
     let steps: Vec<_> = (1..scoring.bins)
         .map(|k| format!("CASE WHEN {input} {passed} {} THEN 1 ELSE 0 END", edge(scoring, k)))
         .collect();
-    format!("CASE WHEN {input} IS NULL THEN NULL ELSE 1 + {} END", steps.join(" + "))
+    format!("CASE WHEN {is_scored} THEN 1 + {} END", steps.join(" + "))
 }
 
 /// For every account with a value, the percentage of those with at least as much.

@@ -9,7 +9,9 @@ pub(crate) const USUAL_BINS: i64 = 5;
 pub(crate) const FEWEST_BINS: i64 = 3;
 pub(crate) const MOST_BINS: i64 = 10;
 /// What is scored, in the order of columns.
-pub(crate) const PARTS: [&str; 3] = ["recency", "frequency", "monetary"];
+pub(crate) const PARTS: [&str; 3] = ["recency", "frequency", MONETARY];
+/// The part that a scheme may leave out.
+pub(crate) const MONETARY: &str = "monetary";
 /// Where accounts go whose scores lie in no cell of the package.
 const OTHERS: &str = "others";
 
