@@ -313,7 +313,11 @@ impl InputTable {
                         optional("order_id", Id, "identifies the row"),
                         ACCOUNT,
                         required("ordered_on", Date, "day of purchase"),
-                        required("amount", Money, "net amount: after discounts, before tax"),
+                        required(
+                            "amount",
+                            Money,
+                            "net amount: after discounts, before tax; one below nothing is a credit, and no order",
+                        ),
                         optional("discount_amount", Money, "discount given, as a positive amount"),
                         optional("refunded_amount", Money, "amount given back later, as a positive amount"),
                         optional(

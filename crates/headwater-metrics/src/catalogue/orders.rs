@@ -53,7 +53,12 @@ const fn derived(
 }
 
 pub(super) const METRICS: &[Definition] = &[
-    windowed("orders_{w}", Unit::Count, "sum(orders) FILTER (WHERE {in})", "Orders."),
+    windowed(
+        "orders_{w}",
+        Unit::Count,
+        "sum(orders) FILTER (WHERE {in})",
+        "Orders; a refund or credit is none, nor is an amount below nothing.",
+    ),
     Definition {
         formula: Formula::Rows {
             table: RowTable::OrderDays,
@@ -66,7 +71,7 @@ pub(super) const METRICS: &[Definition] = &[
         "net_revenue_{w}",
         Unit::Money,
         "sum(net_amount) FILTER (WHERE {in})",
-        "Order amounts after discounts and refunds; a refund counts on the day of its order, whenever it comes.",
+        "Order amounts after discounts and refunds; a refund counts on the day of its order, whenever it comes, and an amount below nothing that names no order on its own.",
     ),
     Definition {
         reads: &[(InputTable::Orders, &["discount_amount"])],

@@ -13,14 +13,16 @@ fn has(night: &Night, name: &str) -> bool {
 ///
 /// A refund or credit that is a row of its own counts on the day of the order it corrects; what takes a refund back, on
 /// the day of the order behind both. Of an order that is not there, or is another account's, it counts on its own day.
-/// What corrects itself is an order.
+/// What corrects itself is an order. An amount below nothing that corrects nothing is a credit of its own day: nobody
+/// buys for less than nothing.
 pub(super) fn posted_orders(night: &Night) -> String {
     let refunded = if has(night, "refunded_amount") { "coalesce(refunded_amount, 0)" } else { "0" };
     let discount = if has(night, "discount_amount") { "discount_amount" } else { "CAST(NULL AS DECIMAL(18, 2))" };
     let ordered = |rows: &str| {
         format!(
-            "SELECT account_id, ordered_on, 1 AS orders, amount, amount - {refunded} AS net_amount,
-                {refunded} AS refunded_amount, {discount} AS discount_amount FROM orders{rows}"
+            "SELECT account_id, ordered_on, CASE WHEN amount < 0 THEN 0 ELSE 1 END AS orders, greatest(amount, 0) AS amount,
+                amount - {refunded} AS net_amount, {refunded} - least(amount, 0) AS refunded_amount,
+                {discount} AS discount_amount FROM orders{rows}"
         )
     };
     if !(has(night, "corrects_order_id") && has(night, "order_id")) {

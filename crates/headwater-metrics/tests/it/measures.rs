@@ -257,3 +257,35 @@ async fn a_correction_belongs_to_an_order_of_its_own_account() {
         ["A 3 3 130.00 60.00", "B 1 1 12.00 12.00", "C 1 1 100.00 0.00"]
     );
 }
+
+#[tokio::test]
+async fn an_amount_below_nothing_is_a_credit_and_no_order() {
+    let asked = [
+        "orders_total",
+        "order_days_total",
+        "ordered_amount_total",
+        "net_revenue_total",
+        "first_order_on",
+        "last_order_on",
+    ];
+    for (columns, rest) in [("", ""), (", order_id VARCHAR, corrects_order_id VARCHAR", ", '1', NULL")] {
+        let row = |account: &str, day: &str, amount: i32| format!("('{account}', '{day}', {amount}{rest})");
+        let rows = [
+            row("A", "2024-01-05", 100),
+            row("A", "2024-03-01", -30),
+            row("A", "2024-04-01", 0),
+            row("B", "2024-02-01", -10),
+        ];
+        let bench = Bench::new("2024-04-30")
+            .input(InputTable::Accounts, "account_id VARCHAR", "('A'), ('B')")
+            .await
+            .input(
+                InputTable::Orders,
+                &format!("account_id VARCHAR, ordered_on DATE, amount DECIMAL(18,2){columns}"),
+                &rows.join(", "),
+            )
+            .await;
+        // An order for nothing is an order; a credit is worth what it gives back, and makes nobody a buyer.
+        assert_eq!(bench.accounts(&asked).await, ["A 2 2 100.00 70.00 2024-01-05 2024-04-01", "B 0 0 0.00 -10.00 - -"]);
+    }
+}
