@@ -17,7 +17,8 @@ const FEW: u32 = 30;
 /// Cells are the values of each declared account column and of each two of them; segments are none, since they rest on
 /// what the cells are to explain. The plan of a customer is the one it paid for a lookback before, where subscriptions
 /// say: that of today is another one because it left. A share of a cell differs from everyone's where it is further away than one standard
-/// error of that share in a cell of its size. None without subscriptions, or where no account column is declared.
+/// error of that share in a cell of its size. Shares count customers and not what they pay: a cell that keeps less of its
+/// revenue than everyone is not `best`, and one that does not is not `poor`. None without subscriptions, or where no account column is declared.
 #[must_use]
 pub fn fit_cells(scopes: &[GroupScope], night: &Night) -> Option<Query> {
     let cells = cells(scopes);
@@ -49,30 +50,34 @@ pub fn fit_cells(scopes: &[GroupScope], night: &Night) -> Option<Query> {
         ),
         shares AS (
             SELECT *, CAST(stayed AS DOUBLE) / nullif(customers_before, 0) AS retention,
-                CAST(expanded AS DOUBLE) / nullif(customers_before, 0) AS expansion FROM counted
+                CAST(expanded AS DOUBLE) / nullif(customers_before, 0) AS expansion,
+                CAST(mrr_now AS DOUBLE) / nullif(CAST(mrr_before AS DOUBLE), 0) AS revenue_retention FROM counted
         ),
         based AS (
             SELECT *, {of_all} FROM shares
         ),
-        compared AS (SELECT *, {retained} AS retained, {grown} AS grown FROM based WHERE cell > 0),
+        compared AS (
+            SELECT *, {retained} AS retained, {grown} AS grown, revenue_retention < base_revenue_retention AS keeps_less
+            FROM based WHERE cell > 0
+        ),
         judged_cells AS (
             SELECT *, CASE WHEN customers_before < {FEW} THEN 'unknown'
-                WHEN greatest(retained, grown) > 0 AND least(retained, grown) >= 0 THEN 'best'
-                WHEN least(retained, grown) < 0 AND greatest(retained, grown) <= 0 THEN 'poor'
+                WHEN greatest(retained, grown) > 0 AND least(retained, grown) >= 0 AND keeps_less IS NOT TRUE THEN 'best'
+                WHEN least(retained, grown) < 0 AND greatest(retained, grown) <= 0 AND keeps_less IS NOT FALSE THEN 'poor'
                 ELSE 'good' END AS fit
             FROM compared
         )
         SELECT {as_of} AS as_of, {scopes} AS scope, group_name, customers_before, retention AS customer_retention,
             base_retention AS customer_retention_of_all, expansion AS expanded_share, base_expansion AS expanded_share_of_all,
-            CAST(mrr_now AS DOUBLE) / nullif(CAST(mrr_before AS DOUBLE), 0) AS revenue_retention, fit, new_customers,
+            revenue_retention, fit, new_customers,
             spend AS acquisition_spend, spend / nullif(base_spend, 0) AS share_of_spend,
-            fit = 'poor' AND coalesce(spend, 0) > 0 AS spends_on_poor_fit
+            fit = 'poor' AND coalesce(spend, 0) > 0 AS spends_on_poor_fit, base_revenue_retention AS revenue_retention_of_all
         FROM judged_cells",
         columns = member_columns(scopes, night),
         plan_before = if knows_plans(night) { plan_before(night) } else { String::new() },
         groups = by_cell(cells.iter().map(|cell| cell.group.clone())),
         numbers = (0..=cells.len()).map(|number| format!("({number})")).collect::<Vec<_>>().join(", "),
-        of_all = ["retention", "expansion", "spend"].map(of_all).join(", "),
+        of_all = ["retention", "expansion", "revenue_retention", "spend"].map(of_all).join(", "),
         scopes = by_cell(cells.iter().map(|cell| literal(&cell.scope))),
         costed = costed(night),
         retained = beside("retention"),

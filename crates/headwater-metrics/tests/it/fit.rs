@@ -77,6 +77,51 @@ async fn cells_are_judged_beside_everyone_by_more_than_chance() {
     assert_eq!(bench.lines(revenue).await, ["1.2"]);
 }
 
+/// Of each region forty customers; of the north many expand a little and the dearest leaves, of the south two leave that
+/// pay next to nothing.
+#[tokio::test]
+async fn what_customers_pay_is_heard_beside_how_many_they_are() {
+    let (mut accounts, mut subscriptions) = (Vec::new(), Vec::new());
+    for region in ["north", "south", "west"] {
+        for at in 0..40 {
+            let id = format!("{region}-{at}");
+            let (mrr, leaves) = match (region, at) {
+                ("north", 0) => (1_000, true),
+                ("south", 0..8) => (1, true),
+                _ => (10, false),
+            };
+            let end = if leaves { "'2024-02-01'" } else { "NULL" };
+            accounts.push(format!("('{id}', '{region}')"));
+            subscriptions.push(format!("('{id}', '2023-01-01', {end}, {mrr})"));
+            if region == "north" && at >= 20 {
+                subscriptions.push(format!("('{id}', '2024-01-05', NULL, 1)"));
+            }
+        }
+    }
+    let bench = Bench::new("2024-04-30")
+        .input(InputTable::Accounts, "account_id VARCHAR, region VARCHAR", &accounts.join(", "))
+        .await
+        .input(
+            InputTable::Subscriptions,
+            "account_id VARCHAR, started_on DATE, ended_on DATE, mrr DECIMAL(18,2)",
+            &subscriptions.join(", "),
+        )
+        .await;
+    bench.accounts(&["mrr"]).await;
+    let sql = "SELECT group_name, customer_retention, expanded_share, round(revenue_retention, 3), round(revenue_retention_of_all, 3), fit
+        FROM fit_cells ORDER BY 1";
+    assert_eq!(
+        bench.table_by(&["region"], fit_cells, sql).await,
+        [
+            // Best by heads, and it lost most of what it paid.
+            "north 0.975 0.5 0.295 0.534 good",
+            // Poor by heads, and it kept nearly all that it paid.
+            "south 0.8 0.0 0.976 0.534 good",
+            "west 1.0 0.0 1.0 0.534 good",
+        ]
+    );
+}
+
 #[tokio::test]
 async fn spend_without_a_channel_is_shared_by_all_that_were_won() {
     let subscriptions =

@@ -119,7 +119,7 @@ pub fn fit_cells() -> TableContract {
             ColumnContract::required(
                 "fit",
                 Unit::Text,
-                "best: one of the two shares is above everyone's by more than a standard error, and none below; poor: one is below, and none above; good otherwise; unknown below 30 customers before",
+                "best: one of the two shares is above everyone's by more than a standard error, and none below, nor revenue retention below everyone's; poor: one is below, and none above, and revenue retention is not above everyone's; good otherwise; unknown below 30 customers before",
             ),
             ColumnContract::required("new_customers", Unit::Count, "accounts won in the lookback"),
             ColumnContract::optional(
@@ -133,6 +133,7 @@ pub fn fit_cells() -> TableContract {
                 Unit::Flag,
                 "whether the cell fits poorly and money is spent on winning more of it",
             ),
+            ColumnContract::optional("revenue_retention_of_all", Unit::Ratio, "revenue retention of everyone"),
         ],
     )
 }
