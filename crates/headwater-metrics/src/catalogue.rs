@@ -27,6 +27,7 @@ mod trials;
 mod usage;
 mod value;
 mod value_by_method;
+mod value_spread;
 
 pub use declaration::Declaration;
 
@@ -298,6 +299,8 @@ fn definitions() -> impl Iterator<Item = &'static Definition> {
         value::METRICS,
         lifetimes::METRICS,
         value_by_method::METRICS,
+        value_spread::OF_CONTRACTS,
+        value_spread::OF_ORDERS,
         pricing::METRICS,
         advocacy::METRICS,
         dispersion::METRICS,

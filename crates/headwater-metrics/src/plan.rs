@@ -103,6 +103,8 @@ pub struct Lifetimes {
     pub fit_by: Option<String>,
     /// The customers that a fit has to rest on.
     pub fewest_customers: u32,
+    /// The churns in the lookback that a value over churn has to rest on.
+    pub fewest_churns: u32,
     /// The first day on which anybody who left would have been seen; who came before counts from then on.
     pub observed_since: Option<chrono::NaiveDate>,
     /// Days without an order after which a customer without a contract counts as gone, where no model says so.
@@ -117,6 +119,7 @@ impl Default for Lifetimes {
             are_published: false,
             fit_by: None,
             fewest_customers: 100,
+            fewest_churns: 10,
             observed_since: None,
             lapse_days: 365,
             basis: Basis::default(),

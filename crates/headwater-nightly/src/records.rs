@@ -89,6 +89,7 @@ pub(crate) fn run_manifest(
     rows.text("project", &project.name, "lifetimes_basis", lifetimes.basis.word());
     rows.text("project", &project.name, "lifetimes_fit_by", lifetimes.fit_by.as_deref().unwrap_or("all accounts"));
     rows.text("project", &project.name, "lifetimes_fewest_customers", &lifetimes.fewest_customers.to_string());
+    rows.text("project", &project.name, "lifetimes_fewest_churns", &lifetimes.fewest_churns.to_string());
     rows.text("project", &project.name, "lifetimes_lapse_days", &lifetimes.lapse_days.to_string());
     if let Some(day) = lifetimes.observed_since {
         rows.text("project", &project.name, "lifetimes_observed_since", &day.to_string());

@@ -170,7 +170,7 @@ pub(super) const METRICS: &[Definition] = &[
             "contract_clv_realised",
             Unit::Amount,
             Formula::Account("CAST([subscription_revenue_total] AS DOUBLE) * {basis_share}"),
-            "What subscriptions brought until now, undiscounted, on the project's basis.",
+            "What subscriptions brought until now, undiscounted, on the project's basis: recurring revenue at the end of each period, which is the as-of day and the same day of the months before it, added up; what came and went between two of them is not seen, and another day of the month may see it.",
         )
     },
     of_contracts(

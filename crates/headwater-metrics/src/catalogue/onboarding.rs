@@ -12,6 +12,8 @@ const TICKETS: &[(InputTable, &[&str])] =
 /// What an account without rows has: nothing, where it is known when its days began.
 const NOTHING: Option<&str> = Some("CASE WHEN accounts.signed_up_on IS NOT NULL THEN 0 END");
 
+const KAPLAN_MEIER: &str = "Kaplan and Meier 1958, of the days until value is found";
+
 const fn early(
     name: &'static str,
     reads: &'static [(InputTable, &'static [&'static str])],
@@ -117,6 +119,42 @@ pub(super) const METRICS: &[Definition] = &[
         meaning: "Share of the accounts at least so many days old that found value within as many days of sign-up.",
         null_rule: "Unknown where no account is old enough to tell; accounts still without value are kept.",
         source: "SOMA, time to customer activation",
+    },
+    fact("value_watched", Windows::None, "count([tenure_days])"),
+    fact(
+        "value_arrivals_{w}",
+        Windows::RecentDays,
+        "survival_summary({n}, 0, greatest(coalesce([time_to_value_days], [tenure_days]), 0),
+            CASE WHEN [time_to_value_days] IS NULL THEN 0 ELSE 1 END, 1)",
+    ),
+    Definition {
+        name: "value_found_by_{w}",
+        windows: Windows::RecentDays,
+        unit: Unit::Ratio,
+        reads: VALUE,
+        formula: Formula::Group {
+            sql: "1 - get_field([value_arrivals_{w}], 'beyond')",
+            accounts: "[value_watched]",
+            reason: "no account is old enough to tell",
+        },
+        meaning: "Share of all accounts expected to find value within so many days of sign-up; an account still without it \
+                  counts for as long as it was seen, so that the youngest are heard too.",
+        null_rule: "Unknown while no account without value is so many days old.",
+        source: KAPLAN_MEIER,
+    },
+    Definition {
+        name: "days_to_value_median",
+        windows: Windows::None,
+        unit: Unit::Days,
+        reads: VALUE,
+        formula: Formula::Group {
+            sql: "get_field([value_arrivals_90d], 'median')",
+            accounts: "[value_watched]",
+            reason: "fewer than half are expected to have found value by the age of the oldest",
+        },
+        meaning: "Days from sign-up by which half of all accounts are expected to have found value, by the same curve.",
+        null_rule: "Unknown while more than half are expected to be without value.",
+        source: KAPLAN_MEIER,
     },
     quantile(
         "time_to_value_p25_days",

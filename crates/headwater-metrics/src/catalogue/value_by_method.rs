@@ -8,6 +8,7 @@ const PAID_FOR: Reads = &[(InputTable::Subscriptions, &[]), (InputTable::Spend, 
 
 const CHURN_KNOWN: &str = "nobody paid in the window";
 const CURVE_KNOWN: &str = "nobody ever paid";
+const NO_SPREAD: &str = "nobody pays, or all that left did so at one age";
 const NEVER_ORDERED: &str = "nobody ever ordered";
 const NOT_MODELLED: &str = "no model could be fitted, or nobody is a customer";
 const KAPLAN_MEIER: &str = "Kaplan and Meier 1958; the mean restricted to an age that a tenth of the customers reached";
@@ -96,24 +97,24 @@ pub(super) const METRICS: &[Definition] = &[
         "clv_survival_low",
         Unit::Amount,
         (
-            "CASE WHEN [lifetime_restricted_months] IS NOT NULL THEN [arpa] * {margin} * greatest([lifetime_restricted_months] - 1.96 * get_field([payer_lifetimes], 'standard_error') / {month_days}, 0) END",
+            "[arpa] * {margin} * get_field([payer_lifetimes], 'low') / {month_days}",
             "[payers_ever]",
-            "nobody pays",
+            NO_SPREAD,
         ),
-        "Lower end of the 95 % interval of `clv_survival`, from the error of the lifetime alone.",
-        "Unknown where nobody pays.",
+        "Lower end of the 95 % interval of `clv_survival`, from the error of the lifetime alone; where nobody left, from the churn that as many customers without a loss do not exclude.",
+        "Unknown where nobody pays, and where all that left did so at one age.",
         KAPLAN_MEIER,
     ),
     value(
         "clv_survival_high",
         Unit::Amount,
         (
-            "[arpa] * {margin} * least(get_field([payer_lifetimes], 'restricted_mean') + 1.96 * get_field([payer_lifetimes], 'standard_error'), get_field([payer_lifetimes], 'restricted_to')) / {month_days}",
+            "[arpa] * {margin} * get_field([payer_lifetimes], 'high') / {month_days}",
             "[payers_ever]",
-            "nobody pays",
+            NO_SPREAD,
         ),
-        "Upper end of the 95 % interval of `clv_survival`, from the error of the lifetime alone.",
-        "Unknown where nobody pays.",
+        "Upper end of the 95 % interval of `clv_survival`, from the error of the lifetime alone; at most the age up to which it counts.",
+        "Unknown where nobody pays, and where all that left did so at one age.",
         KAPLAN_MEIER,
     ),
     value(
@@ -135,6 +136,78 @@ pub(super) const METRICS: &[Definition] = &[
         "Upper end of the 95 % interval of `clv_simple`, from the churn rate alone.",
         "Unknown without churn in the window: it has no upper end.",
         "Wilson 1927, the score interval of a rate",
+    ),
+    value(
+        "clv_discounted_low",
+        Unit::Amount,
+        (
+            concat!("[arpa] * {margin} * annuity(1 - ", churn_bound!("+"), ", {discount}, {horizon})"),
+            "[opening_accounts_{lookback}m] + [new_customers_{lookback}m]",
+            CHURN_KNOWN,
+        ),
+        "Lower end of the 95 % interval of `clv_discounted`, from the churn rate alone; known also where nobody churned.",
+        "Unknown where nobody paid.",
+        "Wilson 1927, the score interval of a rate",
+    ),
+    value(
+        "clv_discounted_high",
+        Unit::Amount,
+        (
+            concat!("[arpa] * {margin} * annuity(1 - greatest(", churn_bound!("-"), ", 0), {discount}, {horizon})"),
+            "[opening_accounts_{lookback}m] + [new_customers_{lookback}m]",
+            CHURN_KNOWN,
+        ),
+        "Upper end of the 95 % interval of `clv_discounted`, from the churn rate alone; the horizon bounds it.",
+        "Unknown where nobody paid.",
+        "Wilson 1927, the score interval of a rate",
+    ),
+    Definition {
+        windows: Windows::RecentMonths,
+        ..value(
+            "clv_discounted_change_pct_{w}",
+            Unit::Percent,
+            (
+                concat!(
+                    "100.0 * ([arpa] * ", value_at!("1 - CAST([churns_{w}] AS DOUBLE) / nullif([exposure_{w}], 0)"),
+                    " / nullif(CAST([opening_mrr_{w}] AS DOUBLE) / nullif([opening_accounts_{w}], 0) * ",
+                    value_at!("1 - CAST([churns_{2n}m] - [churns_{w}] AS DOUBLE) / nullif([exposure_{2n}m] - [exposure_{w}], 0)"),
+                    ", 0) - 1)"
+                ),
+                "[opening_accounts_{w}]",
+                "nobody paid in one of the two windows",
+            ),
+            "Change of the discounted lifetime value of an average payer against the window of the same length before: revenue per account now and at the window's start, each at the monthly churn of its own window.",
+            "Unknown where nobody paid in one of the two windows.",
+            "Discounted sum m(1-q^H)/(1-q) with q = (1-churn)/(1+d)",
+        )
+    },
+    Definition {
+        windows: Windows::RecentMonths,
+        reads: PAID_FOR,
+        ..value(
+            "payback_change_at_rising_clv_pct_{w}",
+            Unit::Percent,
+            (
+                "CASE WHEN [clv_discounted_change_pct_{w}] > 0 THEN [cac_payback_change_pct_{w}] WHEN [clv_discounted_change_pct_{w}] <= 0 THEN 0 END",
+                "[new_customers_{w}]",
+                "the change of lifetime value or of payback is unknown",
+            ),
+            "Change of the months that pay back a won account, where lifetime value rose in the same window; 0 where it did not. What is above nothing is a rise of value that acquisition pays for.",
+            "Unknown where either change is.",
+            "Headwater",
+        )
+    },
+    value(
+        "churn_events",
+        Unit::Count,
+        (
+            "[churns_{lookback}m]",
+            "[opening_accounts_{lookback}m] + [new_customers_{lookback}m]",
+            "no accounts",
+        ),
+        "Times an account stopped paying in the lookback: what a churn rate rests on.",
+        "Zero where nobody did.",
+        "Headwater",
     ),
     fact("contract_value_added_up", Windows::None, SUBSCRIPTIONS, "sum(CAST([contract_clv_total] AS DECIMAL(28, 6))) FILTER (WHERE [first_paid_on] IS NOT NULL)"),
     fact("contract_residual_added_up", Windows::None, SUBSCRIPTIONS, "sum(CAST([contract_clv_residual] AS DECIMAL(28, 6)))"),

@@ -140,12 +140,14 @@ fn used_fits(table: ScoreTable, groups: &str, models: &str) -> String {
         (1..=4).map(|at| columns(&format!("parameter_{at}"), &format!("parameter_{at}"))).collect();
     let used = format!("SELECT * FROM {} WHERE is_used AND {models}", fits(table));
     format!(
-        "SELECT groups.fit_group AS used_by, groups.term_months AS used_for, {model}, {parameters}
+        "SELECT groups.fit_group AS used_by, groups.term_months AS used_for, {model}, {scope}, {group}, {parameters}
         FROM ({groups}) AS groups
         LEFT JOIN ({used}) AS own ON own.scope <> 'total' AND own.group_name = groups.fit_group
             AND own.term_months = groups.term_months
         LEFT JOIN ({used}) AS whole ON whole.scope = 'total' AND whole.term_months = groups.term_months",
         model = columns("model", "model"),
+        scope = columns("scope", "fit_scope"),
+        group = columns("group_name", "fit_from"),
         parameters = parameters.join(", "),
     )
 }
@@ -161,13 +163,15 @@ fn order_scores(night: &Night) -> Query {
             SELECT fit_group AS scored_group, repeats AS scored_repeats, span AS scored_span, age AS scored_age,
                 orders_alive({model}) AS alive, orders_expected({model}, {year}) AS expected_12m,
                 orders_discounted({model}, {horizon}, {discount}) AS discounted,
-                orders_none({model}, {quarter}) AS none_90d
+                orders_none({model}, {quarter}) AS none_90d, buying.model AS model, buying.fit_scope AS fit_scope,
+                buying.fit_from AS fit_from
             FROM (SELECT DISTINCT fit_group, repeats, span, age FROM order_histories)
             JOIN ({buying}) AS buying ON fit_group = buying.used_by
         )
         SELECT account_id, alive, expected_12m, discounted, none_90d,
             order_value_expected(spending.model, spending.parameter_1, spending.parameter_2, spending.parameter_3,
-                repeats, coalesce(value, 0)) AS value
+                repeats, coalesce(value, 0)) AS value,
+            scored.model AS model, scored.fit_scope AS fit_scope, scored.fit_from AS fit_group
         FROM order_histories
         LEFT JOIN scored ON fit_group = scored_group AND repeats = scored_repeats AND span = scored_span AND age = scored_age
         LEFT JOIN ({spending}) AS spending ON fit_group = spending.used_by",
@@ -262,7 +266,8 @@ fn contract_scores(night: &Night) -> Query {
     };
     let sql = format!(
         "SELECT account_id, contract_histories.term_months, renewals, {stays} AS stays_12m,
-            {months} AS months, {discounted} AS discounted_months, {low} AS low_months, {high} AS high_months
+            {months} AS months, {discounted} AS discounted_months, {low} AS low_months, {high} AS high_months,
+            staying.model AS model, staying.fit_scope AS fit_scope, staying.fit_from AS fit_group
         FROM contract_histories
         LEFT JOIN ({staying}) AS staying ON fit_group = staying.used_by AND contract_histories.term_months = staying.used_for",
         stays = living(&format!("contract_stays({model}, {})", renewals_until("12.0"))),

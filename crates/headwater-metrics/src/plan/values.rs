@@ -5,7 +5,7 @@ use crate::window::DAYS_OF_MONTH;
 use crate::{GroupScope, InputTable, Query, literal};
 
 use super::groups::grouped;
-use super::lifetimes::fits;
+use super::lifetimes::{fits, scores};
 use super::{Night, date};
 
 /// The inputs whose models a night fits, by the table of their fits.
@@ -54,7 +54,7 @@ pub fn model_parameters(_scopes: &[GroupScope], night: &Night) -> Option<Query> 
     let of_parameter = |model: &str, place: usize, name: &str, unit: &str| {
         format!(
             "SELECT scope, group_name, term_months, model, {name} AS parameter, {unit} AS unit, parameter_{place} AS value,
-                error_{place} AS standard_error FROM fits WHERE model = {model}",
+                error_{place} AS standard_error, is_used FROM fits WHERE model = {model}",
             model = literal(model),
             name = literal(name),
             unit = literal(unit),
@@ -69,7 +69,7 @@ pub fn model_parameters(_scopes: &[GroupScope], night: &Night) -> Option<Query> 
     let sql = format!(
         "WITH fits AS ({fits})
         SELECT {as_of} AS as_of, scope, group_name, CAST(term_months AS BIGINT) AS term_months, model, parameter, unit, value,
-            standard_error FROM ({parameters}) WHERE value IS NOT NULL",
+            standard_error, is_used FROM ({parameters}) WHERE value IS NOT NULL",
         as_of = date(night.as_of.day()),
         parameters = selects.join(" UNION ALL "),
     );
@@ -119,7 +119,29 @@ struct Method {
     interval: Option<(&'static str, &'static str)>,
     basis: Option<&'static str>,
     timing: &'static str,
+    churns: Churns,
     input: InputTable,
+}
+
+/// The churns in the lookback that a method has to rest on.
+#[derive(Clone, Copy)]
+enum Churns {
+    /// It knows churn by other means, or not at all.
+    Any,
+    /// At least one: a rate of nothing is no proof that nobody will leave.
+    AtLeastOne,
+    /// As many as the project asks for: the value runs to infinity as the rate runs to nothing.
+    Fewest,
+}
+
+impl Churns {
+    fn needed(self, night: &Night) -> u32 {
+        match self {
+            Self::Any => 0,
+            Self::AtLeastOne => 1,
+            Self::Fewest => night.lifetimes.fewest_churns,
+        }
+    }
 }
 
 const METHODS: &[Method] = &[
@@ -129,14 +151,16 @@ const METHODS: &[Method] = &[
         interval: Some(("clv_simple_low", "clv_simple_high")),
         basis: Some("margin"),
         timing: "undiscounted",
+        churns: Churns::Fewest,
         input: InputTable::Subscriptions,
     },
     Method {
         name: "discounted_at_churn",
         value: "clv_discounted",
-        interval: None,
+        interval: Some(("clv_discounted_low", "clv_discounted_high")),
         basis: Some("margin"),
         timing: "start_of_month",
+        churns: Churns::AtLeastOne,
         input: InputTable::Subscriptions,
     },
     Method {
@@ -145,6 +169,7 @@ const METHODS: &[Method] = &[
         interval: Some(("clv_survival_low", "clv_survival_high")),
         basis: Some("margin"),
         timing: "undiscounted",
+        churns: Churns::Any,
         input: InputTable::Subscriptions,
     },
     Method {
@@ -153,6 +178,7 @@ const METHODS: &[Method] = &[
         interval: None,
         basis: None,
         timing: "at_renewal",
+        churns: Churns::Any,
         input: InputTable::Subscriptions,
     },
     Method {
@@ -161,6 +187,7 @@ const METHODS: &[Method] = &[
         interval: None,
         basis: Some("margin"),
         timing: "undiscounted",
+        churns: Churns::Any,
         input: InputTable::Orders,
     },
     Method {
@@ -169,11 +196,12 @@ const METHODS: &[Method] = &[
         interval: None,
         basis: None,
         timing: "end_of_month",
+        churns: Churns::Any,
         input: InputTable::Orders,
     },
 ];
 
-/// The elasticities of levers, by lever.
+/// The elasticities of levers, by lever. The input says which value a lever moves: that of subscriptions or of orders.
 const LEVERS: &[(&str, &str, InputTable)] = &[
     ("retention", "clv_elasticity_retention", InputTable::Subscriptions),
     ("expansion", "clv_elasticity_expansion", InputTable::Subscriptions),
@@ -198,6 +226,7 @@ pub fn value_metrics(night: &Night) -> Vec<&'static str> {
         "lifetime_restricted_months",
         "lifetime_restricted_to_months",
         "contract_customer_equity",
+        "churn_events",
     ]
     .into_iter()
     .filter(|_| night.has(InputTable::Subscriptions, &[]));
@@ -205,7 +234,11 @@ pub fn value_metrics(night: &Night) -> Vec<&'static str> {
         ["buyer_lifetime_months", "average_order_value_365d", "buyer_order_frequency_365d", "order_customer_equity"]
             .into_iter()
             .filter(|_| night.has(InputTable::Orders, &[]));
-    of_methods.chain(of_levers).chain(of_lifetimes).chain(of_buyers).collect()
+    let knows_value =
+        night.has(InputTable::Accounts, &["signed_up_on"]) && night.has(InputTable::UsageEvents, &["is_value_event"]);
+    let of_value = ["days_to_value_median", "value_found_by_30d", "value_found_by_90d"];
+    let of_value = of_value.into_iter().filter(move |_| knows_value);
+    of_methods.chain(of_levers).chain(of_lifetimes).chain(of_buyers).chain(of_value).collect()
 }
 
 /// The account metrics that the tables of this night show.
@@ -251,13 +284,14 @@ pub fn lifetime_values(_scopes: &[GroupScope], night: &Night) -> Option<Query> {
     let of_method = |method: &Method| {
         let (low, high) = method.interval.unwrap_or(("", ""));
         format!(
-            "({}, {}, {}, {}, {}, {})",
+            "({}, {}, {}, {}, {}, {}, {})",
             literal(method.name),
             literal(method.value),
             literal(low),
             literal(high),
             literal(method.basis.unwrap_or_else(|| night.lifetimes.basis.word())),
             literal(method.timing),
+            method.churns.needed(night),
         )
     };
     let methods: Vec<String> = METHODS.iter().filter(|method| night.has(method.input, &[])).map(of_method).collect();
@@ -281,19 +315,24 @@ pub fn lifetime_values(_scopes: &[GroupScope], night: &Night) -> Option<Query> {
     };
     let sql = format!(
         "WITH methods AS (
-            SELECT column1 AS method_of, column2 AS metric_of, column3 AS low_of, column4 AS high_of, column5 AS basis_of, column6 AS timing_of
+            SELECT column1 AS method_of, column2 AS metric_of, column3 AS low_of, column4 AS high_of, column5 AS basis_of, column6 AS timing_of,
+                column7 AS churns_needed
             FROM (VALUES {methods})
         ),
         valued AS (
             SELECT found.scope, found.group_name, method_of AS method, basis_of AS basis, timing_of AS timing,
                 CASE WHEN method_of = 'survival' THEN CAST(round(restricted.value) AS BIGINT)
                     WHEN timing_of = 'undiscounted' THEN NULL ELSE {horizon} END AS horizon_months,
-                found.value AS value, lows.value AS low, highs.value AS high, found.accounts AS accounts, found.reason AS reason
+                CASE WHEN churned.value < churns_needed THEN NULL ELSE found.value END AS value, lows.value AS low, highs.value AS high,
+                found.accounts AS accounts, CASE WHEN found.value IS NOT NULL THEN concat(CAST(CAST(churned.value AS BIGINT) AS VARCHAR),
+                    ' churns in the lookback, and ', CAST(churns_needed AS VARCHAR), ' are needed to tell the rate') ELSE found.reason END AS reason
             FROM methods JOIN group_metrics AS found ON found.metric = metric_of
             LEFT JOIN group_metrics AS lows ON lows.metric = low_of AND lows.scope = found.scope AND lows.group_name = found.group_name
             LEFT JOIN group_metrics AS highs ON highs.metric = high_of AND highs.scope = found.scope AND highs.group_name = found.group_name
             LEFT JOIN group_metrics AS restricted ON restricted.metric = 'lifetime_restricted_to_months'
-                AND restricted.scope = found.scope AND restricted.group_name = found.group_name{cohorts}
+                AND restricted.scope = found.scope AND restricted.group_name = found.group_name
+            LEFT JOIN group_metrics AS churned ON churned.metric = 'churn_events'
+                AND churned.scope = found.scope AND churned.group_name = found.group_name{cohorts}
         )
         SELECT {as_of} AS as_of, scope, group_name, method, basis, timing, CAST(horizon_months AS BIGINT) AS horizon_months,
             value, low, high, CAST(accounts AS BIGINT) AS accounts, value IS NOT NULL AS eligible,
@@ -311,15 +350,16 @@ pub fn value_levers(_scopes: &[GroupScope], night: &Night) -> Option<Query> {
     let levers: Vec<String> = LEVERS
         .iter()
         .filter(|(_, _, input)| night.lifetimes.are_published && night.has(*input, &[]))
-        .map(|(lever, metric, _)| format!("({}, {})", literal(lever), literal(metric)))
+        .map(|(lever, metric, input)| format!("({}, {}, {})", literal(lever), literal(metric), literal(input.name())))
         .collect();
     if levers.is_empty() {
         return None;
     }
     let sql = format!(
         "SELECT {as_of} AS as_of, scope, group_name, lever, value AS elasticity,
-            rank() OVER (PARTITION BY scope, group_name ORDER BY value DESC NULLS LAST) AS strength, accounts, reason
-        FROM (SELECT column1 AS lever, column2 AS metric_of FROM (VALUES {levers}))
+            CASE WHEN value IS NOT NULL THEN rank() OVER (PARTITION BY scope, group_name, kind ORDER BY value DESC NULLS LAST) END AS strength,
+            accounts, reason, kind
+        FROM (SELECT column1 AS lever, column2 AS metric_of, column3 AS kind FROM (VALUES {levers}))
         JOIN group_metrics ON metric = metric_of",
         as_of = date(night.as_of.day()),
         levers = levers.join(", "),
@@ -333,21 +373,26 @@ pub fn account_values(_scopes: &[GroupScope], night: &Night) -> Option<Query> {
     let basis = literal(night.lifetimes.basis.word());
     let horizon = night.economics.horizon_months;
     let contracts = format!(
-        "SELECT account_id, 'contract_model' AS method, contract_clv_realised AS realised, contract_clv_residual AS residual,
+        "SELECT judged.account_id AS account_id, 'contract_model' AS method, contract_clv_realised AS realised, contract_clv_residual AS residual,
             contract_clv_total AS total, CAST(mrr AS DOUBLE) * {share} * contract_months_low AS low,
-            CAST(mrr AS DOUBLE) * {share} * contract_months_high AS high, contract_stays_12m AS stays,
-            'no model of staying could be fitted for its group and term' AS reason
-        FROM judged WHERE first_paid_on IS NOT NULL",
+            CAST(mrr AS DOUBLE) * {share} * contract_months_high AS high, contract_stays_12m AS stays_12m,
+            CAST(NULL AS DOUBLE) AS alive, 'no model of staying could be fitted for its group and term' AS reason,
+            scores.model AS model, CAST(scores.term_months AS BIGINT) AS term_months, scores.fit_scope AS fit_scope, scores.fit_group AS fit_group
+        FROM judged LEFT JOIN {scores} AS scores ON judged.account_id = scores.account_id WHERE first_paid_on IS NOT NULL",
+        scores = scores(ScoreTable::Contracts),
         share = super::fill::number(night.lifetimes.basis.share(night.economics.gross_margin)),
     );
-    let orders =
-        "SELECT account_id, 'order_model' AS method, order_clv_realised AS realised, order_clv_residual AS residual,
+    let orders = format!(
+        "SELECT judged.account_id AS account_id, 'order_model' AS method, order_clv_realised AS realised, order_clv_residual AS residual,
             order_clv_total AS total, CAST(NULL AS DOUBLE) AS low, CAST(NULL AS DOUBLE) AS high,
-            orders_alive_probability AS stays,
+            CAST(NULL AS DOUBLE) AS stays_12m, orders_alive_probability AS alive,
             CASE WHEN orders_alive_probability IS NULL THEN 'no model of buying could be fitted for its group'
-                ELSE 'no model of order values could be fitted for its group' END AS reason
-        FROM judged WHERE first_order_on IS NOT NULL";
-    let selects: Vec<String> = [(InputTable::Subscriptions, contracts), (InputTable::Orders, orders.to_owned())]
+                ELSE 'no model of order values could be fitted for its group' END AS reason,
+            scores.model AS model, CAST(NULL AS BIGINT) AS term_months, scores.fit_scope AS fit_scope, scores.fit_group AS fit_group
+        FROM judged LEFT JOIN {scores} AS scores ON judged.account_id = scores.account_id WHERE first_order_on IS NOT NULL",
+        scores = scores(ScoreTable::Orders),
+    );
+    let selects: Vec<String> = [(InputTable::Subscriptions, contracts), (InputTable::Orders, orders)]
         .into_iter()
         .filter(|(input, _)| night.lifetimes.are_published && night.has(*input, &[]))
         .map(|(_, select)| select)
@@ -357,8 +402,8 @@ pub fn account_values(_scopes: &[GroupScope], night: &Night) -> Option<Query> {
     }
     let sql = format!(
         "SELECT {as_of} AS as_of, account_id, method, {basis} AS basis, CAST({horizon} AS BIGINT) AS horizon_months, realised,
-            residual, total, low AS residual_low, high AS residual_high, stays, residual IS NOT NULL AS eligible,
-            CASE WHEN residual IS NULL THEN reason END AS reason
+            residual, total, low AS residual_low, high AS residual_high, stays_12m, alive,
+            residual IS NOT NULL AS eligible, CASE WHEN residual IS NULL THEN reason END AS reason, model, term_months, fit_scope, fit_group
         FROM ({values})",
         as_of = date(night.as_of.day()),
         values = selects.join(" UNION ALL "),

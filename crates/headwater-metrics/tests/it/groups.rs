@@ -110,6 +110,37 @@ async fn costs_are_compared_with_the_window_before() {
     );
 }
 
+/// Three stay, one leaves; one is won in each quarter, for 100 and then for 150. Whoever leaves early makes value rise.
+#[tokio::test]
+async fn payback_counts_against_a_rise_of_value_and_not_against_a_fall() {
+    let asked = ["clv_discounted_change_pct_3m", "payback_change_at_rising_clv_pct_3m"].map(|metric| ("total", metric));
+    let annuity = |churn: f64| (0..60).map(|month| (1.0 - churn).powi(month)).sum::<f64>();
+    for (left_on, before, now, against) in
+        [("2023-12-15", 1.0 / 12.0, 0.0, "50.0"), ("2024-03-15", 0.0, 1.0 / 14.0, "0.0")]
+    {
+        let subscriptions = format!(
+            "('A', '2023-10-31', NULL, 10), ('B', '2023-10-31', NULL, 10), ('C', '2023-10-31', NULL, 10),
+             ('D', '2023-10-31', '{left_on}', 10), ('E', '2024-04-01', NULL, 10), ('F', '2023-12-10', NULL, 10)"
+        );
+        let bench = Bench::new("2024-04-30")
+            .input(InputTable::Accounts, "account_id VARCHAR", "('A'), ('B'), ('C'), ('D'), ('E'), ('F')")
+            .await
+            .input(
+                InputTable::Subscriptions,
+                "account_id VARCHAR, started_on DATE, ended_on DATE, mrr DECIMAL(18,2)",
+                &subscriptions,
+            )
+            .await
+            .input(InputTable::Spend, "spent_on DATE, amount DECIMAL(18,2)", "('2024-03-01', 150), ('2023-12-01', 100)")
+            .await;
+        let lines = bench.groups(&asked).await;
+        let change: f64 = lines[0].split(' ').nth(3).unwrap().parse().unwrap();
+        let expected = 100.0 * (annuity(now) / annuity(before) - 1.0);
+        assert!((change - expected).abs() < 1e-9 * expected.abs(), "{change} is not {expected}");
+        assert_eq!(lines[1], format!("total all payback_change_at_rising_clv_pct_3m {against} 1 -"));
+    }
+}
+
 /// A rate over a window is known once the window is over for the cohort, and not before.
 #[tokio::test]
 async fn trials_are_read_when_their_window_is_over() {

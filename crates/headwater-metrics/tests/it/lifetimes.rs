@@ -16,7 +16,7 @@ const ORDERS: &str =
     "account_id VARCHAR, order_id VARCHAR, corrects_order_id VARCHAR, ordered_on DATE, amount DECIMAL(18,2)";
 
 fn few() -> Lifetimes {
-    Lifetimes { fewest_customers: 1, ..Lifetimes::default() }
+    Lifetimes { fewest_customers: 1, fewest_churns: 1, ..Lifetimes::default() }
 }
 
 /// The numbers of lines whose first words are `named`.
@@ -114,6 +114,15 @@ async fn subscribers_are_valued_renewal_by_renewal() {
             "C contract_model margin 24 false no model of staying could be fitted for its group and term".to_owned(),
         ]
     );
+    let scored_by = "SELECT account_id, model, term_months, fit_scope, fit_group, alive FROM account_values ORDER BY 1";
+    assert_eq!(
+        bench.lines(scored_by).await,
+        ["A geometric 1 total all -", "B geometric 1 total all -", "C - 12 - - -"]
+    );
+    let stays = bench.lines("SELECT account_id, stays_12m FROM account_values ORDER BY 1").await;
+    close("stays", numbers(&stays, "A")[0], 0.8_f64.powi(12));
+    let used = "SELECT model, parameter, is_used FROM model_parameters ORDER BY 1, 2";
+    assert_eq!(bench.lines(used).await, ["geometric churn true", "sbg a false", "sbg b false"]);
 }
 
 #[tokio::test]
@@ -145,6 +154,9 @@ async fn groups_are_fitted_apart_and_fall_back_on_all() {
     // One of five leaves among pro; big has one customer and takes the rate of all, one of eight.
     close("pro", numbers(&lines, "A")[0], 0.8_f64.powi(12));
     close("big", numbers(&lines, "C")[0], 0.875_f64.powi(12));
+    bench.accounts(&headwater_metrics::value_account_metrics(bench.night())).await;
+    let fit_of = "SELECT account_id, fit_scope, fit_group FROM account_values ORDER BY 1";
+    assert_eq!(bench.table(account_values, fit_of).await, ["A plan pro", "B plan pro", "C total all"]);
     let fits = "SELECT scope, group_name, outcome FROM model_fits WHERE model = 'geometric' ORDER BY 1, 2";
     assert_eq!(
         bench.table(model_fits, fits).await,
@@ -232,6 +244,25 @@ async fn buyers_are_scored_by_the_models_fitted_to_all_of_them() {
             close("mean value", ours[8], value.mean);
         }
     }
+    let asked =
+        ["order_clv_gini", "order_clv_top_decile_share", "order_clv_at_least_mean_share", "order_clv_bimodality"];
+    let of_all = bench.groups(&asked.map(|metric| ("total", metric))).await;
+    let of = |metric: &str| numbers(&of_all, &format!("total all {metric} "))[0].unwrap();
+    let mut worth: Vec<f64> = (0..240).map(|at| numbers(&lines, &format!("{at:03}"))[6].unwrap()).collect();
+    worth.sort_by(f64::total_cmp);
+    let sum: f64 = worth.iter().sum();
+    // Of every two accounts the difference, over twice the mean.
+    let apart: f64 = worth.iter().flat_map(|x| worth.iter().map(move |y| (x - y).abs())).sum();
+    close("gini", Some(of("order_clv_gini")), apart / (2.0 * 240.0 * sum));
+    close("tenth", Some(of("order_clv_top_decile_share")), worth[216..].iter().sum::<f64>() / sum);
+    let beyond = worth.iter().filter(|value| **value >= sum / 240.0).count();
+    close(
+        "at least the mean",
+        Some(of("order_clv_at_least_mean_share")),
+        f64::from(u32::try_from(beyond).unwrap()) / 240.0,
+    );
+    let bimodality = of("order_clv_bimodality");
+    assert!(bimodality > 0.0 && bimodality <= 1.0, "{bimodality}");
     let residuals: f64 = (0..240).map(|at| numbers(&lines, &format!("{at:03}"))[5].unwrap()).sum();
     let totals: f64 = (0..240).map(|at| numbers(&lines, &format!("{at:03}"))[6].unwrap()).sum();
     let of_all = bench.groups(&["clv_order_model_mean", "order_customer_equity"].map(|metric| ("total", metric))).await;
@@ -288,7 +319,16 @@ async fn worked_examples_of_arpa_and_lifespan() {
         .input(InputTable::Subscriptions, SUBSCRIPTIONS, &subscriptions.join(", "))
         .await
         .worth(1.0, 60);
-    let asked = ["clv_simple", "clv_simple_longer_12m", "clv_simple_low", "clv_simple_high", "clv_elasticity_price"];
+    let asked = [
+        "clv_simple",
+        "clv_simple_longer_12m",
+        "clv_simple_low",
+        "clv_simple_high",
+        "clv_discounted_low",
+        "clv_discounted_high",
+        "churn_events",
+        "clv_elasticity_price",
+    ];
     let lines = bench.groups(&asked.map(|metric| ("total", metric))).await;
     let of = |metric: &str| numbers(&lines, &format!("total all {metric} "))[0];
     close("50 × 24", of("clv_simple"), 1_200.0);
@@ -296,6 +336,10 @@ async fn worked_examples_of_arpa_and_lifespan() {
     let half = 1.96 * (1.0_f64 - 1.0 / 24.0 + 0.9604).sqrt();
     close("at the highest churn", of("clv_simple_low"), 50.0 / ((1.0 + 1.9207 + half) / (24.0 + 3.8415)));
     close("at the lowest churn", of("clv_simple_high"), 50.0 / ((1.0 + 1.9207 - half) / (24.0 + 3.8415)));
+    close("churns", of("churn_events"), 1.0);
+    let discounted = |churn: f64| 50.0 * (0..60).map(|month| (1.0 - churn).powi(month)).sum::<f64>();
+    close("at the highest churn", of("clv_discounted_low"), discounted((1.0 + 1.9207 + half) / (24.0 + 3.8415)));
+    close("at the lowest churn", of("clv_discounted_high"), discounted((1.0 + 1.9207 - half) / (24.0 + 3.8415)));
     close("all of the price is margin", of("clv_elasticity_price"), 1.0);
 }
 
@@ -366,13 +410,26 @@ async fn lifetimes_of_groups_count_who_is_still_there() {
     close("40 a month, half of it margin", of("clv_survival"), 20.0 * mean);
     // Var = Σ area² d / (n (n - d)): after 30 days 60.75, after 91 days 15.
     let error = (60.75_f64.powi(2) / 12.0 + 15.0_f64.powi(2) / 6.0).sqrt() / 30.4375;
-    close("low", of("clv_survival_low"), 20.0 * (mean - 1.96 * error));
-    close("high", of("clv_survival_high"), 20.0 * (121.0_f64 / 30.4375).min(mean + 1.96 * error));
+    let half = 1.959_963_984_540_054 * error;
+    close("low", of("clv_survival_low"), 20.0 * (mean - half));
+    close("high", of("clv_survival_high"), 20.0 * (121.0_f64 / 30.4375).min(mean + half));
     // Realised: 30, 90, 120 and 200 months' worth, halved; what C and D are expected to bring on top.
     let residual = of("contract_customer_equity").unwrap();
     assert!(residual > 0.0);
     let mean = (realised(&bench).await + residual) / 4.0;
     assert!((of("clv_contract_mean").unwrap() - mean).abs() < 1e-6, "mean of realised and residual");
+    let spread = [
+        "contract_clv_at_least_mean_share",
+        "contract_clv_bimodality",
+        "contract_clv_gini",
+        "contract_clv_top_decile_share",
+    ];
+    let spread = bench.groups(&spread.map(|metric| ("total", metric))).await;
+    // Two of four left early, and two go on.
+    close("two of four", numbers(&spread, "total all contract_clv_at_least_mean_share ")[0], 0.5);
+    assert!(numbers(&spread, "total all contract_clv_bimodality ")[0].unwrap() > 0.0, "{spread:?}");
+    assert!(numbers(&spread, "total all contract_clv_gini ")[0].unwrap() > 0.1, "{spread:?}");
+    assert!(spread[3].ends_with("- 4 fewer than ten accounts have a value"), "{spread:?}");
     close("nobody expanded", of("expansion_monthly"), 0.0);
     close("so growth moves nothing yet", of("clv_elasticity_expansion"), 0.0);
     // One percent of retention against one percent of value, at the group's own churn: by differences, here by the series.
@@ -409,14 +466,82 @@ async fn all_methods_stand_side_by_side() {
             "survival margin undiscounted 6 true -",
         ]
     );
-    let levers = bench.table(value_levers, "SELECT lever, strength FROM value_levers ORDER BY strength, lever").await;
-    assert_eq!(levers.len(), 3);
-    assert!(levers[0].starts_with("retention 1"), "{levers:?}");
+    let levers = "SELECT kind, lever, strength FROM value_levers ORDER BY kind, strength, lever";
+    let levers = bench.table(value_levers, levers).await;
+    assert_eq!(levers, ["subscriptions retention 1", "subscriptions price 2", "subscriptions expansion 3"]);
     let curves = "SELECT age_months, at_risk, churned, censored, survival FROM survival_curves ORDER BY 1";
     assert_eq!(
         bench.table(survival_curves, curves).await,
         ["1 3 1 0 0.6666666666666667", "2 2 0 1 0.6666666666666667", "5 1 0 1 0.6666666666666667"]
     );
+}
+
+/// Values over churn of a year in which so many of thirty left, by methods.
+async fn values_at_churn(left: usize) -> Vec<String> {
+    let accounts: Vec<String> = (0..30).map(|at| format!("('{at}', NULL, 'pro')")).collect();
+    let end = |at: usize| if at < left { "'2024-03-15'" } else { "NULL" };
+    let paid: Vec<String> = (0..30).map(|at| format!("('{at}', '2023-12-31', {}, 50, 'month')", end(at))).collect();
+    let bench = Bench::new("2024-06-30")
+        .input(InputTable::Accounts, ACCOUNTS, &accounts.join(", "))
+        .await
+        .input(InputTable::Subscriptions, SUBSCRIPTIONS, &paid.join(", "))
+        .await
+        .worth(1.0, 24)
+        .lifetimes(Lifetimes { fewest_churns: 3, ..few() });
+    let asked: Vec<(&str, &str)> = value_metrics(bench.night()).into_iter().map(|metric| ("total", metric)).collect();
+    bench.groups(&asked).await;
+    bench.table(cohorts, "SELECT 1").await;
+    bench.table(cohort_summary, "SELECT 1").await;
+    let values = "SELECT method, round(value, 6), round(low, 6), round(high, 6), reason FROM lifetime_values
+        WHERE method IN ('arpa_over_churn', 'discounted_at_churn', 'survival') ORDER BY method";
+    bench.table(lifetime_values, values).await
+}
+
+#[tokio::test]
+async fn churn_that_nobody_saw_is_no_churn_of_zero() {
+    // 180 months at risk without a loss; Wilson's upper bound of the rate is 3.8414 / 183.8415.
+    let none = values_at_churn(0).await;
+    let bound = (1.9207 + 1.96 * 0.9604_f64.sqrt()) / (180.0 + 3.8415);
+    let [over, discounted, survival] = none.as_slice() else { panic!("{none:?}") };
+    let over = over.strip_prefix("arpa_over_churn ").unwrap();
+    assert!(over.starts_with("- ") && over.contains(" - nobody churned in the window"), "{over}");
+    let low: f64 = over.split(' ').nth(1).unwrap().parse().unwrap();
+    assert!((low - 50.0 / bound).abs() < 1e-5, "{low} is not {}", 50.0 / bound);
+    let discounted: Vec<&str> = discounted.splitn(5, ' ').collect();
+    let at_worst: f64 = (0..24).map(|month| 50.0 * (1.0 - bound).powi(month)).sum();
+    assert_eq!(discounted[1], "-", "a churn of zero is not taken as fact");
+    assert!((discounted[2].parse::<f64>().unwrap() - at_worst).abs() < 1e-5, "{discounted:?}");
+    assert_eq!(discounted[3..], ["1200.0", "0 churns in the lookback, and 1 are needed to tell the rate"]);
+    // All thirty were seen for 182 days: the least share that stays is 0.025 to the 1/30.
+    let survival: Vec<&str> = survival.splitn(5, ' ').collect();
+    let months = 182.0 / 30.4375;
+    let least = 50.0 * months * 0.025_f64.powf(1.0 / 30.0);
+    assert!((survival[2].parse::<f64>().unwrap() - least).abs() < 1e-5, "{survival:?} {least}");
+    assert!((survival[3].parse::<f64>().unwrap() - 50.0 * months).abs() < 1e-5, "{survival:?}");
+}
+
+#[tokio::test]
+async fn a_value_over_few_churns_is_not_eligible() {
+    let two = values_at_churn(2).await;
+    assert!(two[0].ends_with("2 churns in the lookback, and 3 are needed to tell the rate"), "{two:?}");
+    assert!(two[0].starts_with("arpa_over_churn - ") && !two[1].starts_with("discounted_at_churn - "), "{two:?}");
+    let three = values_at_churn(3).await;
+    assert!(three[0].ends_with(" -") && !three[0].starts_with("arpa_over_churn - "), "{three:?}");
+    for line in three.iter().chain(&two[1..]) {
+        let ends: Vec<f64> = line.split(' ').skip(2).take(2).map(|end| end.parse().unwrap()).collect();
+        assert!(ends[0] < ends[1], "an interval has a width: {line}");
+    }
+}
+
+#[tokio::test]
+async fn levers_are_ranked_among_those_that_move_the_same_value() {
+    let bench = subscribers().await.input(InputTable::Orders, ORDERS, "('A', '1', NULL, '2022-01-01', 72)").await;
+    let asked: Vec<(&str, &str)> = value_metrics(bench.night()).into_iter().map(|metric| ("total", metric)).collect();
+    bench.groups(&asked).await;
+    let ranked = "SELECT kind, lever, strength FROM value_levers WHERE strength = 1 OR lever = 'frequency' ORDER BY 1";
+    let ranked = bench.table(value_levers, ranked).await;
+    // Nothing was ordered within a year: no value of orders, no elasticity, no rank.
+    assert_eq!(ranked, ["orders frequency -", "subscriptions retention 1"]);
 }
 
 #[tokio::test]

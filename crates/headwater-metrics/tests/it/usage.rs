@@ -315,3 +315,29 @@ async fn accounts_without_value_are_kept_and_come_last() {
         ]
     );
 }
+
+/// Value after 10 and 40 days; one account was seen for 20 days without it, and one for 100.
+#[tokio::test]
+async fn accounts_still_without_value_count_for_as_long_as_they_were_seen() {
+    let accounts = "('A', '2024-01-01', 'team'), ('B', '2024-01-01', 'team'), ('C', '2024-05-11', 'team'),
+        ('D', '2024-02-21', 'team'), ('E', NULL, 'team')";
+    let bench = company("2024-05-31", accounts)
+        .await
+        .input(
+            InputTable::UsageEvents,
+            "account_id VARCHAR, occurred_on DATE, is_value_event BOOLEAN",
+            "('A', '2024-01-11', true), ('B', '2024-02-10', true)",
+        )
+        .await;
+    let asked = ["days_to_value_median", "value_found_by_30d", "value_found_by_90d", "value_found_by_120d"];
+    // One of four at ten days, then one of the two that are left at forty.
+    assert_eq!(
+        bench.groups(&asked.map(|metric| ("total", metric))).await,
+        [
+            "total all days_to_value_median 40.0 4 -",
+            "total all value_found_by_120d - 4 no account is old enough to tell",
+            "total all value_found_by_30d 0.25 4 -",
+            "total all value_found_by_90d 0.625 4 -",
+        ]
+    );
+}

@@ -85,6 +85,11 @@ pub fn model_parameters() -> TableContract {
                 Unit::Number,
                 "its standard error, from the curvature of the likelihood; unknown where that is flat",
             ),
+            ColumnContract::required(
+                "is_used",
+                Unit::Flag,
+                "whether accounts of the group are scored by the model; parameters of the others are shown for comparison alone",
+            ),
         ],
     )
 }
@@ -110,8 +115,12 @@ pub fn survival_curves() -> TableContract {
             ColumnContract::required("churned", Unit::Count, "accounts that left in it"),
             ColumnContract::required("censored", Unit::Count, "accounts that were last seen in it and still pay"),
             ColumnContract::required("survival", Unit::Ratio, "share that stays beyond it"),
-            ColumnContract::required("low", Unit::Ratio, "lower end of its 95 % interval (log-log)"),
-            ColumnContract::required("high", Unit::Ratio, "upper end of its 95 % interval (log-log)"),
+            ColumnContract::required(
+                "low",
+                Unit::Ratio,
+                "lower end of its 95 % interval: log-log; exact (Clopper and Pearson) while nobody has left",
+            ),
+            ColumnContract::required("high", Unit::Ratio, "upper end of it"),
         ],
     )
 }
@@ -152,7 +161,7 @@ pub fn lifetime_values() -> TableContract {
             ColumnContract::optional(
                 "low",
                 Unit::Amount,
-                "lower end of its 95 % interval, or the lowest of the cohorts; unknown where the method has none",
+                "lower end of its 95 % interval, from what the value rests on and not from how customers differ; of cohorts the lowest; unknown where there is none. Also known where the value is not, for want of churn",
             ),
             ColumnContract::optional("high", Unit::Amount, "upper end, or the highest of the cohorts"),
             ColumnContract::required("accounts", Unit::Count, "accounts it rests on"),
@@ -172,13 +181,18 @@ pub fn value_levers() -> TableContract {
         vec![
             ColumnContract::required("lever", Unit::Text, "retention, expansion, price or frequency"),
             ColumnContract::optional("elasticity", Unit::Number, "percent more of value for one percent more of it"),
-            ColumnContract::required(
+            ColumnContract::optional(
                 "strength",
                 Unit::Count,
-                "its rank among the levers of the group; 1 is the strongest",
+                "its rank among the levers of its kind in the group; 1 is the strongest, unknown where the elasticity is",
             ),
             ColumnContract::required("accounts", Unit::Count, "accounts it rests on"),
             ColumnContract::optional("reason", Unit::Text, "why the elasticity is unknown"),
+            ColumnContract::required(
+                "kind",
+                Unit::Text,
+                "the value that it moves: of subscriptions (`discounted_at_churn`) or of orders (`value_times_frequency`)",
+            ),
         ],
     )
 }
@@ -213,12 +227,33 @@ pub fn account_values() -> TableContract {
                 "what 5 of 100 such accounts still bring at least, undiscounted; unknown for orders",
             ),
             ColumnContract::optional(
-                "stays",
+                "stays_12m",
                 Unit::Ratio,
-                "probability that it pays for another twelve months, or that it still orders",
+                "probability that it makes every renewal of the next twelve months; unknown for orders",
+            ),
+            ColumnContract::optional(
+                "alive",
+                Unit::Ratio,
+                "probability that it still orders; unknown for subscriptions, where leaving is seen",
             ),
             ColumnContract::required("eligible", Unit::Flag, "whether the method says anything of the account"),
             ColumnContract::optional("reason", Unit::Text, "why it does not"),
+            ColumnContract::optional(
+                "model",
+                Unit::Text,
+                "the model of staying or of buying that it is scored by; unknown where none could be fitted",
+            ),
+            ColumnContract::optional(
+                "term_months",
+                Unit::Count,
+                "months of its term, which the model is fitted to; unknown for orders",
+            ),
+            ColumnContract::optional(
+                "fit_scope",
+                Unit::Text,
+                "scope of that fit in `model_fits`: its own group's, or `total` where its group has none that can be used",
+            ),
+            ColumnContract::optional("fit_group", Unit::Text, "group of that fit in `model_fits`"),
         ],
     )
 }

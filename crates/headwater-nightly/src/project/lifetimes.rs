@@ -6,7 +6,7 @@ use headwater_metrics::{Basis, Lifetimes};
 
 use super::Reading;
 
-/// The most customers that a project can ask a fit to rest on.
+/// The most customers that a project can ask a fit, or churns that it can ask a value, to rest on.
 const MOST_CUSTOMERS: i64 = 1_000_000;
 const MOST_DAYS: i64 = 3_650;
 
@@ -23,6 +23,9 @@ impl Reading<'_> {
         }
         if let Some(customers) = self.whole(&mut fields, "fewest_customers", MOST_CUSTOMERS) {
             lifetimes.fewest_customers = customers;
+        }
+        if let Some(churns) = self.whole(&mut fields, "fewest_churns", MOST_CUSTOMERS) {
+            lifetimes.fewest_churns = churns;
         }
         if let Some(node) = fields.take("observed_since") {
             lifetimes.observed_since = self.day(node, "`observed_since`");

@@ -86,7 +86,7 @@ stores:
   s3://lake: {endpoint: "http://127.0.0.1:9000", region: eu-south-1, allow_http: true, path_style: true}
 engine: {memory_mb: 2048, spill_dir: /var/spill, threads: 2}
 economics: {gross_margin_pct: 80, discount_rate_annual_pct: 10, horizon_months: 36, lookback_months: 6, clawback_days: 90}
-lifetimes: {fit_by: tier, fewest_customers: 50, observed_since: 2020-01-01, lapse_days: 180, basis: net}
+lifetimes: {fit_by: tier, fewest_customers: 50, fewest_churns: 5, observed_since: 2020-01-01, lapse_days: 180, basis: net}
 groups: [tier, acquisition_channel]
 rules: [rules/*.yaml, more/extra.yaml]
 "#,
@@ -110,6 +110,7 @@ rules: [rules/*.yaml, more/extra.yaml]
     assert!(project.lifetimes.are_published);
     assert_eq!((project.lifetimes.fit_by.as_deref(), project.lifetimes.basis), (Some("tier"), Basis::Net));
     assert_eq!((project.lifetimes.fewest_customers, project.lifetimes.lapse_days), (50, 180));
+    assert_eq!(project.lifetimes.fewest_churns, 5);
     assert_eq!(project.lifetimes.observed_since, "2020-01-01".parse().ok());
     assert_eq!(project.groups, ["tier", "acquisition_channel"]);
     assert_eq!(project.rules.len(), 2);

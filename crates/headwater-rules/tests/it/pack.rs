@@ -98,7 +98,7 @@ const ACCOUNTS: &[(&str, &[(&str, &str)])] = &[
 /// Group metrics of guardrails at which all of them pass.
 const PASSING: &[(&str, f64)] = &[
     ("cac_payback_months", 11.9),
-    ("cac_payback_change_pct_3m", 9.9),
+    ("payback_change_at_rising_clv_pct_3m", 9.9),
     ("clv_cac_ratio", 3.0),
     ("discount_dependence_90d", 0.14),
     ("early_churn_90d", 0.049),

@@ -33,8 +33,8 @@ pub(super) fn curve(rows: &[[f64; 4]]) -> Result<ScalarValue> {
         .number(steps.iter().map(|step| Some(step.left)))
         .number(steps.iter().map(|step| Some(step.censored)))
         .number(steps.iter().map(|step| Some(step.survival)))
-        .number(steps.iter().map(|step| Some(step.interval().0)))
-        .number(steps.iter().map(|step| Some(step.interval().1)))
+        .number(steps.iter().map(|step| Some(step.interval.0)))
+        .number(steps.iter().map(|step| Some(step.interval.1)))
         .list()
 }
 
@@ -42,13 +42,13 @@ pub(super) fn curve(rows: &[[f64; 4]]) -> Result<ScalarValue> {
 const SUPPORT: f64 = 0.1;
 
 pub(super) fn summary_fields() -> Fields {
-    ["median", "restricted_mean", "standard_error", "restricted_to", "left"]
+    ["median", "restricted_mean", "low", "high", "restricted_to", "beyond"]
         .map(|name| Field::new(name, DataType::Float64, true))
         .into_iter()
         .collect()
 }
 
-/// The mean is restricted to the age asked for, or to the last one that a tenth of the customers reached, where that
+/// What stays beyond the age asked for; the mean is restricted to that age, or to the last one that a tenth of the customers reached, where that
 /// comes before.
 pub(super) fn summary(rows: &[[f64; 5]]) -> Result<ScalarValue> {
     let asked = rows.first().and_then(|row| row.first()).copied().unwrap_or_default();
@@ -68,13 +68,14 @@ pub(super) fn summary(rows: &[[f64; 5]]) -> Result<ScalarValue> {
         _ => asked,
     };
     let mean = curve.restricted_mean(until);
-    let left: f64 = curve.steps.iter().map(|step| step.left).sum();
+    let interval = mean.and_then(|mean| mean.interval);
     let structs = Columns::of(summary_fields())
         .number(std::iter::once(curve.median()))
         .number(std::iter::once(mean.map(|mean| mean.mean)))
-        .number(std::iter::once(mean.map(|mean| mean.standard_error)))
+        .number(std::iter::once(interval.map(|(low, _)| low)))
+        .number(std::iter::once(interval.map(|(_, high)| high)))
         .number(std::iter::once(mean.map(|mean| mean.until)))
-        .number(std::iter::once(Some(left)))
+        .number(std::iter::once(curve.beyond(asked)))
         .structs()?;
     Ok(ScalarValue::Struct(Arc::new(structs)))
 }

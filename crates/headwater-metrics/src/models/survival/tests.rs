@@ -53,8 +53,11 @@ fn the_curve_is_that_of_the_textbook() {
         let step = curve.steps.iter().find(|step| step.age >= age).unwrap();
         assert!((step.survival - share).abs() < 5e-5, "{step:?}");
         assert!((step.survival * step.greenwood.sqrt() - error).abs() < 5e-5, "{step:?}");
+        assert!(step.interval.0 < step.survival && step.survival < step.interval.1, "{step:?}");
     }
     assert_eq!(curve.median(), Some(23.0));
+    assert_eq!((curve.beyond(5.9), curve.beyond(6.0)), (Some(1.0), Some(curve.steps[0].survival)));
+    assert_eq!(curve.beyond(35.5), None, "nobody was seen that long");
     assert_eq!(curve.restricted_mean(36.0), None, "nobody was seen that long");
     // R, survRM2 and survival: the mean up to 35 weeks.
     let mean = curve.restricted_mean(35.0).unwrap();
@@ -79,7 +82,14 @@ fn edges_have_values_or_none() {
     assert_eq!(nobody_left.restricted_mean(10.0).map(|mean| mean.mean), Some(10.0));
     let all_left = survival(&rows(&[(0.0, 0.0, true, 5.0)]));
     assert_eq!((all_left.median(), all_left.restricted_mean(12.0).map(|mean| mean.mean)), (Some(0.0), Some(0.0)));
-    assert_eq!(all_left.steps.last().map(SurvivalStep::interval), Some((0.0, 0.0)));
+    // None of five stayed, or all did: chance does not exclude a share of 1 - 0.025 to the 1/5, or of that power.
+    let bound = 0.025_f64.powf(0.2);
+    assert_eq!(all_left.steps.last().map(|step| step.interval), Some((0.0, 1.0 - bound)));
+    assert_eq!(nobody_left.steps.last().map(|step| step.interval), Some((bound, 1.0)));
+    assert_eq!(nobody_left.restricted_mean(10.0).and_then(|mean| mean.interval), Some((10.0 * bound, 10.0)));
+    assert_eq!(nobody_left.restricted_mean(4.0).and_then(|mean| mean.interval), Some((4.0 * bound, 4.0)));
+    let together = survival(&rows(&[(0.0, 3.0, true, 5.0)]));
+    assert_eq!(together.restricted_mean(12.0).map(|mean| (mean.mean, mean.interval)), Some((3.0, None)));
     let backwards = survival(&rows(&[(5.0, 3.0, true, 5.0)]));
     assert!(backwards.steps.is_empty());
 }
