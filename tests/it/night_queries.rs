@@ -117,3 +117,33 @@ async fn a_generated_company_asks_says_and_brings_others() {
         = (SELECT count(*) FROM mrr_movements WHERE movement = 'new' AND period_end > DATE '2025-05-31') FROM fit_cells";
     assert_eq!(company.rows(cells).await, [["6", "true", "true"]]);
 }
+
+#[tokio::test]
+async fn lifetime_values_can_be_read_and_recomputed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut company = small_company(folder.path());
+    // Eighty accounts are few; the fits are to exist, not to be good.
+    company.request.project.lifetimes.fewest_customers = 10;
+    let report = company.publish().await.report;
+    let methods = company.rows(&query("Lifetime value by every method")).await;
+    assert_eq!(methods.len(), 7, "{methods:?}");
+    let shown: Vec<&str> = report.lifetime_values.iter().map(|line| line.method.as_str()).collect();
+    assert_eq!(shown, methods.iter().map(|row| row[0].as_str()).collect::<Vec<_>>(), "the summary says the same");
+    for row in methods.iter().filter(|row| !row[5].is_empty() && !row[6].is_empty()) {
+        assert!(row[5].parse::<f64>().unwrap() < row[6].parse::<f64>().unwrap(), "no interval without width: {row:?}");
+    }
+    let published = "SELECT value FROM lifetime_values WHERE scope = 'total' AND method = 'contract_model'";
+    let mean = company.rows(&query("Lifetime value of a group from its accounts")).await;
+    assert_equal(&mean, &company.rows(published).await, 1e-6);
+    let rests = company.rows(&query("What an account's value rests on")).await;
+    let scored = company.rows("SELECT count(*) FROM account_values WHERE model IS NOT NULL").await;
+    assert_eq!(rests.len().to_string(), scored[0][0], "each value has the one fit behind it");
+    let levers = company.rows(&query("The strongest lever of each group")).await;
+    assert!(levers.iter().any(|row| row[..3] == ["total", "all", "subscriptions"]), "{levers:?}");
+    let stays = company.rows(&query("Who stays beyond a year")).await;
+    assert!(stays.iter().all(|row| row[3].parse::<f64>().unwrap() < row[4].parse::<f64>().unwrap()), "{stays:?}");
+    let used = company.rows(&query("Models that were used")).await;
+    let of_used = "SELECT count(*) FROM model_parameters WHERE is_used";
+    assert_eq!(used.len().to_string(), company.rows(of_used).await[0][0]);
+    assert!(!used.is_empty());
+}

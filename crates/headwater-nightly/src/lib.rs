@@ -31,7 +31,7 @@ pub use engine::{Engine, EngineError, EngineLimits};
 pub use failure::{FailureKind, RunError};
 pub use judge::published_tables;
 pub use reconcile::{Bridge, BridgeOfGroup, BridgeRequest, BridgeStep, reconcile};
-pub use report::{FlagLine, RunReport, SegmentLine, VerdictLine};
+pub use report::{FlagLine, LifetimeValueLine, RunReport, SegmentLine, VerdictLine};
 pub use rule_set::check_rules;
 pub use rule_tests::{RuleTestReport, UntriedCondition, run_rule_tests};
 pub use run::{Published, RunRequest, run};

@@ -17,7 +17,7 @@ use crate::measure;
 use crate::preconditions::{rates_are_known, some_accounts};
 use crate::publish::{FailedAudit, HeldNight, InputRecord, Lease, Manifest, Publication, PublishError};
 use crate::records;
-use crate::report::{RunReport, Summary};
+use crate::report::{RunReport, Summary, lifetime_values};
 use crate::rule_set::check_rules_over;
 use crate::run::{Published, RunRequest, sound};
 use crate::stage::{StagedTable, StagingArea};
@@ -179,6 +179,8 @@ impl<'a> AtWork<'a> {
     ) -> Result<Published, RunError> {
         let Self { request, site, .. } = self;
         let summary = Summary::read(&self.engine, measured.has_mrr()).await?;
+        let are_published = judged.tables.contains_key("lifetime_values");
+        let lifetime_values = if are_published { lifetime_values(&self.engine).await? } else { Vec::new() };
         request.stop.unless_asked(unchanged_inputs(&opened.inputs, site.stores)).await??;
         self.steps.begin("publish");
         let (manifest, staged) = records::manifest(request, &judged, measured.inputs, &summary, &self.steps);
@@ -196,6 +198,7 @@ impl<'a> AtWork<'a> {
             segments: summary.segments,
             flags: summary.flags,
             verdicts: summary.verdicts,
+            lifetime_values,
             inputs: manifest.inputs,
             unavailable_metrics: measured.plan.unavailable,
             skipped_rules: opened.rules.skipped().iter().map(ToString::to_string).collect(),

@@ -34,6 +34,8 @@ pub struct RunReport {
     pub flags: Vec<FlagLine>,
     /// Verdicts of guardrails.
     pub verdicts: Vec<VerdictLine>,
+    /// Lifetime values of everyone by each method; none where they are not published.
+    pub lifetime_values: Vec<LifetimeValueLine>,
     /// What was read.
     pub inputs: Vec<InputRecord>,
     /// Metrics that are unknown for everyone because a column they need is not mapped.
@@ -97,11 +99,47 @@ pub struct VerdictLine {
     pub reason: Option<String>,
 }
 
+/// The lifetime value of everyone by one method.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LifetimeValueLine {
+    /// The method.
+    pub method: String,
+    /// What it counts: revenue, net or margin.
+    pub basis: String,
+    /// Its value; absent where the method says nothing.
+    pub value: Option<f64>,
+    /// The lower end of its interval, where it has one.
+    pub low: Option<f64>,
+    /// The upper end.
+    pub high: Option<f64>,
+    /// Accounts it rests on.
+    pub accounts: u64,
+    /// Why there is no value.
+    pub reason: Option<String>,
+}
+
 /// Segments, flags and verdicts as the closing summary shows them, read from the staged tables.
 pub(crate) struct Summary {
     pub(crate) segments: Vec<SegmentLine>,
     pub(crate) flags: Vec<FlagLine>,
     pub(crate) verdicts: Vec<VerdictLine>,
+}
+
+/// Lifetime values of everyone, those that are known first, read from the staged table.
+pub(crate) async fn lifetime_values(engine: &Engine) -> Result<Vec<LifetimeValueLine>, EngineError> {
+    let sql = "SELECT method, basis, value, low, high, accounts, reason FROM lifetime_values WHERE scope = 'total'
+        ORDER BY eligible DESC, method";
+    let number = |row: &Row<'_>, at| row.optional(at).and_then(|value| value.parse().ok());
+    read(engine, "lifetime values of the summary", sql, |row| LifetimeValueLine {
+        method: row.text(0),
+        basis: row.text(1),
+        value: number(row, 2),
+        low: number(row, 3),
+        high: number(row, 4),
+        accounts: row.count(5),
+        reason: row.optional(6),
+    })
+    .await
 }
 
 impl Summary {

@@ -1,6 +1,7 @@
 //! The closing summary of a night: what a person wants to know before going on.
 
-use headwater_nightly::{RunReport, VerdictLine};
+use headwater_metrics::Unit;
+use headwater_nightly::{LifetimeValueLine, RunReport, VerdictLine};
 
 use super::table::{amount, table, thousands};
 use super::value::value;
@@ -19,6 +20,7 @@ pub(crate) fn summary(report: &RunReport, currency: &str) -> String {
     segments(&mut text, report, currency);
     flags(&mut text, report, currency);
     verdicts(&mut text, report, currency);
+    lifetime_values(&mut text, &report.lifetime_values, currency);
     left_out(&mut text, report);
     if !report.unavailable_metrics.is_empty() {
         line(
@@ -156,6 +158,28 @@ fn verdict_row(at: usize, verdict: &VerdictLine, currency: &str) -> Vec<String> 
     vec![id, group, verdict.verdict.replace('_', " "), shown]
 }
 
+/// What each method says of an account of everyone, those that say nothing with their reason.
+fn lifetime_values(text: &mut String, values: &[LifetimeValueLine], currency: &str) {
+    if values.is_empty() {
+        return;
+    }
+    let shown = |number: f64| value(number, Unit::Amount, currency);
+    let rows: Vec<Vec<String>> = values
+        .iter()
+        .map(|line| {
+            let said = line.value.map(shown).or_else(|| line.reason.clone()).unwrap_or_default();
+            let interval = match (line.low, line.high) {
+                (Some(low), Some(high)) => format!("{} to {}", shown(low), shown(high)),
+                (Some(low), None) => format!("at least {}", shown(low)),
+                _ => String::new(),
+            };
+            vec![line.method.replace('_', " "), line.basis.clone(), thousands(line.accounts), interval, said]
+        })
+        .collect();
+    let heading = ["method", "basis", "accounts", "between", "value"];
+    text.push_str(&format!("\nLifetime value of an account, everyone\n{}\n", table(&heading, &rows)));
+}
+
 fn left_out(text: &mut String, report: &RunReport) {
     let mut rows = Vec::new();
     for input in &report.inputs {
@@ -188,6 +212,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn methods_show_a_value_or_why_there_is_none() {
+        let line = |method: &str, value, low, high, reason: Option<&str>| LifetimeValueLine {
+            method: method.to_owned(),
+            basis: "margin".to_owned(),
+            value,
+            low,
+            high,
+            accounts: 1_200,
+            reason: reason.map(str::to_owned),
+        };
+        let mut text = String::new();
+        let lines = [
+            line("survival", Some(812.5), Some(700.0), Some(925.0), None),
+            line("arpa_over_churn", None, Some(1_500.0), None, Some("3 churns")),
+        ];
+        lifetime_values(&mut text, &lines, "USD");
+        assert!(text.contains("survival"), "{text}");
+        assert!(text.contains("700.00 USD to 925.00 USD") && text.contains("812.50 USD"), "{text}");
+        assert!(text.contains("at least 1,500.00 USD") && text.contains("3 churns"), "{text}");
+        let mut nothing = String::new();
+        lifetime_values(&mut nothing, &[], "USD");
+        assert_eq!(nothing, "");
+    }
+
+    #[test]
     fn breaches_are_shown_first_and_counted_where_they_are_not() {
         let verdict = |verdict: &str| VerdictLine {
             guardrail_id: "payback".to_owned(),
@@ -195,7 +244,7 @@ mod tests {
             group: "pro".to_owned(),
             verdict: verdict.to_owned(),
             metric: "cac_payback_months".to_owned(),
-            unit: headwater_metrics::Unit::Months,
+            unit: Unit::Months,
             value: Some(18.05),
             reason: None,
         };
