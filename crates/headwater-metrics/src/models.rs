@@ -12,6 +12,6 @@ mod survival;
 
 pub use buying::{Buyer, BuyingFits, BuyingModel, Leaving, fit_buying};
 pub use contracts::{Contract, ContractFits, ContractModel, fit_contracts};
-pub use maximum::{Fit, Outcome};
+pub use maximum::{Fit, Outcome, standard_error};
 pub use order_value::{OrderValue, OrderValueModel, fit_order_values, value_correlation};
 pub use survival::{Lifetime, RestrictedMean, Survival, SurvivalStep, survival};

@@ -120,6 +120,18 @@ pub(super) const METRICS: &[Definition] = &[
         Formula::Account("[orders_expected_discounted] * [order_value_expected] * {basis_share}"),
         "What orders are expected to bring until the horizon, discounted, on the project's basis.",
     ),
+    order_score(
+        "order_clv_relative_error",
+        Unit::Ratio,
+        "relative_error",
+        "Standard error of what orders are expected to bring, over it, from the errors of the parameters of both models (delta method): how far another sample of customers would have moved it, not how far the account may be from it.",
+    ),
+    of_orders(
+        "order_clv_residual_error",
+        Unit::Amount,
+        Formula::Account("[order_clv_residual] * [order_clv_relative_error]"),
+        "Standard error of `order_clv_residual` from the errors of the parameters of both models.",
+    ),
     of_orders(
         "order_clv_total",
         Unit::Amount,
@@ -178,6 +190,18 @@ pub(super) const METRICS: &[Definition] = &[
         Unit::Amount,
         Formula::Account("CAST([mrr] AS DOUBLE) * {basis_share} * [contract_months_discounted]"),
         "What subscriptions are expected to bring until the horizon at today's recurring revenue, discounted, on the project's basis.",
+    ),
+    contract_score(
+        "contract_months_error",
+        Unit::Months,
+        "discounted_error",
+        "Standard error of `contract_months_discounted` from the errors of the model's parameters (delta method): how far another sample of customers would have moved it, not how far the account may be from it.",
+    ),
+    of_contracts(
+        "contract_clv_residual_error",
+        Unit::Amount,
+        Formula::Account("CAST([mrr] AS DOUBLE) * {basis_share} * [contract_months_error]"),
+        "Standard error of `contract_clv_residual` from the errors of the model's parameters.",
     ),
     of_contracts(
         "contract_clv_total",

@@ -11,7 +11,7 @@ use datafusion::common::exec_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
 
-use crate::models::{Buyer, BuyingModel, ContractModel, Leaving, OrderValueModel};
+use crate::models::{Buyer, BuyingModel, ContractModel, Leaving, OrderValueModel, standard_error};
 use crate::window::{DAYS_OF_MONTH, DAYS_OF_WEEK};
 
 pub(super) fn functions() -> Vec<ScalarUDF> {
@@ -42,28 +42,76 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
         of_model("order_value_expected", |model, [p, q, v, repeats, mean]| {
             if model == "gamma_gamma" { OrderValueModel { p, q, v }.expected(repeats, mean) } else { None }
         }),
+        // Four parameters, the lower triangle of their covariance, a history, the months ahead and the discount of a month.
+        of_model(
+            "orders_relative_error",
+            |model, [r, alpha, a, b, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, repeats, span, age, months, discount]| {
+                let covariance = [c1, c2, c3, c4, c5, c6, c7, c8, c9, c10];
+                let buyer = buyer([repeats, span, age]);
+                orders_relative_error(model, [r, alpha, a, b], covariance, &buyer, (months, discount))
+            },
+        ),
+        // Three parameters, the lower triangle of their covariance, repeats, their mean value.
+        of_model("order_value_relative_error", |model, [p, q, v, c1, c2, c3, c4, c5, c6, repeats, mean]| {
+            if model != "gamma_gamma" {
+                return None;
+            }
+            let value = |[p, q, v]: [f64; 3]| OrderValueModel { p, q, v }.expected(repeats, mean);
+            let covariance = square(&[c1, c2, c3, c4, c5, c6]);
+            Some(relative(value([p, q, v])?, standard_error([p, q, v], &covariance, value)?))
+        }),
+        // Two parameters, the lower triangle of their covariance, and what `contract_discounted` takes.
+        of_model(
+            "contract_discounted_error",
+            |model, [first, second, c1, c2, c3, renewals, first_in, term, discount, horizon]| {
+                let discounted = |[first, second]: [f64; 2]| {
+                    discounted_renewals(model, [first, second], renewals, [first_in, term, discount, horizon])
+                };
+                standard_error([first, second], &square(&[c1, c2, c3]), discounted)
+            },
+        ),
         // Two parameters, renewals made, renewals to come.
         of_model("contract_stays", |model, [first, second, renewals, further]| {
             Some(contract(model, [first, second])?.stays(renewals, whole(further)?))
         }),
         // Two parameters, renewals made, months to the next, months of a term, the discount of a month, months ahead.
         of_model("contract_discounted", |model, [first, second, renewals, first_in, term, discount, horizon]| {
-            if term <= 0.0 {
-                return None;
-            }
-            let of_term = (discount.ln_1p() * term).exp_m1();
-            Some(contract(model, [first, second])?.discounted_renewals(
-                renewals,
-                first_in / term,
-                of_term,
-                horizon / term,
-            ))
+            discounted_renewals(model, [first, second], renewals, [first_in, term, discount, horizon])
         }),
         // Two parameters, renewals made, a share, the most renewals that count.
         of_model("contract_renewals_of_share", |model, [first, second, renewals, share, most]| {
             Some(f64::from(contract(model, [first, second])?.renewals_of_share(renewals, share, whole(most)?)))
         }),
     ]
+}
+
+/// The standard error of the discounted orders, over them: by years, which costs a twelfth and moves it little.
+fn orders_relative_error(
+    model: &str,
+    parameters: [f64; 4],
+    covariance: [f64; 10],
+    buyer: &Buyer,
+    (months, discount): (f64, f64),
+) -> Option<f64> {
+    let years = whole(months)?.div_ceil(12);
+    let (weeks, discount) = (12.0 * DAYS_OF_MONTH / DAYS_OF_WEEK, (12.0 * discount.ln_1p()).exp_m1());
+    let orders = |parameters| Some(buying(model, parameters)?.discounted(buyer, years, weeks, discount));
+    Some(relative(orders(parameters)?, standard_error(parameters, &square(&covariance), orders)?))
+}
+
+/// An error over its value; nothing of nothing.
+fn relative(value: f64, error: f64) -> f64 {
+    if value > 0.0 { error / value } else { 0.0 }
+}
+
+/// The matrix of a lower triangle.
+fn square<const N: usize>(lower: &[f64]) -> [[f64; N]; N] {
+    std::array::from_fn(|row| {
+        std::array::from_fn(|column| {
+            let (high, low) = (row.max(column), row.min(column));
+            lower.get(high * (high + 1) / 2 + low).copied().unwrap_or_default()
+        })
+    })
 }
 
 fn buying(model: &str, [r, alpha, a, b]: [f64; 4]) -> Option<BuyingModel> {
@@ -74,9 +122,22 @@ fn buyer([repeats, span, age]: [f64; 3]) -> Buyer {
     Buyer { repeats, span: span / DAYS_OF_WEEK, age: age / DAYS_OF_WEEK, customers: 1.0 }
 }
 
+fn discounted_renewals(
+    model: &str,
+    parameters: [f64; 2],
+    renewals: f64,
+    [first_in, term, discount, horizon]: [f64; 4],
+) -> Option<f64> {
+    if term <= 0.0 {
+        return None;
+    }
+    let of_term = (discount.ln_1p() * term).exp_m1();
+    Some(contract(model, parameters)?.discounted_renewals(renewals, first_in / term, of_term, horizon / term))
+}
+
 fn contract(model: &str, [first, second]: [f64; 2]) -> Option<ContractModel> {
     match model {
-        "geometric" => Some(ContractModel::Geometric { churn: first }),
+        "geometric" => Some(ContractModel::Geometric { churn: first.min(1.0) }),
         "sbg" => Some(ContractModel::ShiftedBetaGeometric { a: first, b: second }),
         _ => None,
     }

@@ -102,6 +102,7 @@ fn same_for_all(left: f64, stayed: f64) -> Fit<ContractModel, 1> {
         model: ContractModel::Geometric { churn },
         outcome: Outcome::Fitted,
         standard_errors: [Some((churn * (1.0 - churn) / chances).sqrt())],
+        covariance: Some([[(1.0 - churn) / (churn * chances)]]),
         log_likelihood: of(left, churn) + of(stayed, 1.0 - churn),
         gradient: 0.0,
         starts: 1,

@@ -61,6 +61,8 @@ pub struct Fit<M, const N: usize> {
     pub outcome: Outcome,
     /// The standard error of each parameter; none where the likelihood is flat there.
     pub standard_errors: [Option<f64>; N],
+    /// The covariance of the logarithms of the parameters; none where one of them has no standard error.
+    pub covariance: Option<[[f64; N]; N]>,
     /// The logarithm of the likelihood, in the unit of time of the rows.
     pub log_likelihood: f64,
     /// The largest slope of the mean log-likelihood over the logarithm of a parameter.
@@ -76,6 +78,7 @@ pub(super) struct Maximum<const N: usize> {
     pub(super) parameters: [f64; N],
     pub(super) outcome: Outcome,
     pub(super) standard_errors: [Option<f64>; N],
+    pub(super) covariance: Option<Matrix<N>>,
     pub(super) log_likelihood: f64,
     pub(super) gradient: f64,
     pub(super) starts: usize,
@@ -89,6 +92,7 @@ impl<const N: usize> Maximum<N> {
             parameters: [f64::NAN; N],
             outcome,
             standard_errors: [None; N],
+            covariance: None,
             log_likelihood: f64::NAN,
             gradient: f64::NAN,
             starts: 0,
@@ -102,12 +106,34 @@ impl<const N: usize> Maximum<N> {
             model: model(self.parameters),
             outcome: self.outcome,
             standard_errors: self.standard_errors,
+            covariance: self.covariance,
             log_likelihood: self.log_likelihood,
             gradient: self.gradient,
             starts: self.starts,
             starts_agreeing: self.starts_agreeing,
         }
     }
+}
+
+/// The standard error that a value has from the errors of the parameters it is computed from (the delta method): none
+/// where the value is not known around them.
+///
+/// It says how far another sample of as many customers would have moved the value, and nothing of how far a single
+/// customer may be from it.
+#[must_use]
+pub fn standard_error<const N: usize>(
+    parameters: [f64; N],
+    covariance: &[[f64; N]; N],
+    value: impl Fn([f64; N]) -> Option<f64>,
+) -> Option<f64> {
+    const STEP: f64 = 1e-3;
+    let mut slopes = [0.0; N];
+    for (at, slope) in slopes.iter_mut().enumerate() {
+        let shifted = |by: f64| value(from_fn(|i| if i == at { parameters[i] * by.exp() } else { parameters[i] }));
+        *slope = (shifted(STEP)? - shifted(-STEP)?) / (2.0 * STEP);
+    }
+    let variance: f64 = (0..N).map(|i| slopes[i] * dot(&covariance[i], &slopes)).sum();
+    variance.is_finite().then(|| variance.max(0.0).sqrt())
 }
 
 type Point<const N: usize> = [f64; N];
@@ -152,14 +178,15 @@ pub(super) fn maximum<const N: usize>(
         Outcome::NotConverged
     };
     let parameters = at.map(f64::exp);
-    let variances = inverse(&second_derivatives(&at, &cost));
+    let covariance = inverse(&second_derivatives(&at, &cost)).map(|rows| rows.map(|row| row.map(|x| x / weight)));
     Maximum {
         parameters,
         outcome,
         standard_errors: from_fn(|i| {
-            let variance = variances.map(|rows| rows[i][i] / weight)?;
+            let variance = covariance.map(|rows| rows[i][i])?;
             (variance > 0.0 && !is_at_bound).then(|| variance.sqrt() * parameters[i])
         }),
+        covariance: covariance.filter(|rows| !is_at_bound && (0..N).all(|i| rows[i][i] > 0.0)),
         log_likelihood: -value * weight,
         gradient,
         starts: starts.len(),
@@ -332,6 +359,27 @@ mod tests {
         let determinant = trigamma * k / (rate * rate) - 1.0 / (rate * rate);
         let expected = (k / (rate * rate) / determinant / n).sqrt();
         assert!((found.standard_errors[0].unwrap() - expected).abs() < 1e-6);
+    }
+
+    #[test]
+    fn errors_of_parameters_become_errors_of_what_follows_from_them() {
+        // Of a product by logarithms both slopes are the product itself.
+        let covariance = [[0.04, 0.01], [0.01, 0.09]];
+        let error = standard_error([3.0, 5.0], &covariance, |[x, y]| Some(x * y)).unwrap();
+        assert!((error - 15.0 * 0.15_f64.sqrt()).abs() < 1e-4, "{error}");
+        assert_eq!(standard_error([3.0, 5.0], &covariance, |_| None), None);
+        let found = maximum(&[[1.0, 1.0]], 1_000.0, |[k, rate]| {
+            let value = k * rate.ln() - super::super::special::ln_gamma(*k) + (k - 1.0) * 0.85 - rate * 3.0;
+            let slopes = [rate.ln() - super::super::special::digamma(*k) + 0.85, k / rate - 3.0];
+            (1_000.0 * value, slopes.map(|s| 1_000.0 * s))
+        });
+        let parameters = found.parameters;
+        let own = standard_error(parameters, &found.covariance.unwrap(), |[k, _]| Some(k)).unwrap();
+        assert!((own / found.standard_errors[0].unwrap() - 1.0).abs() < 1e-5, "a parameter's own error is its error");
+        // The mean k / rate of a gamma distribution has the error of a mean: its standard deviation over √n.
+        let mean = standard_error(parameters, &found.covariance.unwrap(), |[k, rate]| Some(k / rate)).unwrap();
+        let expected = (parameters[0] / (parameters[1] * parameters[1]) / 1_000.0).sqrt();
+        assert!((mean / expected - 1.0).abs() < 1e-4, "{mean} is not {expected}");
     }
 
     #[test]

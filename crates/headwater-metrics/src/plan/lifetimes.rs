@@ -107,7 +107,11 @@ const FIT: &str = "fit['model'] AS model, fit['outcome'] AS outcome, fit['is_use
     fit['error_4'] AS error_4, fit['log_likelihood'] AS log_likelihood, fit['gain'] AS gain,
     fit['gradient'] AS gradient, fit['starts'] AS starts, fit['starts_agreeing'] AS starts_agreeing,
     fit['customers'] AS customers, fit['informative_customers'] AS informative_customers,
-    fit['correlation'] AS correlation, fit['histories'] AS histories";
+    fit['correlation'] AS correlation, fit['histories'] AS histories,
+    fit['covariance_1'] AS covariance_1, fit['covariance_2'] AS covariance_2, fit['covariance_3'] AS covariance_3,
+    fit['covariance_4'] AS covariance_4, fit['covariance_5'] AS covariance_5, fit['covariance_6'] AS covariance_6,
+    fit['covariance_7'] AS covariance_7, fit['covariance_8'] AS covariance_8, fit['covariance_9'] AS covariance_9,
+    fit['covariance_10'] AS covariance_10";
 
 /// `order_fits`: one row a scope, group and model of orders.
 fn order_fits(night: &Night) -> Query {
@@ -137,7 +141,8 @@ fn used_fits(table: ScoreTable, groups: &str, models: &str) -> String {
     let columns =
         |of: &str, name: &str| format!("CASE WHEN own.model IS NOT NULL THEN own.{of} ELSE whole.{of} END AS {name}");
     let parameters: Vec<String> =
-        (1..=4).map(|at| columns(&format!("parameter_{at}"), &format!("parameter_{at}"))).collect();
+        (1..=4).map(|at| format!("parameter_{at}")).chain((1..=10).map(|at| format!("covariance_{at}"))).collect();
+    let parameters: Vec<String> = parameters.iter().map(|name| columns(name, name)).collect();
     let used = format!("SELECT * FROM {} WHERE is_used AND {models}", fits(table));
     format!(
         "SELECT groups.fit_group AS used_by, groups.term_months AS used_for, {model}, {scope}, {group}, {parameters}
@@ -152,18 +157,27 @@ fn used_fits(table: ScoreTable, groups: &str, models: &str) -> String {
     )
 }
 
+/// The lower triangle of the covariance of so many parameters, as arguments. Where it is not known its first is not;
+/// parameters that a model does not have do not vary.
+fn covariance(alias: &str, parameters: usize) -> String {
+    let others = (2..=parameters * (parameters + 1) / 2).map(|at| format!(", coalesce({alias}.covariance_{at}, 0)"));
+    format!("{alias}.covariance_1{}", others.collect::<String>())
+}
+
 /// `order_scores`: what the models expect of each account that ordered. Accounts of one history are scored once.
 fn order_scores(night: &Night) -> Query {
     let groups = "SELECT DISTINCT fit_group, CAST(0 AS DOUBLE) AS term_months FROM order_histories";
     // What is not a number of the model is not read by it.
-    let model = "buying.model, buying.parameter_1, buying.parameter_2, coalesce(buying.parameter_3, 0),
-        coalesce(buying.parameter_4, 0), repeats, span, age";
+    let parameters = "buying.model, buying.parameter_1, buying.parameter_2, coalesce(buying.parameter_3, 0),
+        coalesce(buying.parameter_4, 0)";
+    let model = format!("{parameters}, repeats, span, age");
     let sql = format!(
         "WITH scored AS (
             SELECT fit_group AS scored_group, repeats AS scored_repeats, span AS scored_span, age AS scored_age,
                 orders_alive({model}) AS alive, orders_expected({model}, {year}) AS expected_12m,
                 orders_discounted({model}, {horizon}, {discount}) AS discounted,
-                orders_none({model}, {quarter}) AS none_90d, buying.model AS model, buying.fit_scope AS fit_scope,
+                orders_none({model}, {quarter}) AS none_90d,
+                orders_relative_error({parameters}, {of_buying}, repeats, span, age, {horizon}, {discount}) AS orders_error, buying.model AS model, buying.fit_scope AS fit_scope,
                 buying.fit_from AS fit_from
             FROM (SELECT DISTINCT fit_group, repeats, span, age FROM order_histories)
             JOIN ({buying}) AS buying ON fit_group = buying.used_by
@@ -171,10 +185,14 @@ fn order_scores(night: &Night) -> Query {
         SELECT account_id, alive, expected_12m, discounted, none_90d,
             order_value_expected(spending.model, spending.parameter_1, spending.parameter_2, spending.parameter_3,
                 repeats, coalesce(value, 0)) AS value,
+            sqrt(power(orders_error, 2) + power(order_value_relative_error(spending.model, spending.parameter_1,
+                spending.parameter_2, spending.parameter_3, {of_spending}, repeats, coalesce(value, 0)), 2)) AS relative_error,
             scored.model AS model, scored.fit_scope AS fit_scope, scored.fit_from AS fit_group
         FROM order_histories
         LEFT JOIN scored ON fit_group = scored_group AND repeats = scored_repeats AND span = scored_span AND age = scored_age
         LEFT JOIN ({spending}) AS spending ON fit_group = spending.used_by",
+        of_buying = covariance("buying", 4),
+        of_spending = covariance("spending", 3),
         quarter = number(QUARTER),
         year = number(DAYS_OF_YEAR),
         horizon = number(f64::from(night.economics.horizon_months)),
@@ -243,7 +261,8 @@ fn contract_fits(night: &Night) -> Query {
 
 /// `contract_scores`: what the models expect of each account that ever paid.
 fn contract_scores(night: &Night) -> Query {
-    let model = "staying.model, staying.parameter_1, coalesce(staying.parameter_2, 0), renewals";
+    let parameters = "staying.model, staying.parameter_1, coalesce(staying.parameter_2, 0)";
+    let model = format!("{parameters}, renewals");
     let horizon = number(f64::from(night.economics.horizon_months));
     let renewals_until = |months: &str| {
         format!(
@@ -267,12 +286,18 @@ fn contract_scores(night: &Night) -> Query {
     let sql = format!(
         "SELECT account_id, contract_histories.term_months, renewals, {stays} AS stays_12m,
             {months} AS months, {discounted} AS discounted_months, {low} AS low_months, {high} AS high_months,
-            staying.model AS model, staying.fit_scope AS fit_scope, staying.fit_from AS fit_group
+            {error} AS discounted_error, staying.model AS model, staying.fit_scope AS fit_scope, staying.fit_from AS fit_group
         FROM contract_histories
         LEFT JOIN ({staying}) AS staying ON fit_group = staying.used_by AND contract_histories.term_months = staying.used_for",
         stays = living(&format!("contract_stays({model}, {})", renewals_until("12.0"))),
         months = living(&format!("least({}, {horizon})", ahead("next_in", "CAST(0 AS DOUBLE)"))),
         discounted = living(&ahead("uncounted", &number(night.economics.monthly_discount))),
+        error = living(&format!(
+            "contract_histories.term_months * contract_discounted_error({parameters}, {covariance}, renewals,
+                next_in, contract_histories.term_months, {discount}, {horizon})",
+            covariance = covariance("staying", 2),
+            discount = number(night.economics.monthly_discount),
+        )),
         low = living(&months_of_share(LOW_SHARE)),
         high = living(&months_of_share(HIGH_SHARE)),
         staying = used_fits(

@@ -175,7 +175,7 @@ const METHODS: &[Method] = &[
     Method {
         name: "contract_model",
         value: "clv_contract_mean",
-        interval: None,
+        interval: Some(("clv_contract_mean_low", "clv_contract_mean_high")),
         basis: None,
         timing: "at_renewal",
         churns: Churns::Any,
@@ -193,7 +193,7 @@ const METHODS: &[Method] = &[
     Method {
         name: "order_model",
         value: "clv_order_model_mean",
-        interval: None,
+        interval: Some(("clv_order_model_mean_low", "clv_order_model_mean_high")),
         basis: None,
         timing: "end_of_month",
         churns: Churns::Any,
@@ -259,6 +259,7 @@ pub fn value_account_metrics(night: &Night) -> Vec<&'static str> {
             "contract_months_high",
             "contract_clv_realised",
             "contract_clv_residual",
+            "contract_clv_residual_error",
             "contract_clv_total",
         ],
     );
@@ -272,6 +273,7 @@ pub fn value_account_metrics(night: &Night) -> Vec<&'static str> {
             "order_value_expected",
             "order_clv_realised",
             "order_clv_residual",
+            "order_clv_residual_error",
             "order_clv_total",
         ],
     );
@@ -377,7 +379,8 @@ pub fn account_values(_scopes: &[GroupScope], night: &Night) -> Option<Query> {
             contract_clv_total AS total, CAST(mrr AS DOUBLE) * {share} * contract_months_low AS low,
             CAST(mrr AS DOUBLE) * {share} * contract_months_high AS high, contract_stays_12m AS stays_12m,
             CAST(NULL AS DOUBLE) AS alive, 'no model of staying could be fitted for its group and term' AS reason,
-            scores.model AS model, CAST(scores.term_months AS BIGINT) AS term_months, scores.fit_scope AS fit_scope, scores.fit_group AS fit_group
+            scores.model AS model, CAST(scores.term_months AS BIGINT) AS term_months, scores.fit_scope AS fit_scope, scores.fit_group AS fit_group,
+            contract_clv_residual_error AS residual_error
         FROM judged LEFT JOIN {scores} AS scores ON judged.account_id = scores.account_id WHERE first_paid_on IS NOT NULL",
         scores = scores(ScoreTable::Contracts),
         share = super::fill::number(night.lifetimes.basis.share(night.economics.gross_margin)),
@@ -388,7 +391,8 @@ pub fn account_values(_scopes: &[GroupScope], night: &Night) -> Option<Query> {
             CAST(NULL AS DOUBLE) AS stays_12m, orders_alive_probability AS alive,
             CASE WHEN orders_alive_probability IS NULL THEN 'no model of buying could be fitted for its group'
                 ELSE 'no model of order values could be fitted for its group' END AS reason,
-            scores.model AS model, CAST(NULL AS BIGINT) AS term_months, scores.fit_scope AS fit_scope, scores.fit_group AS fit_group
+            scores.model AS model, CAST(NULL AS BIGINT) AS term_months, scores.fit_scope AS fit_scope, scores.fit_group AS fit_group,
+            order_clv_residual_error AS residual_error
         FROM judged LEFT JOIN {scores} AS scores ON judged.account_id = scores.account_id WHERE first_order_on IS NOT NULL",
         scores = scores(ScoreTable::Orders),
     );
@@ -403,7 +407,8 @@ pub fn account_values(_scopes: &[GroupScope], night: &Night) -> Option<Query> {
     let sql = format!(
         "SELECT {as_of} AS as_of, account_id, method, {basis} AS basis, CAST({horizon} AS BIGINT) AS horizon_months, realised,
             residual, total, low AS residual_low, high AS residual_high, stays_12m, alive,
-            residual IS NOT NULL AS eligible, CASE WHEN residual IS NULL THEN reason END AS reason, model, term_months, fit_scope, fit_group
+            residual IS NOT NULL AS eligible, CASE WHEN residual IS NULL THEN reason END AS reason, model, term_months, fit_scope, fit_group,
+            residual_error
         FROM ({values})",
         as_of = date(night.as_of.day()),
         values = selects.join(" UNION ALL "),

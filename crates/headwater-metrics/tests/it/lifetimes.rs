@@ -1,7 +1,9 @@
 //! Lifetime values: known cases by hand, and accounts against the models themselves.
 
 use chrono::{Days, NaiveDate};
-use headwater_metrics::models::{Buyer, OrderValue, fit_buying, fit_order_values};
+use headwater_metrics::models::{
+    Buyer, BuyingModel, OrderValue, OrderValueModel, fit_buying, fit_order_values, standard_error,
+};
 use headwater_metrics::{
     Basis, InputTable, Lifetimes, account_values, cohort_summary, cohorts, lifetime_values, model_fits,
     model_parameters, survival_curves, value_levers, value_metrics,
@@ -61,6 +63,7 @@ async fn subscribers_are_valued_renewal_by_renewal() {
         "contract_clv_realised",
         "contract_clv_residual",
         "contract_clv_total",
+        "contract_clv_residual_error",
     ];
     let bench = subscribers().await.worth(0.8, 24);
     let lines = bench.accounts(&metrics).await;
@@ -76,8 +79,12 @@ async fn subscribers_are_valued_renewal_by_renewal() {
     close("low: a fifth leaves at the next renewal, more than five of a hundred", a[5], 1.0);
     close("high: 0.8 to the 13th is above 0.05, to the 14th below", a[6], 14.0);
     close("total: the month that has begun is realised, and is not counted again", a[9], 160.0 + 40.0 * sum);
+    // The sum's slope over the churn, times the error of a fifth of five.
+    let slope: f64 = (1..=23).map(|k| f64::from(k) * 0.8_f64.powi(k - 1)).sum();
+    let error = 40.0 * slope * (0.2_f64 * 0.8 / 5.0).sqrt();
+    assert!((a[10].unwrap() / error - 1.0).abs() < 1e-4, "{:?} is not {error}", a[10]);
     let b = numbers(&lines, "B");
-    assert_eq!(b, [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 80.0, 0.0, 80.0].map(Some), "what left brings nothing more");
+    assert_eq!(b, [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 80.0, 0.0, 80.0, 0.0].map(Some), "what left brings nothing more");
     // C's term runs for half a year more, and nobody of its term was ever asked to renew: no model, no value.
     let c = numbers(&lines, "C");
     assert_eq!((c[0], c[1]), (Some(12.0), Some(0.0)));
@@ -213,6 +220,8 @@ async fn buyers_are_scored_by_the_models_fitted_to_all_of_them() {
         "ordered_amount_total",
         "repeat_order_net_value_mean",
         "orders_none_90d_probability",
+        "order_clv_relative_error",
+        "order_clv_residual_error",
     ];
     let lines = bench.accounts(&metrics).await;
     let mut sorted = buyers.clone();
@@ -220,7 +229,9 @@ async fn buyers_are_scored_by_the_models_fitted_to_all_of_them() {
     let buying = fit_buying(&sorted, 50.0).used().unwrap();
     let mut ordered = values.clone();
     ordered.sort_by(|x, y| x.repeats.total_cmp(&y.repeats));
-    let spending = fit_order_values(&ordered, 50.0).model;
+    let of_spending = fit_order_values(&ordered, 50.0);
+    let spending = of_spending.model;
+    let fits = fit_buying(&sorted, 50.0);
     for at in [0, 5, 9, 77, 239] {
         let ours = numbers(&lines, &format!("{at:03}"));
         let (buyer, value) = (&buyers[at], &values[at]);
@@ -235,6 +246,28 @@ async fn buyers_are_scored_by_the_models_fitted_to_all_of_them() {
             let ours = ours[at].unwrap();
             assert!((ours - expected).abs() <= 1e-6 * expected, "{}: {ours} is not {expected}", metrics[at]);
         }
+        let error = {
+            let of_orders =
+                |expected: &dyn Fn(BuyingModel) -> f64| match fits.leaving.iter().find(|fit| fit.model == buying) {
+                    Some(fit) => standard_error(
+                        [buying.r, buying.alpha, buying.a, buying.b],
+                        &fit.covariance.unwrap(),
+                        |[r, alpha, a, b]| Some(expected(BuyingModel { r, alpha, a, b, ..buying })),
+                    ),
+                    None => standard_error([buying.r, buying.alpha], &fits.never.covariance.unwrap(), |[r, alpha]| {
+                        Some(expected(BuyingModel { r, alpha, ..buying }))
+                    }),
+                };
+            let by_month = |model: BuyingModel| model.discounted(buyer, 12, 365.25 / 84.0, 0.0);
+            let orders = of_orders(&by_month).unwrap() / by_month(buying);
+            let OrderValueModel { p, q, v } = spending;
+            let worth = |[p, q, v]: [f64; 3]| OrderValueModel { p, q, v }.expected(value.repeats, value.mean);
+            let spent = standard_error([p, q, v], &of_spending.covariance.unwrap(), worth).unwrap() / expected[3];
+            orders.hypot(spent)
+        };
+        assert!((ours[10].unwrap() / error - 1.0).abs() < 1e-3, "error: {:?} is not {error}", ours[10]);
+        assert!(error > 0.0, "{error}");
+        close("error of the residual", ours[11], ours[10].unwrap() * ours[5].unwrap());
         let none = buying.expects_none(buyer, 90.0 / 7.0);
         assert!((ours[9].unwrap() - none).abs() <= 1e-6, "no order in 90 days: {:?} is not {none}", ours[9]);
         close("realised", ours[4], ours[7].unwrap() * 0.5);
@@ -270,6 +303,13 @@ async fn buyers_are_scored_by_the_models_fitted_to_all_of_them() {
     let nearly = |value: Option<f64>, expected: f64| (value.unwrap() - expected).abs() < 240.0 * 1e-6;
     assert!(nearly(numbers(&of_all, "total all clv_order_model_mean ")[0], totals / 240.0), "{of_all:?}");
     assert!(nearly(numbers(&of_all, "total all order_customer_equity ")[0], residuals), "{of_all:?}");
+    let errors: f64 = (0..240).map(|at| numbers(&lines, &format!("{at:03}"))[11].unwrap()).sum();
+    let bounds =
+        bench.groups(&["clv_order_model_mean_low", "clv_order_model_mean_high"].map(|metric| ("total", metric))).await;
+    let bound = |end: &str| numbers(&bounds, &format!("total all clv_order_model_mean_{end} "))[0];
+    // Nobody takes back what was realised.
+    assert!(nearly(bound("low"), (totals - (1.96 * errors).min(residuals)) / 240.0), "{bounds:?}");
+    assert!(nearly(bound("high"), (totals + 1.96 * errors) / 240.0), "{bounds:?}");
     let fits =
         "SELECT model, outcome, is_used, customers, informative_customers, starts FROM model_fits ORDER BY model";
     let fits = bench.table(model_fits, fits).await;
@@ -418,6 +458,16 @@ async fn lifetimes_of_groups_count_who_is_still_there() {
     assert!(residual > 0.0);
     let mean = (realised(&bench).await + residual) / 4.0;
     assert!((of("clv_contract_mean").unwrap() - mean).abs() < 1e-6, "mean of realised and residual");
+    let bounds = ["clv_contract_mean_low", "clv_contract_mean_high"].map(|metric| ("total", metric));
+    let bounds = bench.groups(&bounds).await;
+    let bound = |end: &str| numbers(&bounds, &format!("total all clv_contract_mean_{end} "))[0].unwrap();
+    let errors = bench.accounts(&["contract_months_error", "contract_clv_residual_error"]).await;
+    let errors: Vec<Vec<Option<f64>>> = ["A", "B", "C", "D"].iter().map(|account| numbers(&errors, account)).collect();
+    let error: f64 = errors.iter().map(|of| of[1].unwrap()).sum();
+    close("15 a month after cost", errors[2][1], 15.0 * errors[2][0].unwrap());
+    let middle = of("clv_contract_mean").unwrap();
+    assert!((bound("high") - middle - 1.96 * error / 4.0).abs() < 1e-5, "{bounds:?}");
+    assert!((middle - bound("low") - (1.96 * error).min(residual) / 4.0).abs() < 1e-5, "{bounds:?}");
     let spread = [
         "contract_clv_at_least_mean_share",
         "contract_clv_bimodality",

@@ -254,6 +254,11 @@ pub fn account_values() -> TableContract {
                 "scope of that fit in `model_fits`: its own group's, or `total` where its group has none that can be used",
             ),
             ColumnContract::optional("fit_group", Unit::Text, "group of that fit in `model_fits`"),
+            ColumnContract::optional(
+                "residual_error",
+                Unit::Amount,
+                "standard error of the residual from the errors of the models' parameters (delta method): how far another sample of customers would have moved it, not how far the account may be from it",
+            ),
         ],
     )
 }

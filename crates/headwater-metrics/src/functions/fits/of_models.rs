@@ -18,6 +18,8 @@ struct Row {
     is_used: bool,
     parameters: [Option<f64>; 4],
     errors: [Option<f64>; 4],
+    /// The lower triangle of the covariance of the parameters' logarithms, row by row.
+    covariance: [Option<f64>; 10],
     log_likelihood: f64,
     /// Over the simpler model of the same customers.
     gain: Option<f64>,
@@ -39,6 +41,7 @@ impl Row {
             is_used,
             parameters: padded(parameters.map(Some)),
             errors: padded(fit.standard_errors),
+            covariance: lower(fit.covariance.as_ref()),
             log_likelihood: fit.log_likelihood,
             gain: None,
             gradient: fit.gradient,
@@ -46,6 +49,15 @@ impl Row {
             starts_agreeing: fit.starts_agreeing,
         }
     }
+}
+
+/// The lower triangle of a matrix, row by row.
+fn lower<const N: usize>(matrix: Option<&[[f64; N]; N]>) -> [Option<f64>; 10] {
+    let mut all = [None; 10];
+    let rows = matrix.into_iter().flatten().enumerate();
+    let cells = rows.flat_map(|(at, row)| row.iter().take(at + 1));
+    all.iter_mut().zip(cells).for_each(|(place, value)| *place = Some(*value));
+    all
 }
 
 pub(super) fn fit_fields() -> Fields {
@@ -63,6 +75,7 @@ pub(super) fn fit_fields() -> Fields {
     .chain(["starts", "starts_agreeing"].map(count))
     .chain(["customers", "informative_customers", "correlation"].map(number))
     .chain([count("histories")])
+    .chain((1..=10).map(|at| number(&format!("covariance_{at}"))))
     .collect()
 }
 
@@ -89,7 +102,7 @@ fn list(rows: &[Row], basis: &Basis) -> Result<ScalarValue> {
     for index in 0..4 {
         columns = columns.number(rows.iter().map(error(index)));
     }
-    columns
+    columns = columns
         .number(rows.iter().map(|row| Some(row.log_likelihood)))
         .number(rows.iter().map(|row| row.gain))
         .number(rows.iter().map(|row| Some(row.gradient)))
@@ -98,8 +111,11 @@ fn list(rows: &[Row], basis: &Basis) -> Result<ScalarValue> {
         .number(rows.iter().map(|_| Some(basis.customers)))
         .number(rows.iter().map(|_| Some(basis.informative)))
         .number(rows.iter().map(|_| basis.correlation))
-        .count(rows.iter().map(|_| basis.histories))
-        .list()
+        .count(rows.iter().map(|_| basis.histories));
+    for index in 0..10 {
+        columns = columns.number(rows.iter().map(|row| row.covariance.get(index).copied().flatten()));
+    }
+    columns.list()
 }
 
 /// The fewest customers that the rows ask for; it stands in each.
