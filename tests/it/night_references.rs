@@ -280,6 +280,7 @@ async fn taskflow_rates_by_the_policy_of_its_author() {
 }
 
 /// One night by two policies: the bridge begins with what the author published, ends with the reference, and is printed.
+#[expect(clippy::print_stdout, reason = "the bridge is for people to read")]
 #[tokio::test]
 async fn taskflow_from_its_author_to_strict_switch_by_switch() {
     if !has_shared_data() {

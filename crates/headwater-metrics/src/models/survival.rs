@@ -150,7 +150,7 @@ impl Survival {
         } else if self.steps.iter().all(|step| step.age >= until || step.left <= 0.0) {
             // Nobody left: the share that stays is at least so large up to the last age, and so is the part of it reached.
             let seen = self.steps.iter().take_while(|step| step.age <= until);
-            let fewest = seen.last().or(self.steps.first()).map_or(0.0, |step| step.fewest_at_risk);
+            let fewest = seen.last().or_else(|| self.steps.first()).map_or(0.0, |step| step.fewest_at_risk);
             Some((until * least_share(fewest), until))
         } else {
             None
