@@ -31,7 +31,8 @@ rules![
     "guardrails.yaml",
     "audits.yaml",
     "tests/accounts.yaml",
-    "tests/guardrails.yaml"
+    "tests/guardrails.yaml",
+    "tests/scores.yaml"
 ];
 
 #[cfg(test)]
