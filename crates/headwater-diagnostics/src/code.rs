@@ -263,6 +263,9 @@ codes! {
     NoDescription "W0401" "a rule without description or owner",
         "Who is told by this rule will ask what it means and whom to ask.",
         "Add `description` and `owner` (an owner may stand under `defaults`).";
+    ConditionsOverlap "W0402" "a flag whose begin and end can hold together",
+        "`when` and `exit_when` compare the same value with constants, and for some values both hold. There the flag goes on, so it ends later than `exit_when` says.",
+        "Leave a distance between the two, such as 80 to begin and 70 to end.";
     SmallSample "W0501" "an input with very few rows",
         "Metrics over this input rest on little.",
         "Check that the pattern matches the whole export.";

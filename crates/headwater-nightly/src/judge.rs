@@ -223,7 +223,7 @@ fn check(audit: &headwater_rules::Audit) -> Check {
 }
 
 /// Published tables whose state a night carries on.
-pub(crate) const CARRIED: &[&str] = &["segment_scores", "milestone_states", "flagged_accounts"];
+pub(crate) const CARRIED: &[&str] = &["segment_scores", "milestone_states", "flag_states", "flagged_accounts"];
 
 impl Case<'_> {
     /// Stages a table, and registers it as it lies in the store: what follows looks at what will be published.

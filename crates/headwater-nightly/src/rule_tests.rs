@@ -127,8 +127,8 @@ impl<'a> Case<'a> {
     /// Everything that does not hold.
     async fn run(&self, tried: &mut Tried) -> Result<Diagnostics, EngineError> {
         let mut problems = Diagnostics::new();
-        let carried = self.table().filter(|name| CARRIED.contains(name));
-        if let Some(table) = carried.and_then(OutputTable::named) {
+        let carried: Vec<_> = self.tables().iter().copied().filter(|name| CARRIED.contains(name)).collect();
+        for table in carried.iter().filter_map(|name| OutputTable::named(name)) {
             tables::register_empty(&self.engine, &previous(table.name), &published(table))?;
         }
         let last_night = self.test.nights.len();
@@ -141,7 +141,7 @@ impl<'a> Case<'a> {
                     problems.push(problem);
                 }
             }
-            if let Some(name) = carried.filter(|_| night < last_night) {
+            for name in carried.iter().filter(|_| night < last_night) {
                 self.hold(&Query::new(previous(name), format!("SELECT * FROM {name}"))).await?;
             }
         }
@@ -159,20 +159,20 @@ impl<'a> Case<'a> {
         self.hold(compiled.account_metrics()).await?;
         self.hold(compiled.judged()).await?;
         self.hold(&group_metrics(self.test, as_of)).await?;
-        match self.table().and_then(|name| compiled.table(name)) {
-            Some(query) => self.hold(query).await,
-            None => Ok(()),
+        for query in self.tables().iter().filter_map(|name| compiled.table(name)) {
+            self.hold(query).await?;
         }
+        Ok(())
     }
 
-    /// The published table that the test looks at; none where it looks at a metric.
-    fn table(&self) -> Option<&'static str> {
+    /// The published tables that the test looks at, in the order of computation; none where it looks at a metric.
+    fn tables(&self) -> &'static [&'static str] {
         match self.test.kind {
-            TestedKind::Metric => None,
-            TestedKind::SegmentScheme => Some("segment_scores"),
-            TestedKind::MilestoneLadder => Some("milestone_states"),
-            TestedKind::Milestone | TestedKind::Trigger => Some("flagged_accounts"),
-            TestedKind::Guardrail => Some("guardrail_verdicts"),
+            TestedKind::Metric => &[],
+            TestedKind::SegmentScheme => &["segment_scores"],
+            TestedKind::MilestoneLadder => &["milestone_states"],
+            TestedKind::Milestone | TestedKind::Trigger => &["flag_states", "flagged_accounts"],
+            TestedKind::Guardrail => &["guardrail_verdicts"],
         }
     }
 
@@ -237,7 +237,9 @@ impl<'a> Case<'a> {
         let (what, accounts, sql) = match &expected.what {
             Expected::Flagged(state, accounts) => {
                 let what = state.replace('_', " ");
-                let of_rule = format!("flagged_accounts WHERE rule_id = {rule} AND state = {}", literal(state));
+                // Nobody is flagged while a condition has not held long enough.
+                let table = if *state == "pending" { "flag_states" } else { "flagged_accounts" };
+                let of_rule = format!("{table} WHERE rule_id = {rule} AND state = {}", literal(state));
                 (what, accounts, of_rule)
             }
             Expected::Members(segment, accounts) => {
@@ -332,7 +334,19 @@ impl<'a> Case<'a> {
         let note = |(Condition { id, text, metric, .. }, (met, value)): (&Condition, &(Cell, Cell))| {
             format!("{account}: `{id}` ({text}) is {}; {metric} is {}", shown(met), shown(value))
         };
-        Ok(conditions.iter().zip(found.iter().flatten()).map(note).collect())
+        let mut notes: Vec<_> = conditions.iter().zip(found.iter().flatten()).map(note).collect();
+        if self.test.kind == TestedKind::Trigger {
+            let counted = format!(
+                "SELECT state, since, nights FROM flag_states WHERE account_id = {} AND rule_id = {}",
+                literal(account),
+                literal(&self.test.rule)
+            );
+            let line = |row: &Row<'_>| {
+                format!("{account}: {} since {}, nights counted: {}", row.text(0), row.text(1), row.text(2))
+            };
+            notes.extend(read(&self.engine, "states", &counted, line).await?);
+        }
+        Ok(notes)
     }
 }
 

@@ -213,13 +213,7 @@ impl CheckedRules {
         let milestones = self.ladders.iter().flat_map(|ladder| &ladder.milestones);
         let milestones = milestones
             .flat_map(|milestone| std::iter::once(&milestone.reached_when.whole).chain(&milestone.reached_on));
-        let triggers = self.triggers.iter().flat_map(|trigger| {
-            let scope = trigger.scope.iter().map(|scope| &scope.whole);
-            std::iter::once(&trigger.when.whole)
-                .chain(scope)
-                .chain(&trigger.value_at_stake)
-                .chain(trigger.values_shown())
-        });
+        let triggers = self.triggers.iter().flat_map(Trigger::expressions);
         schemes.chain(milestones).chain(triggers).collect()
     }
 }

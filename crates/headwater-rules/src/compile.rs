@@ -98,8 +98,9 @@ impl CompiledRules {
         &self.judged
     }
 
-    /// The published tables with their queries, over `judged`, `group_metrics` and the last published night's
-    /// `previous_segment_scores`, `previous_milestone_states` and `previous_flagged_accounts`.
+    /// The published tables with their queries in the order of computation, over `judged`, `group_metrics`, tables that
+    /// stand before, and the last published night's `previous_segment_scores`, `previous_milestone_states`,
+    /// `previous_flag_states` and `previous_flagged_accounts`.
     #[must_use]
     pub fn tables(&self) -> &[(&'static OutputTable, Query)] {
         &self.tables
@@ -167,6 +168,7 @@ fn rows(table: &OutputTable, rules: &CheckedRules, dialect: Dialect) -> Vec<Stri
         "milestone_states" => {
             rules.ladders.iter().map(|ladder| milestone::states(ladder, rules.has_sign_up, dialect)).collect()
         }
+        "flag_states" => trigger::states(&rules.triggers, dialect).into_iter().collect(),
         "flagged_accounts" => {
             let out_of_order = rules.ladders.iter().flat_map(|ladder| milestone::flags(ladder, dialect));
             let triggers = rules.triggers.iter().map(|rule| trigger::flags(rule, dialect));

@@ -141,6 +141,45 @@ impl OutputTable {
         ],
     };
 
+    pub(crate) const FLAG_STATES: Self = Self {
+        name: "flag_states",
+        grain: "account and trigger whose flag is not inactive",
+        key: &["account_id", "rule_id"],
+        columns: &[
+            AS_OF,
+            ACCOUNT,
+            RULE,
+            column(
+                "state",
+                Unit::Text,
+                "`pending` until the condition held long enough, `firing`, `recovering` after its end as long as the rule keeps it, or `resolved` since the last night; a missing milestone is in flagged_accounts",
+            ),
+            column("since", Unit::Date, "the night from which it is in this state without a break"),
+            column("nights", Unit::Count, "published nights counted in this state, tonight among them"),
+            column(
+                "history",
+                Unit::Text,
+                "the last nights counted, `1` where the condition held and `0` where not; null unless pending by `matches`",
+            ),
+            column("first_night", Unit::Date, "the first night of the flag without a break; null while pending"),
+            column(
+                "last_seen",
+                Unit::Date,
+                "the last night at which something was known of the account; null once resolved",
+            ),
+            column(
+                "shape",
+                Unit::Text,
+                "what the state rests on, as a hash: the rule's conditions without their constants, and how it counts",
+            ),
+            column(
+                "error",
+                Unit::Text,
+                "why the rule is in error tonight and the state is that of the last night; null where it was judged",
+            ),
+        ],
+    };
+
     pub(crate) const FLAGGED_ACCOUNTS: Self = Self {
         name: "flagged_accounts",
         grain: "account and rule",
@@ -153,11 +192,11 @@ impl OutputTable {
             column(
                 "state",
                 Unit::Text,
-                "`firing`, `held_back` until a milestone is reached, or `resolved` since the last night",
+                "`firing`, `recovering` after its end as long as the rule keeps it, `held_back` until a milestone is reached, or `resolved` since the last night",
             ),
             SEVERITY,
             column("first_night", Unit::Date, "the first night of this flag without a break"),
-            column("last_night", Unit::Date, "the last night at which it was firing or held back"),
+            column("last_night", Unit::Date, "the last night at which it was firing, recovering or held back"),
             column(
                 "value_at_stake",
                 Unit::Money,
@@ -249,6 +288,7 @@ impl OutputTable {
         Self::SEGMENT_SCORES,
         Self::SCORE_EDGES,
         Self::MILESTONE_STATES,
+        Self::FLAG_STATES,
         Self::FLAGGED_ACCOUNTS,
         Self::FLAG_EVIDENCE,
         Self::GUARDRAIL_VERDICTS,

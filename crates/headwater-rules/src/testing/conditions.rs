@@ -61,7 +61,12 @@ impl CheckedRules {
         }
         for trigger in &self.triggers {
             let leaves = trigger.when.leaves.iter().chain(trigger.scope.iter().flat_map(|scope| &scope.leaves));
-            all.extend(leaves.map(|leaf| condition(TestedKind::Trigger, &trigger.header.id.text, None, leaf)));
+            let rule = &trigger.header.id.text;
+            all.extend(leaves.map(|leaf| condition(TestedKind::Trigger, rule, None, leaf)));
+            all.extend(trigger.exits().map(|(id, leaf)| {
+                let leaf = Leaf { id, expression: leaf.expression.clone() };
+                condition(TestedKind::Trigger, rule, None, &leaf)
+            }));
         }
         all
     }

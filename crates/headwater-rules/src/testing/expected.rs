@@ -10,7 +10,9 @@ use crate::checked::CheckedRules;
 use crate::reading::{Reading, first_of};
 
 /// The states of flags that a test can expect.
-const STATES: [&str; 3] = ["firing", "held_back", "resolved"];
+const STATES: [&str; 5] = ["pending", "firing", "recovering", "held_back", "resolved"];
+/// Those of flags that take no time.
+const STATES_OF_TONIGHT: [&str; 3] = ["firing", "held_back", "resolved"];
 /// The verdicts of guardrails.
 const VERDICTS: [&str; 6] = ["pass", "watch", "breach", "waiting", "insufficient_evidence", "unknown"];
 /// How far a number may be from what is expected where a test does not say.
@@ -70,7 +72,8 @@ pub(super) fn expectations(
         let night = item.integer("night", 1, 400, reading.problems).unwrap_or(1);
         let night = usize::try_from(night).unwrap_or(1);
         let found = match kind {
-            TestedKind::Trigger | TestedKind::Milestone => flagged(&mut item, reading),
+            TestedKind::Trigger => flagged(&STATES, &mut item, reading),
+            TestedKind::Milestone => flagged(&STATES_OF_TONIGHT, &mut item, reading),
             TestedKind::SegmentScheme => {
                 let known = segments(rules, rule);
                 sets(&mut item, "members", &known, reading).map_or_else(Vec::new, |sets| {
@@ -99,7 +102,8 @@ pub(super) fn expectations(
 
 fn keys(kind: TestedKind) -> &'static str {
     match kind {
-        TestedKind::Trigger | TestedKind::Milestone => "`firing`, `held_back` or `resolved`, each a list of accounts",
+        TestedKind::Trigger => "`pending`, `firing`, `recovering`, `held_back` or `resolved`, each a list of accounts",
+        TestedKind::Milestone => "`firing`, `held_back` or `resolved`, each a list of accounts",
         TestedKind::SegmentScheme => "`members: {segment: [accounts]}`",
         TestedKind::MilestoneLadder => "`at: {milestone: [accounts]}`",
         TestedKind::Metric => "`values: {account: value}`",
@@ -127,9 +131,9 @@ fn accounts(node: &Node, name: &str, reading: &mut Reading<'_>) -> BTreeSet<Stri
     items.iter().filter_map(|item| reading.word(item, name)).map(|word| word.text).collect()
 }
 
-fn flagged(item: &mut Fields<'_>, reading: &mut Reading<'_>) -> Vec<Expected> {
+fn flagged(states: &[&'static str], item: &mut Fields<'_>, reading: &mut Reading<'_>) -> Vec<Expected> {
     let mut found = Vec::new();
-    for state in STATES {
+    for state in states {
         // An empty list is an expectation too: nobody.
         if let Some((_, node)) = item.take_with_key(state) {
             found.push(Expected::Flagged(state, accounts(node, state, reading)));

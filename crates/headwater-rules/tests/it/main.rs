@@ -12,5 +12,4 @@ mod rfm;
 mod scores;
 mod suggestions;
 mod support;
-#[cfg(test)]
 mod testing;

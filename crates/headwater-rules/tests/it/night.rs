@@ -36,6 +36,7 @@ impl Night {
         for table in OutputTable::ALL {
             night.run(&format!("CREATE TABLE previous_{} AS SELECT {} WHERE FALSE", table.name, nulls(table))).await;
         }
+        night.keep("flag_states").await;
         night
     }
 
@@ -52,13 +53,23 @@ impl Night {
 
     /// Makes what the rules gave tonight the last published night.
     pub(crate) async fn publish_to(&self, next: &Self) {
-        for (table, query) in self.compiled.tables() {
-            if self.context.table_exist("group_metrics").unwrap() || table.name != "guardrail_verdicts" {
-                let batch = self.batch(&query.sql).await;
-                next.context.deregister_table(format!("previous_{}", table.name)).unwrap();
-                next.context.register_batch(format!("previous_{}", table.name).as_str(), batch).unwrap();
-            }
+        let has_groups = self.context.table_exist("group_metrics").unwrap();
+        let there = |table: &&OutputTable| has_groups || table.name != "guardrail_verdicts";
+        let tables: Vec<_> = OutputTable::ALL.iter().filter(there).map(|table| table.name).collect();
+        self.publish_tables_to(&tables, next).await;
+    }
+
+    /// The same of some tables.
+    pub(crate) async fn publish_tables_to(&self, tables: &[&str], next: &Self) {
+        for table in tables {
+            let kept = format!("SELECT * FROM {table}");
+            let is_kept = self.context.table_exist(*table).unwrap();
+            let sql = if is_kept { &kept } else { &self.compiled.table(table).unwrap().sql };
+            let batch = self.batch(sql).await;
+            next.context.deregister_table(format!("previous_{table}")).unwrap();
+            next.context.register_batch(format!("previous_{table}").as_str(), batch).unwrap();
         }
+        next.keep("flag_states").await;
     }
 
     /// The rows of a published table, columns by name, `-` for null.
@@ -88,6 +99,7 @@ impl Night {
     /// Computes a published table and registers it under its name.
     pub(crate) async fn keep(&self, table: &str) {
         let batch = self.batch(&self.compiled.table(table).unwrap().sql).await;
+        self.context.deregister_table(table).unwrap();
         self.context.register_batch(table, batch).unwrap();
     }
 

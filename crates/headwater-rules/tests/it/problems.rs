@@ -207,7 +207,7 @@ fn shapes() {
     check("version: 1\ntriggers:\n  - §{when: \"TRUE\"}\n", &["E0103"]);
     check("version: 1\ntriggers:\n  - {id: §Bad-Id, description: d, owner: o, when: \"events > 1\"}\n", &["E0105"]);
     check(
-        "version: 1\ntriggers:\n  - {id: t, description: d, owner: o, when: \"events > 1\", §exit_when: \"beta\"}\n",
+        "version: 1\ntriggers:\n  - {id: t, description: d, owner: o, when: \"events > 1\", §exits_when: \"beta\"}\n",
         &["E0102"],
     );
     check(
@@ -395,6 +395,74 @@ fn triggers() {
     check(&trigger("annotations: {summary: \"close §{account_name\"}"), &["E0105"]);
     check(&trigger("scope: \"§seats\""), &["E0304"]);
     check(&trigger("on_null: §skip"), &["E0105"]);
+}
+
+#[test]
+fn triggers_in_time() {
+    let trigger = |keys: &str| format!("version: 1\ntriggers:\n  - {{id: t, description: d, owner: o, {keys}}}\n");
+    let taken = "when: {all: [{id: exit_c1, expr: events > 8}]}, exit_when: \"§events < 3\"";
+    check(&trigger(taken), &["E0201"]);
+    let when = "when: \"events > 8\"";
+    for (keys, codes) in [
+        ("for: {runs: 2}, exit_when: \"events < 3\", keep_firing_for: {days: 7}, on_missing: hold", &[][..]),
+        ("for: {matches: 2, of: 3}, max_gap_days: 3, limit: {max_accounts: 5, max_pct: 0.5}", &[]),
+        ("for: {runs: §0}", &["E0105"]),
+        ("for: {days: §-1}", &["E0105"]),
+        ("for: {runs: §1.5}", &["E0104"]),
+        ("for: §{}", &["E0103"]),
+        ("for: §2", &["E0104"]),
+        ("for: {runs: 2, §days: 2}", &["E0108"]),
+        ("for: {§weeks: 2, runs: 2}", &["E0102"]),
+        ("for: {matches: §4, of: 3}", &["E0404"]),
+        ("for: {§matches: 2}", &["E0103"]),
+        ("for: {§of: 2}", &["E0103"]),
+        ("for: {matches: 2, of: §61}", &["E0105"]),
+        ("exit_when: \"§events > 8\"", &["E0404"]),
+        ("exit_when: {§all: [events > 8, beta], any: [beta]}", &["E0108"]),
+        ("exit_when: \"§evnts < 3\"", &["E0302"]),
+        ("exit_when: \"§events\"", &["E0304"]),
+        ("keep_firing_for: §{}", &["E0103"]),
+        ("keep_firing_for: {days: 2, §runs: 2}", &["E0108"]),
+        ("keep_firing_for: {days: 2, §matches: 2}", &["E0102"]),
+        ("on_missing: §keep", &["E0105"]),
+        ("limit: §{}", &["E0103"]),
+        ("limit: {max_accounts: §0}", &["E0105"]),
+        ("limit: {max_pct: §0}", &["E0105"]),
+        ("limit: {max_pct: §101}", &["E0105"]),
+        ("for: {runs: 2}, max_gap_days: §0", &["E0105"]),
+        ("§max_gap_days: 3", &["E0404"]),
+    ] {
+        check(&trigger(&format!("{when}, {keys}")), codes);
+    }
+}
+
+#[test]
+fn a_flag_should_end_at_a_distance_from_where_it_begins() {
+    let trigger = |when: &str, exit: &str| {
+        format!(
+            "version: 1\nparams: [{{id: most, type: decimal, value: 80}}]\ntriggers:\n  - {{id: t, description: d, owner: o, \
+             when: \"{when} AND share < param.most OR {when}\", exit_when: \"{exit}\"}}\n"
+        )
+    };
+    for (when, exit) in [
+        ("events >= 80", "§events < 81"),
+        ("events >= param.most", "§90 > events"),
+        ("share > 0.5", "§share < 0.6 OR beta"),
+        ("events = 3", "§events <= 3"),
+        ("events BETWEEN 3 AND 5", "§events >= 5"),
+    ] {
+        expect(&trigger(when, exit), &["W0402"], Severity::Warning);
+    }
+    for (when, exit) in [
+        ("events >= 80", "events < 80"),
+        // There is no whole number between.
+        ("events > 3", "events < 4"),
+        ("events >= 80", "seats < 90"),
+        ("events >= 80", "events < 90 AND beta"),
+        ("events BETWEEN 3 AND 5", "events > 5"),
+    ] {
+        expect(&trigger(when, exit), &[], Severity::Warning);
+    }
 }
 
 #[test]

@@ -95,8 +95,8 @@ const SLIPS: &[(&str, &str, &str, &str)] = &[
         "table: segment_scores, check: unique",
         "table: segment_score, check: unique",
         "segment_scores",
-        "one of segment_scores, score_edges, milestone_states, flagged_accounts, flag_evidence, guardrail_verdicts, rule_catalog, \
-         account_metrics, group_metrics",
+        "one of segment_scores, score_edges, milestone_states, flag_states, flagged_accounts, flag_evidence, guardrail_verdicts, \
+         rule_catalog, account_metrics, group_metrics",
     ),
     (
         "[account_id, scheme]",

@@ -6,16 +6,17 @@ use super::check::{CheckedAudit, Test};
 use crate::compile::Audit;
 use crate::expression::Dialect;
 use crate::header::RuleSeverity;
-use crate::kinds::trigger::{OnNull, Trigger};
+use crate::kinds::trigger::{OnNull, Trigger, over_limit};
 
-/// All audits, those that triggers ask for with `on_null: error` included.
+/// All audits, those that triggers ask for with `on_null: error` and `limit` included.
 pub(crate) fn audits(audits: &[CheckedAudit], triggers: &[Trigger], dialect: Dialect) -> Vec<Audit> {
     let written = audits.iter().flat_map(audit);
     let implied = triggers
         .iter()
         .filter(|trigger| trigger.on_null == OnNull::Error)
         .map(|trigger| never_unknown(trigger, dialect));
-    written.chain(implied).collect()
+    let limits = triggers.iter().filter_map(|trigger| over_limit(trigger, dialect));
+    written.chain(implied).chain(limits).collect()
 }
 
 fn audit(audit: &CheckedAudit) -> Vec<Audit> {

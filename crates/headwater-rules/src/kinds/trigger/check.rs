@@ -1,14 +1,17 @@
 //! What triggers mean.
 
-use headwater_diagnostics::{Code, Diagnostic};
+use headwater_diagnostics::{Code, Diagnostic, Span};
 
 use super::syntax::RawTrigger;
+use super::timing::{Limit, RawTiming, Stretch, Wait};
 use crate::check::{Checking, Fate, Reads};
-use crate::expression::{Checked, Column, ColumnSource, Expression, Kind, Stage, check_expression};
+use crate::expression::{
+    Checked, Column, ColumnSource, Expression, Kind, Leaf, Stage, both_hold, check_expression, shape,
+};
 use crate::header::Header;
 use crate::kinds::milestone::RawLadder;
 use crate::kinds::predicate::{Predicate, check_condition};
-use crate::reading::{Word, Written};
+use crate::reading::{Word, Written, first_of};
 use crate::testing::TestedKind;
 
 /// A trigger that can be computed.
@@ -20,9 +23,24 @@ pub(crate) struct Trigger {
     /// The column of the milestone without which it is held back, and the milestone as written.
     pub(crate) after: Option<(Column, String)>,
     pub(crate) on_null: OnNull,
+    pub(crate) timing: Timing,
     pub(crate) value_at_stake: Option<Expression>,
     pub(crate) play: Option<String>,
     pub(crate) summary: Vec<SummaryPart>,
+}
+
+/// When a flag begins and ends in time.
+#[derive(Debug, Clone)]
+pub(crate) struct Timing {
+    pub(crate) wait: Wait,
+    /// What ends the flag; where there is nothing, that the condition no longer holds.
+    pub(crate) exit_when: Option<Predicate>,
+    pub(crate) keep_firing_for: Option<Stretch>,
+    /// Whether a flag goes on while nothing is known of its account.
+    pub(crate) holds: bool,
+    pub(crate) limit: Option<Limit>,
+    /// A longer time without a published night, or without anything known of an account, ends all counting.
+    pub(crate) max_gap_days: i64,
 }
 
 /// What an unknown condition does.
@@ -41,14 +59,48 @@ pub(crate) enum SummaryPart {
     Value(Expression),
 }
 
+impl Timing {
+    fn new(raw: &RawTiming, exit_when: Option<Predicate>) -> Self {
+        let RawTiming { wait, keep_firing_for, holds, limit, max_gap_days, .. } = *raw;
+        Self { wait: wait.unwrap_or_default(), exit_when, keep_firing_for, holds, limit, max_gap_days }
+    }
+}
+
 impl Trigger {
     /// The columns that it names, the milestone it waits for among them.
     pub(crate) fn names(&self) -> Vec<String> {
-        let scope = self.scope.iter().map(|scope| &scope.whole);
-        let expressions =
-            std::iter::once(&self.when.whole).chain(scope).chain(&self.value_at_stake).chain(self.values_shown());
-        let columns = expressions.flat_map(Expression::columns).chain(self.after.iter().map(|(column, _)| column));
-        columns.map(|column| column.name.clone()).collect()
+        let columns = self.expressions().flat_map(Expression::columns);
+        columns.chain(self.after.iter().map(|(column, _)| column)).map(|column| column.name.clone()).collect()
+    }
+
+    /// Everything that is evaluated for an account.
+    pub(crate) fn expressions(&self) -> impl Iterator<Item = &Expression> {
+        let conditions = [Some(&self.when), self.scope.as_ref(), self.timing.exit_when.as_ref()].into_iter().flatten();
+        conditions.map(|condition| &condition.whole).chain(&self.value_at_stake).chain(self.values_shown())
+    }
+
+    /// The conditions that end its flag, under ids that no condition of its own has.
+    pub(crate) fn exits(&self) -> impl Iterator<Item = (String, &Leaf)> {
+        let leaves = self.timing.exit_when.iter().flat_map(|exit| &exit.leaves);
+        leaves.map(|leaf| (exit_id(leaf), leaf))
+    }
+
+    /// What the state of its flags rests on: its conditions but for their constants, and how it counts. Where this is
+    /// another than on the night before, the state of that night says nothing.
+    pub(crate) fn shape(&self) -> String {
+        let of =
+            |condition: &Option<Predicate>| condition.as_ref().map_or_else(String::new, |given| shape(&given.whole));
+        let counted = |stretch: &Stretch| match stretch {
+            Stretch::Runs(_) => "runs",
+            Stretch::Days(_) => "days",
+        };
+        let wait = match &self.timing.wait {
+            Wait::Row(stretch) => counted(stretch),
+            Wait::Matches { .. } => "matches",
+        };
+        let kept = self.timing.keep_firing_for.as_ref().map_or("", counted);
+        let conditions = [shape(&self.when.whole), of(&self.scope), of(&self.timing.exit_when)];
+        format!("{}\n{wait}\n{kept}", conditions.join("\n"))
     }
 
     /// The values that the flag's sentence shows.
@@ -76,6 +128,8 @@ fn check_trigger(raw: &RawTrigger, checking: &mut Checking<'_>) -> Option<Trigge
     let mut written: Vec<Checked> = when.iter().flat_map(|when| when.written.clone()).collect();
     let scope = raw.scope.as_ref().map(|scope| check_condition(scope, Stage::Flag, checking.names, &mut checking.used));
     written.extend(scope.clone());
+    let exit_when = check_exit(&raw.timing, when.as_ref(), checking);
+    written.extend(exit_when.iter().flat_map(|exit| exit.written.clone()));
     let value_at_stake = raw.value_at_stake.as_ref().map(|value| check_amount(value, checking));
     written.extend(value_at_stake.clone());
     let summary = raw.summary.as_ref().map(|summary| check_summary(summary, &mut written, checking));
@@ -93,10 +147,50 @@ fn check_trigger(raw: &RawTrigger, checking: &mut Checking<'_>) -> Option<Trigge
             .map(|scope| Predicate::new(&[(Some("scope".to_owned()), scope.expression.clone())], false, vec![scope])),
         after,
         on_null: raw.on_null,
+        timing: Timing::new(&raw.timing, exit_when),
         value_at_stake: value_at_stake.map(|value| value.expression),
         play: raw.play.clone(),
         summary: summary.unwrap_or_default(),
     })
+}
+
+/// What ends a flag. It must be another condition than the one that begins it, and should not hold beside it.
+fn check_exit(raw: &RawTiming, when: Option<&Predicate>, checking: &mut Checking<'_>) -> Option<Predicate> {
+    let (place, raw) = raw.exit_when.as_ref()?;
+    let exit = raw.check(Stage::Flag, checking.names, &mut checking.used);
+    let place = first_of_condition(*place, &exit);
+    let when = when?;
+    if when.whole.to_string() == exit.whole.to_string() {
+        let problem = Diagnostic::at(Code::Contradiction, place, "the flag would end where it begins")
+            .label("the same condition as `when`")
+            .help("leave `exit_when` out: then the flag ends where `when` no longer holds");
+        checking.used.problems.push(problem);
+    } else if let Some(example) = both_hold(&when.whole, &exit.whole) {
+        let problem =
+            Diagnostic::at(Code::ConditionsOverlap, place, "`when` and `exit_when` can hold at the same time")
+                .label(format!("both do for {example}"))
+                .help("the flag goes on there; leave a distance between the two");
+        checking.used.problems.push(problem);
+    }
+    let taken = |id: &str| when.leaves.iter().any(|leaf| leaf.id == id);
+    if let Some(id) = exit.leaves.iter().map(exit_id).find(|id| taken(id)) {
+        let message = format!("`flag_evidence` would have two rows of the id `{id}`");
+        checking.problem(Code::DuplicateId, place, message);
+    }
+    Some(exit)
+}
+
+/// The id of a condition that ends a flag, beside those that begin it.
+fn exit_id(leaf: &Leaf) -> String {
+    format!("exit_{}", leaf.id)
+}
+
+/// Where a condition is written: its text where it is one, else where its list begins.
+fn first_of_condition(place: Span, condition: &Predicate) -> Span {
+    match condition.written.as_slice() {
+        [only] => only.written.whole(),
+        _ => first_of(place),
+    }
 }
 
 fn check_amount(written: &Written, checking: &mut Checking<'_>) -> Checked {

@@ -3,6 +3,7 @@
 use headwater_metrics::{identifier, literal};
 
 use super::check::{OnNull, SummaryPart, Trigger};
+use super::states::{FLAGGED, is_of_tonight};
 use crate::expression::{Dialect, Leaf, chained};
 use crate::outputs::{OutputColumn, OutputTable};
 
@@ -14,6 +15,15 @@ pub(super) fn filter(trigger: &Trigger, dialect: Dialect) -> String {
         Some(scope) => format!("({} AND {when})", dialect.sql(&scope.whole)),
         None => when,
     }
+}
+
+/// Which accounts a trigger flags tonight: those that it is about, or, where it takes time, those whose state says so.
+pub(super) fn flagged_accounts(trigger: &Trigger, dialect: Dialect) -> String {
+    if is_of_tonight(trigger) {
+        return filter(trigger, dialect);
+    }
+    let rule = literal(&trigger.header.id.text);
+    format!("account_id IN (SELECT account_id FROM flag_states WHERE rule_id = {rule} AND state IN {FLAGGED})")
 }
 
 /// Tonight's flags of one trigger, in the columns that flags of all kinds share.
@@ -40,7 +50,7 @@ pub(crate) fn flags(trigger: &Trigger, dialect: Dialect) -> String {
         unknown = unknown_conditions(trigger, dialect),
         owner = optional(trigger.header.owner.as_deref()),
         summary = summary(trigger, dialect),
-        filter = filter(trigger, dialect),
+        filter = flagged_accounts(trigger, dialect),
     )
 }
 
@@ -70,22 +80,29 @@ fn summary(trigger: &Trigger, dialect: Dialect) -> String {
     }
 }
 
-/// The rows of `flagged_accounts`: tonight's flags, dated by the night before, and flags that are gone since then.
+/// The rows of `flagged_accounts`: tonight's flags, flags that go on although nothing is known of their account, and
+/// flags that are gone since the night before.
 pub(crate) fn flagged(tonight: &[String], dialect: Dialect) -> String {
     let as_of = Dialect::date(dialect.as_of);
     let before = "SELECT * FROM previous_flagged_accounts WHERE state <> 'resolved'";
     let now = if tonight.is_empty() { no_flags() } else { tonight.join(" UNION ALL ") };
-    // A flag that is gone keeps what was last said about it.
+    let (account, rule) = ("COALESCE(now.account_id, before.account_id)", "COALESCE(now.rule_id, before.rule_id)");
+    // A flag without a row of tonight keeps what was last said about it.
     let kept: Vec<_> = KEPT
         .iter()
         .map(|name| format!("CASE WHEN now.rule_id IS NULL THEN before.{name} ELSE now.{name} END AS {name}"))
         .collect();
+    let is_gone = "now.rule_id IS NULL AND stands.state IS NULL";
     format!(
-        "SELECT {as_of} AS as_of, COALESCE(now.state, 'resolved') AS state, \
-         COALESCE(before.first_night, {as_of}) AS first_night, \
-         CASE WHEN now.rule_id IS NULL THEN before.last_night ELSE {as_of} END AS last_night, {} \
+        "SELECT {as_of} AS as_of, CASE WHEN {is_gone} THEN 'resolved' \
+         WHEN COALESCE(now.state, before.state) = 'held_back' THEN 'held_back' \
+         ELSE COALESCE(stands.state, now.state) END AS state, \
+         COALESCE(stands.first_night, before.first_night, {as_of}) AS first_night, \
+         CASE WHEN {is_gone} THEN before.last_night ELSE {as_of} END AS last_night, {} \
          FROM ({now}) AS now FULL JOIN ({before}) AS before \
-         ON before.account_id = now.account_id AND before.rule_id = now.rule_id",
+         ON before.account_id = now.account_id AND before.rule_id = now.rule_id \
+         LEFT JOIN (SELECT account_id, rule_id, state, first_night FROM flag_states WHERE state IN {FLAGGED}) AS stands \
+         ON stands.account_id = {account} AND stands.rule_id = {rule}",
         kept.join(", ")
     )
 }

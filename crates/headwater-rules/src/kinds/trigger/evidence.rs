@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use headwater_metrics::{InputTable, identifier, literal};
 
 use super::check::Trigger;
-use super::compile::filter;
+use super::compile::flagged_accounts;
 use crate::checked::sources;
 use crate::expression::{Column, Dialect, Expression, Leaf, comparison};
 
@@ -120,10 +120,11 @@ pub(crate) fn evidence_rows(rule: &str, filter: &str, rows: &[EvidenceRow], dial
     })
 }
 
-/// All rows of evidence of one trigger: its conditions, its scope, and the milestone it waits for.
+/// All rows of evidence of one trigger: its conditions, its scope, what ends the flag, and the milestone it waits for.
 pub(crate) fn evidence(trigger: &Trigger, evidence: &Evidence<'_>) -> Option<String> {
     let leaves = trigger.when.leaves.iter().chain(trigger.scope.iter().flat_map(|scope| &scope.leaves));
     let gate = trigger.after.iter().map(|(column, milestone)| gate_evidence(column, milestone, evidence));
-    let rows: Vec<_> = leaves.map(|leaf| leaf_evidence(&leaf.id, leaf, evidence)).chain(gate).collect();
-    evidence_rows(&trigger.header.id.text, &filter(trigger, evidence.dialect), &rows, evidence.dialect)
+    let exits = trigger.exits().map(|(id, leaf)| leaf_evidence(&id, leaf, evidence));
+    let rows: Vec<_> = leaves.map(|leaf| leaf_evidence(&leaf.id, leaf, evidence)).chain(exits).chain(gate).collect();
+    evidence_rows(&trigger.header.id.text, &flagged_accounts(trigger, evidence.dialect), &rows, evidence.dialect)
 }

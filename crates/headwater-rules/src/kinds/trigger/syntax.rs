@@ -3,6 +3,7 @@
 use headwater_diagnostics::yaml::{Fields, Node};
 
 use super::check::OnNull;
+use super::timing::RawTiming;
 use crate::header::{Defaults, Header};
 use crate::kinds::predicate::RawPredicate;
 use crate::reading::{Reading, Word, Written};
@@ -17,6 +18,7 @@ pub(crate) struct RawTrigger {
     /// The milestone without which it is held back.
     pub(crate) after: Option<Word>,
     pub(crate) on_null: OnNull,
+    pub(crate) timing: RawTiming,
     pub(crate) value_at_stake: Option<Written>,
     pub(crate) play: Option<String>,
     /// What the flag says, with the names of columns in braces.
@@ -36,6 +38,7 @@ impl RawTrigger {
             Some(2) => OnNull::Error,
             _ => OnNull::NoMatch,
         };
+        let timing = RawTiming::read(&mut fields, reading);
         let value_at_stake = reading.written_at(&mut fields, "value_at_stake");
         let play = fields.text("play", reading.problems);
         let summary = fields.take("annotations").and_then(|node| {
@@ -45,6 +48,6 @@ impl RawTrigger {
             summary
         });
         fields.finish(reading.problems);
-        Some(Self { header, when, scope, after, on_null, value_at_stake, play, summary })
+        Some(Self { header, when, scope, after, on_null, timing, value_at_stake, play, summary })
     }
 }
