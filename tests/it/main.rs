@@ -7,6 +7,8 @@ mod night;
 #[cfg(test)]
 mod night_edges;
 #[cfg(test)]
+mod night_flags;
+#[cfg(test)]
 mod night_queries;
 #[cfg(test)]
 mod night_references;

@@ -13,3 +13,4 @@ mod scores;
 mod suggestions;
 mod support;
 mod testing;
+mod timelines;

@@ -88,6 +88,56 @@ fn the_tests_of_the_shipped_rules_pass_and_a_changed_rule_fails_them() {
     assert!(place.is_untouched());
 }
 
+/// A rule and its test over eight nights, as the documents tell of them.
+const FLAG_IN_TIME: [&str; 2] = [
+    r#"
+version: 1
+triggers:
+  - id: under_pressure
+    description: Close to a plan limit
+    owner: sales
+    when: "limit_usage_max_pct >= 80"
+    after: monetization.repeat_value
+    for: {runs: 2}
+    exit_when: "limit_usage_max_pct < 70"
+    keep_firing_for: {days: 7}
+    on_missing: hold
+"#,
+    r#"
+version: 1
+tests:
+  - id: limit_pressure_fires_on_the_second_night
+    rule: trigger:under_pressure
+    as_of: 2026-05-01
+    given:
+      account_metrics:
+        defaults: {first_value_event_on: 2026-01-05, value_event_months: 3}
+        rows: [{account_id: A1}, {account_id: A2, limit_usage_max_pct: 10}]
+    timeline:
+      A1: {limit_usage_max_pct: "85*2 75 60 _"}
+    expect:
+      - {night: 1, firing: [], pending: [A1]}
+      - {night: 2, firing: [A1], pending: []}
+      - {night: 3, firing: [A1]}
+      - {night: 4, firing: [], recovering: [A1], resolved: []}
+      - {night: 5, recovering: [A1]}
+"#,
+];
+
+#[test]
+fn a_flag_in_time_is_tested_night_by_night() {
+    let place = Place::demo();
+    let [rule, test] = FLAG_IN_TIME;
+    std::fs::remove_dir_all(place.path("rules/tests")).unwrap();
+    place.write("rules/more.yaml", rule);
+    place.write("rules/tests/more.yaml", test);
+    place.headwater(&["test"]).says(0, &[" tests passed, 0 failed"]);
+    place.edit("rules/more.yaml", "for: {runs: 2}", "for: {runs: 3}");
+    let message = "test `limit_pressure_fires_on_the_second_night`: firing should be A1, and is nobody";
+    let why = ["A1: `exit_c1` (limit_usage_max_pct < 70) is false", "A1: pending since 2026-05-01, nights counted: 2"];
+    place.headwater(&["test"]).says(6, &["E0901", message, why[0], why[1]]);
+}
+
 /// The bridge begins and ends with the values of its policies, and its steps add up.
 #[test]
 fn two_policies_are_reconciled_switch_by_switch() {
