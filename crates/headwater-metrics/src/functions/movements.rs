@@ -1,12 +1,9 @@
 //! `movements_of`: the movements of an account's recurring revenue, from what began and ended in each period.
 //!
-//! Arguments: the age of the period (0 ends on the as-of day), the amount that began (positive) or ended (negative), 1 where
-//! a stretch of revenue began, -1 where one ended and 0 where only its worth changed with an exchange rate, its plan,
-//! its seats, whether it is an add-on, whether it follows a discount that ended, its first day; and, as a literal,
-//! whether who comes and goes within one period counts. The result is a list of movements.
-//!
-//! One look at each change, by account, replaces an aggregation by account and period with windows over it, which sorts
-//! millions of groups of three or four rows.
+//! Arguments: the age of the period (0 ends on the as-of day), the amount that began (above nothing) or ended, 1 or -1 for
+//! which it was and 0 where only an exchange rate changed its worth, its plan, its seats, whether it is an add-on, whether it
+//! follows a discount that ended, its first day; and, as a literal, whether who comes and goes within one period counts.
+//! One look at each change replaces an aggregation with windows, which sorts millions of groups of three or four rows.
 
 use std::sync::Arc;
 
