@@ -17,7 +17,7 @@ type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Development tasks")]
 enum Task {
-    /// Writes the reference pages under docs/ from the code.
+    /// Writes the reference pages under docs/ and the schemas under rules/ from the code.
     Generate,
     /// Measures.
     #[command(subcommand)]
@@ -40,9 +40,10 @@ fn main() -> ExitCode {
 
 fn generate() -> Outcome {
     let root = root();
-    fs::create_dir_all(root.join("docs"))?;
     for page in xtask::pages::all(&root)? {
-        fs::write(root.join(page.path), page.text)?;
+        let path = root.join(page.path);
+        fs::create_dir_all(path.parent().unwrap_or(&root))?;
+        fs::write(path, page.text)?;
         println!("{}", page.path);
     }
     Ok(())

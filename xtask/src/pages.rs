@@ -1,4 +1,4 @@
-//! The reference pages, rendered from the declarations they describe.
+//! The reference pages and the schemas for editors, rendered from the declarations they describe.
 //!
 //! `cargo xtask generate` writes them, a test compares them; neither knows how they are made.
 
@@ -16,7 +16,7 @@ pub type Failure = Box<dyn Error>;
 /// The sentence that keeps people from editing a page by hand.
 const GENERATED: &str = "<!-- Written by `cargo xtask generate`. Edit the declarations in the code instead. -->";
 
-/// A page of the documentation.
+/// A page of the documentation, or a schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     /// Its path below the root of the workspace.
@@ -35,7 +35,13 @@ pub fn all(root: &Path) -> Result<Vec<Page>, Failure> {
         Page { path: "docs/inputs.md", text: inputs::text() },
         Page { path: "docs/metrics.md", text: metrics::text() },
         Page { path: "docs/tables.md", text: tables::text(root)? },
+        Page { path: "rules/schema/rules.v1.schema.json", text: json(&headwater_nightly::rule_file_schema()) },
+        Page { path: "rules/schema/tests.v1.schema.json", text: json(&headwater_nightly::test_file_schema()) },
     ])
+}
+
+fn json(schema: &serde_json::Value) -> String {
+    format!("{schema:#}\n")
 }
 
 /// A page's head: its title, the note on its origin, and what it is about.

@@ -266,6 +266,9 @@ codes! {
     ConditionsOverlap "W0402" "a flag whose begin and end can hold together",
         "`when` and `exit_when` compare the same value with constants, and for some values both hold. There the flag goes on, so it ends later than `exit_when` says.",
         "Leave a distance between the two, such as 80 to begin and 70 to end.";
+    UnnoticedChange "W0403" "a small change of a rule that no test notices",
+        "With this place changed a little, every test of the rule still passes: the tests say nothing about it, and a slip of the keyboard there would go unseen.",
+        "Give a test an account on each side of the edge, as the message names it, and say what must come out.";
     SmallSample "W0501" "an input with very few rows",
         "Metrics over this input rest on little.",
         "Check that the pattern matches the whole export.";

@@ -1,13 +1,16 @@
-//! Diagnostics as text for a terminal, or as JSON lines for programs.
+//! Diagnostics as text for a terminal, as JSON lines for programs, or as what code hosts show beside a line.
+
+mod github;
+mod sarif;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::json;
 
-use crate::{Diagnostic, Diagnostics, Place, Severity, Sources};
+use crate::{Diagnostic, Diagnostics, Place, Severity, Sources, Span};
 
 /// How diagnostics are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rendering {
+pub enum Rendering<'a> {
     /// Text with the source line and a caret; with colours where asked.
     Human {
         /// Terminal colours.
@@ -15,25 +18,52 @@ pub enum Rendering {
     },
     /// One JSON object a line.
     Json,
+    /// One workflow command a line: GitHub shows each beside the line of the file.
+    Github {
+        /// The project's folder as the code host knows it: empty, or ended by a slash.
+        folder: &'a str,
+    },
+    /// One SARIF 2.1.0 document, also where there is nothing to say.
+    Sarif {
+        /// As for GitHub.
+        folder: &'a str,
+    },
 }
 
 /// All diagnostics, sorted by place, each ended by a line break.
 #[must_use]
-pub fn render(diagnostics: &Diagnostics, sources: &Sources, rendering: Rendering) -> String {
-    let mut text = String::new();
-    for diagnostic in diagnostics.sorted() {
-        match rendering {
-            Rendering::Human { colour } => {
-                text.push_str(&human(diagnostic, sources, colour));
-                text.push_str("\n\n");
-            }
-            Rendering::Json => {
-                text.push_str(&as_json(diagnostic, sources).to_string());
-                text.push('\n');
-            }
+pub fn render(diagnostics: &Diagnostics, sources: &Sources, rendering: Rendering<'_>) -> String {
+    let sorted = diagnostics.sorted();
+    let lines = |write: &dyn Fn(&Diagnostic) -> String| sorted.iter().map(|diagnostic| write(diagnostic)).collect();
+    match rendering {
+        Rendering::Human { colour } => lines(&|diagnostic| format!("{}\n\n", human(diagnostic, sources, colour))),
+        Rendering::Json => lines(&|diagnostic| format!("{}\n", as_json(diagnostic, sources))),
+        Rendering::Github { folder } => lines(&|diagnostic| github::command(diagnostic, sources, folder)),
+        Rendering::Sarif { folder } => format!("{:#}\n", sarif::document(&sorted, sources, folder)),
+    }
+}
+
+/// Lines and columns of a span, counted from 1, its end behind the last character.
+struct Region {
+    start: (usize, usize),
+    end: (usize, usize),
+}
+
+impl Region {
+    fn of(span: Span, sources: &Sources) -> Self {
+        Self {
+            start: sources.line_and_column(span.file, span.start),
+            end: sources.line_and_column(span.file, span.end),
         }
     }
-    text
+}
+
+/// The message with all that helps, as plain lines.
+fn in_words(diagnostic: &Diagnostic) -> String {
+    let label = diagnostic.label.iter().cloned();
+    let help = diagnostic.help.iter().map(|help| format!("help: {help}"));
+    let notes = diagnostic.notes.iter().map(|note| format!("note: {note}"));
+    std::iter::once(diagnostic.message.clone()).chain(label).chain(help).chain(notes).collect::<Vec<_>>().join("\n")
 }
 
 fn human(diagnostic: &Diagnostic, sources: &Sources, colour: bool) -> String {
@@ -80,8 +110,7 @@ fn as_json(diagnostic: &Diagnostic, sources: &Sources) -> serde_json::Value {
     let place = match &diagnostic.place {
         Place::Named(name) => json!({ "name": name }),
         Place::Span(span) => {
-            let (line, column) = sources.line_and_column(span.file, span.start);
-            let (end_line, end_column) = sources.line_and_column(span.file, span.end);
+            let Region { start: (line, column), end: (end_line, end_column) } = Region::of(*span, sources);
             json!({ "file": sources.name(span.file), "line": line, "column": column,
                     "end_line": end_line, "end_column": end_column })
         }

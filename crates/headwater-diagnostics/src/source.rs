@@ -70,6 +70,17 @@ impl Sources {
         (0..count).map(FileId)
     }
 
+    /// The same texts, but for a span of one of them; unchanged where the span does not fit.
+    #[must_use]
+    pub fn with(&self, span: Span, instead: &str) -> Self {
+        let mut changed = self.clone();
+        let text = changed.files.get_mut(span.file.0 as usize).map(|source| &mut source.text);
+        if let Some(text) = text.filter(|text| text.get(span.start..span.end).is_some()) {
+            text.replace_range(span.start..span.end, instead);
+        }
+        changed
+    }
+
     /// Line and column (both from 1, columns in characters) of a byte position.
     #[must_use]
     pub fn line_and_column(&self, file: FileId, position: usize) -> (usize, usize) {

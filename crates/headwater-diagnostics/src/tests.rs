@@ -27,6 +27,37 @@ fn a_diagnostic_shows_code_place_caret_and_help() {
 }
 
 #[test]
+fn code_hosts_are_told_the_line_with_all_that_helps() {
+    let mut sources = Sources::default();
+    let file = sources.add("rules/my segments.yaml", "version: 1\nwhen: \"größer\"\n");
+    let span = Span { file, start: 18, end: 26 };
+    let mut both = Diagnostics::from(Diagnostic::at(Code::UnknownName, span, "100 % unknown").help("a, b: c"));
+    both.push(Diagnostic::of(Code::NoObjects, "headwater.yaml", "two\nlines"));
+    let commands = render(&both, &sources, Rendering::Github { folder: "jobs/" });
+    let expected = [
+        "::error file=jobs/rules/my segments.yaml,line=2,endLine=2,col=8,endColumn=14,title=E0302::100 %25 unknown%0Ahelp: a, b: c",
+        "::error title=E0501::headwater.yaml: two%0Alines",
+    ];
+    assert_eq!(commands.lines().collect::<Vec<_>>(), expected);
+    let document: serde_json::Value =
+        serde_json::from_str(&render(&both, &sources, Rendering::Sarif { folder: "jobs/" })).unwrap();
+    let results = &document["runs"][0]["results"];
+    let location = &results[0]["locations"][0]["physicalLocation"];
+    assert_eq!(location["artifactLocation"]["uri"], "jobs/rules/my%20segments.yaml");
+    assert_eq!(
+        location["region"],
+        serde_json::json!({"startLine": 2, "startColumn": 8, "endLine": 2, "endColumn": 14})
+    );
+    assert_eq!(results[0]["message"]["text"], "100 % unknown\nhelp: a, b: c");
+    assert_eq!(results[1]["locations"][0]["logicalLocations"][0]["fullyQualifiedName"], "headwater.yaml");
+    let ids: Vec<_> =
+        document["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap().iter().map(|rule| &rule["id"]).collect();
+    assert_eq!(ids, ["E0302", "E0501"]);
+    let nothing = render(&Diagnostics::new(), &sources, Rendering::Sarif { folder: "" });
+    assert!(nothing.contains("\"results\": []"), "{nothing}");
+}
+
+#[test]
 fn ids_are_unique_and_every_code_has_a_page() {
     let ids: std::collections::BTreeSet<_> = Code::ALL.iter().map(|code| code.id()).collect();
     assert_eq!(ids.len(), Code::ALL.len());

@@ -12,9 +12,11 @@ use crate::{Code, Diagnostic, Diagnostics, FileId, Sources, Span};
 
 mod alignment;
 mod fields;
+mod shape;
 
 pub use alignment::TextPositions;
 pub use fields::Fields;
+pub use shape::{Holds, KeyShape, Shape, key, required};
 
 /// Deepest nesting that is read; the language needs less than ten.
 pub const MAX_DEPTH: usize = 64;

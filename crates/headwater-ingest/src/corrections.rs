@@ -2,7 +2,7 @@
 
 use datafusion::error::Result;
 use datafusion::prelude::SessionContext;
-use headwater_metrics::InputTable;
+use headwater_metrics::{CORRECTS, InputTable};
 
 use crate::prepare::Prepared;
 
@@ -15,12 +15,10 @@ pub(crate) async fn without_order(context: &SessionContext, input: &Prepared<'_>
     if input.spec.table != InputTable::Orders || !(has("corrects_order_id") && has("order_id")) {
         return Ok(None);
     }
-    let lost = context
-        .sql(
-            "SELECT account_id FROM orders AS given LEFT ANTI JOIN (SELECT order_id AS known_id, account_id AS known_account FROM orders)
-                ON given.corrects_order_id = known_id AND given.account_id = known_account
-            WHERE given.corrects_order_id <> '' AND given.corrects_order_id IS DISTINCT FROM given.order_id",
-        )
-        .await?;
-    Ok(u64::try_from(lost.count().await?).ok())
+    let lost = format!(
+        "SELECT account_id FROM (SELECT * FROM orders WHERE {CORRECTS}) AS given
+            LEFT ANTI JOIN (SELECT order_id AS known_id, account_id AS known_account FROM orders)
+                ON given.corrects_order_id = known_id AND given.account_id = known_account"
+    );
+    Ok(u64::try_from(context.sql(&lost).await?.count().await?).ok())
 }

@@ -52,6 +52,7 @@ impl Successors {
         if merged.is_none() && parent.is_none() {
             return Ok(Self::default());
         }
+        let has_both = merged.is_some() && parent.is_some();
         // Who went into an account that is not there still belongs to its parent.
         let told = format!(
             "SELECT account_id, merged, parent, known FROM (
@@ -63,9 +64,12 @@ impl Successors {
         let named = format!(
             "SELECT account_id, coalesce(CASE WHEN known IS NOT NULL THEN merged END, parent, merged, '') AS successor FROM ({told})"
         );
-        let passed_over =
-            format!("SELECT account_id FROM ({told}) WHERE merged <> '' AND known IS NULL AND parent <> ''");
-        let passed_over = context.sql(&passed_over).await?.count().await? as u64;
+        let passed_over = if has_both {
+            let sql = format!("SELECT account_id FROM ({told}) WHERE merged <> '' AND known IS NULL AND parent <> ''");
+            context.sql(&sql).await?.count().await? as u64
+        } else {
+            0
+        };
         let batches = context.sql(&format!("SELECT * FROM ({named}) WHERE successor <> ''")).await?.collect().await?;
         let pointing = pairs(&batches)?;
         let unknown = format!(

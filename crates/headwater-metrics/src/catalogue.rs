@@ -9,7 +9,6 @@ use crate::{Grain, InputTable, Metric, RevenuePolicy, Unit, Window};
 mod acquisition;
 mod advocacy;
 mod declaration;
-mod dispersion;
 mod features;
 mod feedback;
 mod lifetimes;
@@ -22,12 +21,12 @@ mod revenue;
 mod sales;
 mod sessions;
 mod spending;
+mod spread;
 mod support;
 mod trials;
 mod usage;
 mod value;
 mod value_by_method;
-mod value_spread;
 
 pub use declaration::Declaration;
 
@@ -299,11 +298,12 @@ fn definitions() -> impl Iterator<Item = &'static Definition> {
         value::METRICS,
         lifetimes::METRICS,
         value_by_method::METRICS,
-        value_spread::OF_CONTRACTS,
-        value_spread::OF_ORDERS,
+        spread::OF_CONTRACTS,
+        spread::OF_ORDERS,
         pricing::METRICS,
         advocacy::METRICS,
-        dispersion::METRICS,
+        spread::MEDIAN,
+        spread::OF_REVENUE,
     ]
     .into_iter()
     .flatten()

@@ -34,7 +34,7 @@ pub use features::{education_targets, feature_adoption};
 pub use fit::fit_cells;
 pub use groups::{GroupPlan, GroupScope};
 pub use movements::{movements, published_movements};
-pub use orders::revenue_by_month;
+pub use orders::{CORRECTS, revenue_by_month};
 pub use renewals::{renewal_calibration, renewal_outlook, renewals};
 pub use restatements::restatements;
 pub use tickets::{ticket_channels, ticket_themes};

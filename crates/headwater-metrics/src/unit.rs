@@ -79,7 +79,7 @@ impl Unit {
 
     /// The word used in YAML and in pages.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub const fn word(self) -> &'static str {
         match self {
             Self::Money => "money",
             Self::Amount => "amount",
@@ -113,6 +113,18 @@ impl Unit {
         Self::Text,
         Self::Flag,
     ];
+
+    /// Their words, in the same order.
+    #[expect(clippy::indexing_slicing, reason = "the compiler computes it, and would not get beyond an end")]
+    pub const WORDS: [&'static str; Self::ALL.len()] = {
+        let mut words = [""; Self::ALL.len()];
+        let mut at = 0;
+        while at < words.len() {
+            words[at] = Self::ALL[at].word();
+            at += 1;
+        }
+        words
+    };
 
     /// The unit a YAML word names.
     #[must_use]

@@ -22,14 +22,13 @@ use crate::project::Project;
 use crate::report::{Row, read};
 use crate::rule_set::{check_rules, environment_of};
 use crate::tables;
+use crate::workers::side_by_side;
 
 /// What tests of rules came to.
 #[derive(Debug, Default, Serialize)]
 pub struct RuleTestReport {
-    /// Ids of tests of which everything holds.
-    pub passed: Vec<String>,
-    /// Ids of tests of which something does not.
-    pub failed: Vec<String>,
+    /// What each test came to, in the order of the files.
+    pub tests: Vec<RuleTestOutcome>,
     /// Tests of rules that are left out because an input is not declared: id and rule.
     pub left_out: Vec<(String, String)>,
     /// Rules without a test, as `kind:id`.
@@ -39,6 +38,19 @@ pub struct RuleTestReport {
     /// Everything that does not hold, at its place.
     #[serde(skip)]
     pub problems: Diagnostics,
+}
+
+/// What one test came to.
+#[derive(Debug, Serialize)]
+pub struct RuleTestOutcome {
+    /// Its id.
+    pub id: String,
+    /// The rule it is about, as `kind:id`.
+    pub rule: String,
+    /// The file it stands in.
+    pub file: String,
+    /// What does not hold, a text each; none where everything does.
+    pub failures: Vec<String>,
 }
 
 /// A condition that tests do not try both ways.
@@ -76,17 +88,60 @@ pub async fn run_rule_tests(
     }
     let mut report = RuleTestReport { left_out, ..RuleTestReport::default() };
     let mut tried = Tried::new();
-    for test in &tests {
-        let found = Case::new(&rules, test)?.run(&mut tried).await?;
-        let of = if found.is_empty() { &mut report.passed } else { &mut report.failed };
-        of.push(test.id.clone());
+    let given = Arc::new((rules, tests));
+    let found = side_by_side(given.1.len(), |at| {
+        let given = Arc::clone(&given);
+        async move { outcome(&given.0, &given.1, at).await }
+    });
+    let found = found.await?;
+    let (rules, tests) = &*given;
+    for (test, (found, tried_by_it)) in tests.iter().zip(found) {
+        for (condition, (was_true, was_false)) in tried_by_it {
+            let so_far = tried.entry(condition).or_default();
+            *so_far = (so_far.0 || was_true, so_far.1 || was_false);
+        }
+        report.tests.push(RuleTestOutcome {
+            id: test.id.clone(),
+            rule: format!("{}:{}", test.kind.word(), test.rule),
+            file: sources.name(test.place.file).to_owned(),
+            failures: found.sorted().into_iter().map(in_words).collect(),
+        });
         report.problems.append(found);
     }
-    report.cover(&rules, &tests, &tried);
+    report.cover(rules, tests, &tried);
     Ok(report)
 }
 
+/// What one of some tests comes to, and which conditions it tries.
+async fn outcome(rules: &CheckedRules, tests: &[RuleTest], at: usize) -> Result<(Diagnostics, Tried), RunError> {
+    let mut tried = Tried::new();
+    let found = match tests.get(at) {
+        Some(test) => Case::new(rules, test)?.run(&mut tried).await?,
+        None => Diagnostics::new(),
+    };
+    Ok((found, tried))
+}
+
+/// Whether everything that a test expects of rules holds.
+pub(crate) async fn passes(rules: &CheckedRules, test: &RuleTest) -> Result<bool, EngineError> {
+    Ok(Case::new(rules, test)?.run(&mut Tried::new()).await?.is_empty())
+}
+
+/// A failure with its reasons, as lines.
+fn in_words(problem: &Diagnostic) -> String {
+    let night = problem.label.iter().map(|night| format!(" ({night})"));
+    let notes = problem.notes.iter().map(|note| format!("\n{note}"));
+    std::iter::once(problem.message.clone()).chain(night).chain(notes).collect()
+}
+
 impl RuleTestReport {
+    /// How many tests passed, and how many failed.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        let passed = self.tests.iter().filter(|test| test.failures.is_empty()).count();
+        (passed, self.tests.len() - passed)
+    }
+
     fn cover(&mut self, rules: &CheckedRules, tests: &[RuleTest], tried: &Tried) {
         let tested: BTreeSet<(TestedKind, &str)> = tests.iter().map(|test| (test.kind, test.rule.as_str())).collect();
         let name = |kind: TestedKind, rule: &str| format!("{}:{rule}", kind.word());

@@ -131,6 +131,20 @@ impl CheckedRules {
         rules
     }
 
+    /// Whether a rule is among these, or one of them names that parameter (of the kind `param`).
+    #[must_use]
+    pub fn mention(&self, kind: &str, id: &str) -> bool {
+        let parameter = format!("param.{id}");
+        let names_it = |header: &Header| {
+            let ends = |rest: &str| !rest.starts_with(|next: char| next.is_ascii_alphanumeric() || next == '_');
+            header.definition.split(&parameter).skip(1).any(ends)
+        };
+        let is_it = |of: &str, header: &Header| {
+            if kind == "param" { names_it(header) } else { of == kind && header.id.text == id }
+        };
+        self.headers().into_iter().any(|(of, header)| is_it(of, header))
+    }
+
     /// Keeps guardrails and those that they wait for.
     fn keep_guardrails(&mut self, is_it: impl Fn(&Guardrail) -> bool) {
         let mut kept: BTreeSet<String> = BTreeSet::new();

@@ -24,6 +24,7 @@ pub(crate) use kind::Kind;
 pub(crate) use names::{Names, Scheme, Stage};
 pub(crate) use node::{Column, ColumnSource, Expression, Literal, Operator};
 pub(crate) use overlap::both_hold;
+pub(crate) use parse::tokens;
 pub use plan::PLAN_NESTING;
 pub(crate) use plan::Planner;
 pub(crate) use shape::shape;

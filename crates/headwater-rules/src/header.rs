@@ -2,10 +2,43 @@
 
 use std::fmt::Write as _;
 
-use headwater_diagnostics::yaml::{Fields, Node, Value};
+use headwater_diagnostics::yaml::{Fields, Holds, KeyShape, Node, Shape, Value, key, required};
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics, Sources};
 
 use crate::reading::{Reading, Word, first_of};
+
+/// What every rule says about itself.
+pub(crate) const HEADER: &[KeyShape] = &[
+    required("id", Holds::Id, "the name in outputs and in other rules, unique in its kind"),
+    key("description", Holds::Text, "what it means"),
+    key("owner", Holds::Text, "whom to ask"),
+    key("tags", Holds::List(&Holds::Text), "how to find it"),
+    key(
+        "when_unavailable",
+        Holds::Words(&UNAVAILABLE),
+        "where an input it needs is not declared: an error (the default), or the rule is left out",
+    ),
+];
+
+/// How loud a rule is, of kinds that have it.
+pub(crate) const SEVERITY: &[KeyShape] =
+    &[key("severity", Holds::Words(&RuleSeverity::WORDS), "how loud it is when it speaks; `warn` where not said")];
+
+/// The words of `when_unavailable`.
+const UNAVAILABLE: [&str; 2] = ["error", "skip"];
+
+/// What a file gives to its rules.
+pub(crate) const DEFAULTS: Shape = Shape::new(
+    "`defaults`",
+    &[
+        &[
+            key("owner", Holds::Text, "whom to ask, of rules that name nobody"),
+            key("tags", Holds::List(&Holds::Text), "tags of every rule"),
+            key("when_unavailable", Holds::Words(&UNAVAILABLE), "for rules that do not say"),
+        ],
+        SEVERITY,
+    ],
+);
 
 /// How loud a rule is when it speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,7 +85,7 @@ pub(crate) struct Defaults {
 impl Defaults {
     /// Reads the `defaults:` block of a file.
     pub(crate) fn read(fields: &mut Fields<'_>, problems: &mut Diagnostics) -> Self {
-        let Some(mut block) = fields.take("defaults").and_then(|node| Fields::of(node, "`defaults`", problems)) else {
+        let Some(mut block) = fields.take("defaults").and_then(|node| Fields::shaped(node, &DEFAULTS, problems)) else {
             return Self::default();
         };
         let read = Self {
@@ -123,7 +156,7 @@ impl Header {
 }
 
 fn skips_unavailable(fields: &mut Fields<'_>, problems: &mut Diagnostics) -> Option<bool> {
-    fields.choice("when_unavailable", &["error", "skip"], problems).map(|choice| choice == 1)
+    fields.choice("when_unavailable", &UNAVAILABLE, problems).map(|choice| choice == 1)
 }
 
 fn first_of_id(id: &Word) -> headwater_diagnostics::Span {

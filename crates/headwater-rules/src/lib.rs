@@ -13,6 +13,7 @@ mod kinds;
 mod outputs;
 mod raw;
 mod reading;
+mod schema;
 mod testing;
 
 pub use check::check;
@@ -23,4 +24,7 @@ pub use expression::PLAN_NESTING;
 pub use header::RuleSeverity;
 pub use outputs::{OutputColumn, OutputTable};
 pub use raw::{RawRules, parse};
-pub use testing::{Cell, Condition, Expectation, Expected, GivenGroup, RuleTest, RuleTests, TestedKind, read_tests};
+pub use schema::{rule_file_schema, test_file_schema};
+pub use testing::{
+    Cell, Condition, Expectation, Expected, GivenGroup, Mutant, RuleTest, RuleTests, TestedKind, mutants, read_tests,
+};

@@ -1,20 +1,42 @@
 //! The first pass: rule files read item by item, with every problem of their shape.
 
-use headwater_diagnostics::yaml::{self, Fields, Node, Value};
+use headwater_diagnostics::yaml::{self, Fields, Holds, KeyShape, Node, Shape, Value, key, required};
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics, FileId, Sources};
 
-use crate::header::Defaults;
-use crate::kinds::audit::RawAudit;
-use crate::kinds::guardrail::{RawGuardrail, RawProfile};
-use crate::kinds::metric::RawMetric;
-use crate::kinds::milestone::RawLadder;
-use crate::kinds::param::RawParam;
-use crate::kinds::segment::RawScheme;
-use crate::kinds::trigger::RawTrigger;
+use crate::header::{DEFAULTS, Defaults};
+use crate::kinds::audit::{AUDIT, RawAudit};
+use crate::kinds::guardrail::{GUARDRAIL, RawGuardrail, RawProfile, STAGE_PROFILE};
+use crate::kinds::metric::{METRIC, RawMetric};
+use crate::kinds::milestone::{LADDER, RawLadder};
+use crate::kinds::param::{PARAMETER, RawParam};
+use crate::kinds::segment::{RawScheme, SCHEME};
+use crate::kinds::trigger::{RawTrigger, TRIGGER};
 use crate::reading::Reading;
 
 /// The version of the language that this program reads.
 const VERSION: i64 = 1;
+
+/// `version:` of every file.
+pub(crate) const VERSIONED: &[KeyShape] = &[required("version", Holds::Exactly(VERSION), "of the language")];
+
+/// A rule file as written.
+pub(crate) const RULE_FILE: Shape = Shape::new(
+    "a rule file",
+    &[
+        VERSIONED,
+        &[
+            key("defaults", Holds::Map(&DEFAULTS), "what its rules have that do not say otherwise"),
+            key("params", Holds::List(&Holds::Map(&PARAMETER)), "constants that rules share"),
+            key("metrics", Holds::List(&Holds::Map(&METRIC)), "metrics of accounts, derived from others"),
+            key("segment_schemes", Holds::List(&Holds::Map(&SCHEME)), "an account has one segment in each"),
+            key("milestone_ladders", Holds::List(&Holds::Map(&LADDER)), "what accounts reach, in order"),
+            key("triggers", Holds::List(&Holds::Map(&TRIGGER)), "flags on accounts"),
+            key("stage_profile", STAGE_PROFILE, "the company's stage"),
+            key("guardrails", Holds::List(&Holds::Map(&GUARDRAIL)), "verdicts on metrics of groups"),
+            key("audits", Holds::List(&Holds::Map(&AUDIT)), "what must hold of the staged tables"),
+        ],
+    ],
+);
 
 /// Every item of all rule files as written; what it means is not yet known.
 #[derive(Debug, Default)]
@@ -51,7 +73,7 @@ pub fn parse(sources: &Sources, files: &[FileId]) -> (RawRules, Diagnostics) {
 
 impl RawRules {
     fn file(&mut self, node: &Node, reading: &mut Reading<'_>) {
-        let Some(mut fields) = Fields::of(node, "a rule file", reading.problems) else {
+        let Some(mut fields) = Fields::shaped(node, &RULE_FILE, reading.problems) else {
             self.incomplete = true;
             return;
         };

@@ -16,12 +16,17 @@ use crate::reading::Reading;
 mod conditions;
 mod expected;
 mod given;
+mod mutants;
 
 pub use conditions::Condition;
 pub use expected::{Expectation, Expected};
+pub(crate) use given::TEST_FILE;
+pub use mutants::{Mutant, mutants};
 
 /// The most nights of a test.
 const MOST_NIGHTS: usize = 400;
+/// The same as the greatest number of a night.
+const LAST_NIGHT: i64 = 400;
 
 /// The kinds of rules that can be tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -54,6 +54,10 @@ pub(crate) enum Format {
     Json,
     /// YAML for files that people keep
     Yaml,
+    /// Problems as annotations of a GitHub workflow; results as text
+    Github,
+    /// Problems as one SARIF document; of `check` and `test`
+    Sarif,
 }
 
 /// How logs are written.
@@ -134,6 +138,12 @@ pub(crate) struct Test {
     /// Also name rules without a test, and conditions that no test makes true or none makes false
     #[arg(long)]
     pub(crate) coverage: bool,
+    /// Also change each tested rule a little, place by place, and name every change that no test notices
+    #[arg(long)]
+    pub(crate) mutate: bool,
+    /// Also write the results to this file, as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
 }
 
 /// Options of `run`.
@@ -170,6 +180,18 @@ pub(crate) struct Schema {
     /// Only this table
     #[arg(value_name = "TABLE")]
     pub(crate) table: Option<String>,
+    /// Instead, the JSON Schema by which editors complete and check files of this kind
+    #[arg(long, value_enum, value_name = "KIND", conflicts_with = "table")]
+    pub(crate) editor: Option<EditedFile>,
+}
+
+/// Files that people edit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EditedFile {
+    /// Rule files
+    Rules,
+    /// Files of tests of rules
+    Tests,
 }
 
 /// Options of `explain`.

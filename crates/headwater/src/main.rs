@@ -9,7 +9,7 @@ mod surroundings;
 
 use clap::Parser;
 
-use crate::args::{Arguments, Command};
+use crate::args::{Arguments, Command, Format};
 use crate::exit::Exit;
 use crate::render::Output;
 
@@ -27,6 +27,12 @@ fn main() -> std::process::ExitCode {
 fn begin() -> std::process::ExitCode {
     let arguments = Arguments::parse();
     let output = Output::new(&arguments.global);
+    if arguments.global.format == Format::Sarif && !matches!(arguments.command, Command::Check | Command::Test(_)) {
+        output.error(
+            "`--format sarif` is for `check` and `test`; other commands write `human`, `json`, `yaml` or `github`",
+        );
+        return Exit::Usage.into();
+    }
     surroundings::start_logging(&arguments.global);
     let exit = match tokio::runtime::Builder::new_multi_thread().thread_stack_size(STACK_BYTES).enable_all().build() {
         Ok(runtime) => runtime.block_on(run(arguments, &output)),

@@ -1,12 +1,14 @@
-//! The shipped rules and their tests, inside the program.
+//! The shipped rules, their tests, and what editors are told of both, inside the program.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
-/// Writes the shipped rule files and their tests into a folder; files of the same name stay as they are.
+/// Writes the shipped rule files, their tests and schemas into a folder; files of the same name stay as they are.
 pub(crate) fn write_rules(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder.join("tests"))?;
+    for below in ["tests", "schema"] {
+        fs::create_dir_all(folder.join(below))?;
+    }
     for (name, text) in RULES {
         let path = folder.join(name);
         if !path.exists() {
@@ -32,7 +34,9 @@ rules![
     "audits.yaml",
     "tests/accounts.yaml",
     "tests/guardrails.yaml",
-    "tests/scores.yaml"
+    "tests/scores.yaml",
+    "schema/rules.v1.schema.json",
+    "schema/tests.v1.schema.json"
 ];
 
 #[cfg(test)]
@@ -45,9 +49,9 @@ mod tests {
         let names = |below: &str| {
             let entries = fs::read_dir(folder.join(below)).unwrap().map(|entry| entry.unwrap().file_name());
             let names = entries.map(|name| format!("{below}{}", name.into_string().unwrap()));
-            names.filter(|name| name.ends_with(".yaml")).collect::<Vec<_>>()
+            names.filter(|name| name.ends_with(".yaml") || name.ends_with(".json")).collect::<Vec<_>>()
         };
-        let mut there = [names(""), names("tests/")].concat();
+        let mut there = [names(""), names("tests/"), names("schema/")].concat();
         there.sort();
         let mut shipped: Vec<String> = RULES.iter().map(|(name, _)| (*name).to_owned()).collect();
         shipped.sort();

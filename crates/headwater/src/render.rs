@@ -16,18 +16,25 @@ pub(crate) mod value;
 #[derive(Debug, Clone)]
 pub(crate) struct Output {
     format: Format,
+    /// The project's folder as it was given, ended by a slash; empty where it is the current one.
+    folder: String,
     quiet: bool,
     deny_warnings: bool,
 }
 
 impl Output {
     pub(crate) fn new(global: &Global) -> Self {
-        Self { format: global.format, quiet: global.quiet, deny_warnings: global.deny == Some(Deny::Warnings) }
+        Self {
+            format: global.format,
+            folder: surroundings::folder_from_here(&global.directory),
+            quiet: global.quiet,
+            deny_warnings: global.deny == Some(Deny::Warnings),
+        }
     }
 
     /// Whether results are data for programs rather than text for people.
     pub(crate) fn is_data(&self) -> bool {
-        self.format != Format::Human
+        matches!(self.format, Format::Json | Format::Yaml | Format::Sarif)
     }
 
     /// Whether progress is shown.
@@ -55,8 +62,12 @@ impl Output {
     /// A result for programs, in the format asked for.
     pub(crate) fn data(&self, value: &impl serde::Serialize) {
         let written = match self.format {
+            // The document of problems is all that is wanted.
+            Format::Sarif => return,
             Format::Yaml => serde_yaml::to_string(value).map_err(|error| error.to_string()),
-            Format::Human | Format::Json => serde_json::to_string_pretty(value).map_err(|error| error.to_string()),
+            Format::Human | Format::Github | Format::Json => {
+                serde_json::to_string_pretty(value).map_err(|error| error.to_string())
+            }
         };
         match written {
             Ok(text) => print(text.trim_end()),
@@ -72,11 +83,20 @@ impl Output {
     /// All diagnostics and, for people, how many there are. The answer is whether they stop the command.
     pub(crate) fn diagnostics(&self, diagnostics: &Diagnostics, sources: &Sources) -> bool {
         let stops = diagnostics.has_errors() || (self.deny_warnings && !diagnostics.is_empty());
+        let folder = self.folder.as_str();
+        let write = |rendering| render(diagnostics, sources, rendering);
+        if self.format == Format::Sarif {
+            print(write(Rendering::Sarif { folder }).trim_end());
+            return stops;
+        }
         if diagnostics.is_empty() || (self.quiet && !stops) {
             return stops;
         }
-        let rendering = if self.is_data() { Rendering::Json } else { Rendering::Human { colour: true } };
-        tell(&render(diagnostics, sources, rendering));
+        match self.format {
+            Format::Github => print(write(Rendering::Github { folder }).trim_end()),
+            Format::Human => tell(&write(Rendering::Human { colour: true })),
+            Format::Json | Format::Yaml | Format::Sarif => tell(&write(Rendering::Json)),
+        }
         if !self.is_data() {
             let errors = counted(diagnostics.count(Severity::Error), "error");
             let warnings = counted(diagnostics.count(Severity::Warning), "warning");

@@ -1,6 +1,7 @@
 //! The only place that asks the machine: environment, clock, host name, signals, and where logs go.
 
 use std::io::IsTerminal;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::Utc;
@@ -91,6 +92,15 @@ impl Signals {
             std::future::pending().await
         }
     }
+}
+
+/// A folder as seen from the current one where that holds it: empty, or ended by a slash.
+pub(crate) fn folder_from_here(folder: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let names = folder.strip_prefix(&here).unwrap_or(folder).components().filter(|part| *part != Component::CurDir);
+    let path: PathBuf = names.collect();
+    let path = path.to_string_lossy().replace('\\', "/");
+    if path.is_empty() || path.ends_with('/') { path } else { format!("{path}/") }
 }
 
 /// Whether a person looks at standard error.

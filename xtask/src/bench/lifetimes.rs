@@ -23,12 +23,12 @@ const CDNOW_AS_OF: &str = "1997-09-30";
 /// Customers each on a row of their own, then histories with the number of their customers.
 const WAYS: &[&str] = &["customers", "histories"];
 
-const OUR_MODELS: &[&str] = &["order_histories", "order_fits", "order_scores"];
+const OUR_MODELS: &[&str] = &["order_histories", "order_fits", "order_fits_used", "order_scores"];
 const THEIR_MODELS: &[&str] = &["orders", "summary", "histories", "bg_nbd", "mbg_nbd", "gamma_gamma", "scores"];
 const PARTS: &[Part] = &[
     Part { name: "histories", ours: &["order_histories"], theirs: &["orders", "summary", "histories"] },
     Part { name: "fit", ours: &["order_fits"], theirs: &["bg_nbd", "mbg_nbd", "gamma_gamma"] },
-    Part { name: "score", ours: &["order_scores"], theirs: &["scores"] },
+    Part { name: "score", ours: &["order_fits_used", "order_scores"], theirs: &["scores"] },
     Part { name: "all of it", ours: OUR_MODELS, theirs: THEIR_MODELS },
     Part { name: "curve", ours: &["survival_curves"], theirs: &["subscriptions", "curve"] },
     Part { name: "the whole night", ours: &[], theirs: &[] },

@@ -2,12 +2,13 @@
 
 use crate::{Code, Diagnostic, Diagnostics, Span};
 
-use super::{Key, Node, Value};
+use super::{Key, Node, Shape, Value};
 
 /// The keys of one mapping, taken out one by one; what is left at [`Fields::finish`] is unknown.
 #[derive(Debug)]
 pub struct Fields<'a> {
     what: &'static str,
+    shape: Option<&'static Shape>,
     span: Span,
     entries: Vec<(&'a Key, &'a Node)>,
     asked: Vec<&'static str>,
@@ -19,6 +20,7 @@ impl<'a> Fields<'a> {
         match &node.value {
             Value::Map(entries) => Some(Self {
                 what,
+                shape: None,
                 span: node.span,
                 entries: entries.iter().map(|(key, value)| (key, value)).collect(),
                 asked: Vec::new(),
@@ -28,6 +30,11 @@ impl<'a> Fields<'a> {
                 None
             }
         }
+    }
+
+    /// The same of a declared shape, which names every key that is asked for.
+    pub fn shaped(node: &'a Node, shape: &'static Shape, problems: &mut Diagnostics) -> Option<Self> {
+        Self::of(node, shape.what, problems).map(|fields| Self { shape: Some(shape), ..fields })
     }
 
     /// Where the mapping stands.
@@ -49,6 +56,7 @@ impl<'a> Fields<'a> {
 
     /// Takes a key and its value out.
     pub fn take_with_key(&mut self, name: &'static str) -> Option<(&'a Key, &'a Node)> {
+        debug_assert!(self.shape.is_none_or(|shape| shape.has(name)), "{} declares no `{name}`", self.what);
         self.asked.push(name);
         let at = self.entries.iter().position(|(key, _)| key.name == name)?;
         Some(self.entries.remove(at)).filter(|(_, value)| value.value != Value::Null)

@@ -6,6 +6,9 @@
 //! A history is a number of repeat purchases, the time from the first to the last of all, and the time from the first
 //! until now; two purchases of one day are one. Time is in weeks, as in the papers.
 
+use std::panic::resume_unwind;
+use std::thread;
+
 use super::maximum::{Fit, Maximum, Outcome, maximum};
 use super::special::{Sum, digamma, hypergeometric_slope, ln_gamma, ln_hypergeometric, ln_sum_of_exp, logistic};
 
@@ -106,6 +109,9 @@ impl BuyingFits {
     }
 }
 
+/// The models with leaving, in the order of [`BuyingFits::leaving`].
+const MODELS_OF_LEAVING: [Leaving; 2] = [Leaving::AfterRepeats, Leaving::AfterAny];
+
 /// What a model with leaving has to gain over the one without, as a logarithm of the likelihood: two parameters more
 /// have to be worth their freedom.
 const LEAST_GAIN: f64 = 2.0;
@@ -130,26 +136,35 @@ pub fn fit_buying(buyers: &[Buyer], fewest: f64) -> BuyingFits {
     if let Some(outcome) = refused {
         return BuyingFits {
             never: not_fitted(outcome, Leaving::Never),
-            leaving: [Leaving::AfterRepeats, Leaving::AfterAny].map(|leaving| not_fitted(outcome, leaving)),
+            leaving: MODELS_OF_LEAVING.map(|leaving| not_fitted(outcome, leaving)),
         };
     }
     // Rates start at the mean rate, spread narrowly, moderately and widely.
     let alpha = |r: f64| (r * age / repeats).clamp(1e-3, 1e3);
-    let never = maximum(&[0.25, 1.0, 4.0].map(|r| [r, alpha(r)]), customers, |[r, alpha]| {
-        likelihood_of_never(buyers, *r, *alpha)
-    })
-    .of(|[r, alpha]| BuyingModel { leaving: Leaving::Never, r, alpha, a: 0.0, b: 0.0 });
-    let leaving = [Leaving::AfterRepeats, Leaving::AfterAny].map(|leaving| {
+    let fit_never = || {
+        maximum(&[0.25, 1.0, 4.0].map(|r| [r, alpha(r)]), customers, |[r, alpha]| {
+            likelihood_of_never(buyers, *r, *alpha)
+        })
+        .of(|[r, alpha]| BuyingModel { leaving: Leaving::Never, r, alpha, a: 0.0, b: 0.0 })
+    };
+    let fit_leaving = |leaving| {
         let starts = [(0.3, 0.8, 2.5), (1.0, 0.3, 1.0), (0.5, 2.0, 10.0)].map(|(r, a, b)| [r, alpha(r), a, b]);
-        let mut fit = maximum(&starts, customers, |[r, alpha, a, b]| {
+        maximum(&starts, customers, |[r, alpha, a, b]| {
             likelihood(buyers, BuyingModel { leaving, r: *r, alpha: *alpha, a: *a, b: *b })
         })
-        .of(|[r, alpha, a, b]| BuyingModel { leaving, r, alpha, a, b });
+        .of(|[r, alpha, a, b]| BuyingModel { leaving, r, alpha, a, b })
+    };
+    // No fit waits for another.
+    let (never, mut leaving) = thread::scope(|scope| {
+        let leaving = MODELS_OF_LEAVING.map(|leaving| scope.spawn(move || fit_leaving(leaving)));
+        let never = fit_never();
+        (never, leaving.map(|fit| fit.join().unwrap_or_else(|panic| resume_unwind(panic))))
+    });
+    for fit in &mut leaving {
         if fit.log_likelihood.is_nan() || fit.log_likelihood - never.log_likelihood < LEAST_GAIN {
             fit.outcome = Outcome::DropoutNotIdentified;
         }
-        fit
-    });
+    }
     BuyingFits { never, leaving }
 }
 

@@ -5,7 +5,7 @@
 
 use crate::{GroupScope, InputTable, Query, literal};
 
-use super::groups::{grouped, spend_rows};
+use super::groups::{Places, spend_rows};
 use super::movements::MOVEMENTS;
 use super::{Night, date};
 
@@ -22,17 +22,25 @@ pub fn cohorts(scopes: &[GroupScope], night: &Night) -> Option<Query> {
         return None;
     }
     let as_of = date(night.as_of.day());
+    let Places { columns, names, by_scope } = Places::of(scopes);
     let sql = format!(
-        "WITH born AS (SELECT account_id, period_age AS born FROM {MOVEMENTS} WHERE movement = 'new'),
-        grouped AS ({groups}),
+        "WITH born AS (
+            SELECT account_id AS born_id, period_age AS born, {columns}
+            FROM (SELECT account_id AS new_id, period_age FROM {MOVEMENTS} WHERE movement = 'new')
+            JOIN judged ON new_id = account_id
+        ),
+        moved AS (
+            SELECT {names}, born, period_age, movement, count(*) AS movements, sum(amount) AS amount
+            FROM {MOVEMENTS} JOIN born ON account_id = born_id GROUP BY {names}, born, period_age, movement
+        ),
+        scoped AS (SELECT {by_scope} AS item, born, born - period_age AS age, movement, movements, amount FROM moved),
         changes AS (
-            SELECT scope, group_name, born, born - period_age AS age,
-                sum(CASE WHEN movement IN ('new', 'reactivation') THEN 1 WHEN movement = 'churn' THEN -1 ELSE 0 END) AS customers,
-                sum(CASE WHEN movement = 'new' THEN 1 ELSE 0 END) AS joined,
-                sum(CASE WHEN movement = 'churn' THEN 1 ELSE 0 END) AS churned, sum(amount) AS amount
-            FROM {MOVEMENTS} JOIN born ON {MOVEMENTS}.account_id = born.account_id
-            JOIN grouped ON {MOVEMENTS}.account_id = grouped.account_id
-            GROUP BY scope, group_name, born, born - period_age
+            SELECT item['scope'] AS scope, item['group_name'] AS group_name, born, age,
+                sum(CASE WHEN movement IN ('new', 'reactivation') THEN movements WHEN movement = 'churn' THEN -movements ELSE 0 END)
+                    AS customers,
+                sum(CASE WHEN movement = 'new' THEN movements ELSE 0 END) AS joined,
+                sum(CASE WHEN movement = 'churn' THEN movements ELSE 0 END) AS churned, sum(amount) AS amount
+            FROM scoped GROUP BY 1, 2, born, age
         ),
         starts AS (
             SELECT scope, group_name, born, sum(joined) AS cohort_size, sum(CASE WHEN age = 0 THEN amount ELSE 0 END) AS first_mrr
@@ -61,7 +69,6 @@ pub fn cohorts(scopes: &[GroupScope], night: &Night) -> Option<Query> {
             cohort_size < {FEW} AS few_accounts, churned
         FROM states
         WINDOW by_age AS (PARTITION BY scope, group_name, born ORDER BY age ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)",
-        groups = grouped(scopes),
     );
     Some(Query::new("cohort_metrics", sql))
 }

@@ -66,6 +66,33 @@ pub(super) fn grouped(scopes: &[GroupScope]) -> String {
     scopes.iter().map(of_scope).collect::<Vec<_>>().join(" UNION ALL ")
 }
 
+/// The groups of an account side by side, for sums that are taken once for all scopes together: there are many rows and
+/// few groups, so what is left after the first sum is divided by scope.
+pub(super) struct Places {
+    /// `group_0`, `group_1`, … of an account, as columns of a select over `judged`.
+    pub(super) columns: String,
+    /// Their names.
+    pub(super) names: String,
+    /// An expression that makes of each row one for each scope: a struct of `scope` and `group_name`.
+    pub(super) by_scope: String,
+}
+
+impl Places {
+    pub(super) fn of(scopes: &[GroupScope]) -> Self {
+        let of_each = |written: &dyn Fn(usize, &GroupScope) -> String| {
+            scopes.iter().enumerate().map(|(at, scope)| written(at, scope)).collect::<Vec<_>>().join(", ")
+        };
+        let of_scope = |at, scope: &GroupScope| {
+            format!("named_struct('scope', {}, 'group_name', group_{at})", literal(scope.name()))
+        };
+        Self {
+            columns: of_each(&|at, scope| format!("{} AS group_{at}", scope.group())),
+            names: of_each(&|at, _| format!("group_{at}")),
+            by_scope: format!("unnest(make_array({}))", of_each(&of_scope)),
+        }
+    }
+}
+
 /// The plans of one night at group grain, over the table `judged`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupPlan {

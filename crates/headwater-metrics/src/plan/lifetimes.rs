@@ -43,8 +43,12 @@ pub(super) fn queries(base: &[Resolved], night: &Night) -> Vec<Query> {
         });
         if is_asked {
             queries.extend(match table {
-                ScoreTable::Orders => [order_histories(night), order_fits(night), order_scores(night)],
-                ScoreTable::Contracts => [contract_histories(night), contract_fits(night), contract_scores(night)],
+                ScoreTable::Orders => {
+                    [order_histories(night), order_fits(night), order_fits_used(), order_scores(night)]
+                }
+                ScoreTable::Contracts => {
+                    [contract_histories(night), contract_fits(night), contract_fits_used(), contract_scores(night)]
+                }
             });
         }
     }
@@ -136,6 +140,24 @@ fn order_fits(night: &Night) -> Query {
     Query::new(fits(ScoreTable::Orders), sql)
 }
 
+/// `order_fits_used`: for each group the fit of buying and the fit of order values to score by. They are kept, so that the
+/// engine knows how few they are, and joins them to accounts without dividing these by group.
+fn order_fits_used() -> Query {
+    let groups = "SELECT DISTINCT fit_group, CAST(0 AS DOUBLE) AS term_months FROM order_histories";
+    let buying = used_fits(ScoreTable::Orders, groups, "model <> 'gamma_gamma'");
+    let spending = used_fits(ScoreTable::Orders, groups, "model = 'gamma_gamma'");
+    let sql = format!(
+        "SELECT true AS of_buying, * FROM ({buying}) AS buying UNION ALL SELECT false, * FROM ({spending}) AS spending"
+    );
+    Query::new("order_fits_used", sql)
+}
+
+/// `contract_fits_used`: for each group and term the fit to score by.
+fn contract_fits_used() -> Query {
+    let groups = "SELECT DISTINCT fit_group, term_months FROM contract_histories";
+    Query::new("contract_fits_used", used_fits(ScoreTable::Contracts, groups, "true"))
+}
+
 /// The fit to use for each group, of the models that a condition names: its own, else that of all.
 fn used_fits(table: ScoreTable, groups: &str, models: &str) -> String {
     let columns =
@@ -166,7 +188,6 @@ fn covariance(alias: &str, parameters: usize) -> String {
 
 /// `order_scores`: what the models expect of each account that ordered. Accounts of one history are scored once.
 fn order_scores(night: &Night) -> Query {
-    let groups = "SELECT DISTINCT fit_group, CAST(0 AS DOUBLE) AS term_months FROM order_histories";
     // What is not a number of the model is not read by it.
     let parameters = "buying.model, buying.parameter_1, buying.parameter_2, coalesce(buying.parameter_3, 0),
         coalesce(buying.parameter_4, 0)";
@@ -180,7 +201,7 @@ fn order_scores(night: &Night) -> Query {
                 orders_relative_error({parameters}, {of_buying}, repeats, span, age, {horizon}, {discount}) AS orders_error, buying.model AS model, buying.fit_scope AS fit_scope,
                 buying.fit_from AS fit_from
             FROM (SELECT DISTINCT fit_group, repeats, span, age FROM order_histories)
-            JOIN ({buying}) AS buying ON fit_group = buying.used_by
+            JOIN (SELECT * FROM order_fits_used WHERE of_buying) AS buying ON fit_group = buying.used_by
         )
         SELECT account_id, alive, expected_12m, discounted, none_90d,
             order_value_expected(spending.model, spending.parameter_1, spending.parameter_2, spending.parameter_3,
@@ -190,15 +211,13 @@ fn order_scores(night: &Night) -> Query {
             scored.model AS model, scored.fit_scope AS fit_scope, scored.fit_from AS fit_group
         FROM order_histories
         LEFT JOIN scored ON fit_group = scored_group AND repeats = scored_repeats AND span = scored_span AND age = scored_age
-        LEFT JOIN ({spending}) AS spending ON fit_group = spending.used_by",
+        LEFT JOIN (SELECT * FROM order_fits_used WHERE NOT of_buying) AS spending ON fit_group = spending.used_by",
         of_buying = covariance("buying", 4),
         of_spending = covariance("spending", 3),
         quarter = number(QUARTER),
         year = number(DAYS_OF_YEAR),
         horizon = number(f64::from(night.economics.horizon_months)),
         discount = number(night.economics.monthly_discount),
-        buying = used_fits(ScoreTable::Orders, groups, "model <> 'gamma_gamma'"),
-        spending = used_fits(ScoreTable::Orders, groups, "model = 'gamma_gamma'"),
     );
     Query::new(scores(ScoreTable::Orders), sql)
 }
@@ -288,7 +307,7 @@ fn contract_scores(night: &Night) -> Query {
             {months} AS months, {discounted} AS discounted_months, {low} AS low_months, {high} AS high_months,
             {error} AS discounted_error, staying.model AS model, staying.fit_scope AS fit_scope, staying.fit_from AS fit_group
         FROM contract_histories
-        LEFT JOIN ({staying}) AS staying ON fit_group = staying.used_by AND contract_histories.term_months = staying.used_for",
+        LEFT JOIN contract_fits_used AS staying ON fit_group = staying.used_by AND contract_histories.term_months = staying.used_for",
         stays = living(&format!("contract_stays({model}, {})", renewals_until("12.0"))),
         months = living(&format!("least({}, {horizon})", ahead("next_in", "CAST(0 AS DOUBLE)"))),
         discounted = living(&ahead("uncounted", &number(night.economics.monthly_discount))),
@@ -300,11 +319,6 @@ fn contract_scores(night: &Night) -> Query {
         )),
         low = living(&months_of_share(LOW_SHARE)),
         high = living(&months_of_share(HIGH_SHARE)),
-        staying = used_fits(
-            ScoreTable::Contracts,
-            "SELECT DISTINCT fit_group, term_months FROM contract_histories",
-            "true"
-        ),
     );
     Query::new(scores(ScoreTable::Contracts), sql)
 }

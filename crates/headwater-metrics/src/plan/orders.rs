@@ -1,8 +1,12 @@
 //! Orders as their readers see them: refunds and credits stand on the day of the order they belong to.
 
-use crate::{GroupScope, InputTable, Query, literal};
+use crate::{GroupScope, InputTable, Query};
 
+use super::groups::Places;
 use super::{Night, date};
+
+/// Whether a row of `orders` gives back, or charges again, part of another one, as SQL.
+pub const CORRECTS: &str = "corrects_order_id <> '' AND corrects_order_id IS DISTINCT FROM order_id";
 
 fn has(night: &Night, name: &str) -> bool {
     night.has(InputTable::Orders, &[name])
@@ -46,9 +50,6 @@ pub(super) fn posted_orders(night: &Night) -> String {
     )
 }
 
-/// Whether a row gives back, or charges again, part of another order.
-const CORRECTS: &str = "corrects_order_id <> '' AND corrects_order_id IS DISTINCT FROM order_id";
-
 /// Orders of one account and day, added up. A day on which only an order of nobody knows when was corrected has none.
 pub(super) fn order_days(night: &Night) -> String {
     format!(
@@ -69,19 +70,20 @@ pub fn revenue_by_month(scopes: &[GroupScope], night: &Night) -> Option<Query> {
         return None;
     }
     let as_of = date(night.as_of.day());
-    // Orders are many and groups are few: one pass adds up by all groups at once, and what is left is cut by scope.
-    let of_each = |written: &dyn Fn(usize, &GroupScope) -> String| {
-        scopes.iter().enumerate().map(|(at, scope)| written(at, scope)).collect::<Vec<_>>().join(", ")
-    };
+    let Places { columns, names, by_scope } = Places::of(scopes);
     let sql = format!(
         "WITH placed AS (SELECT account_id AS placed_id, {columns} FROM judged),
+        days AS (
+            SELECT {names}, ordered_on, sum(orders) AS orders, sum(net_amount) AS net_revenue,
+                sum(refunded_amount) AS refunds, sum(discount_amount) AS discounts
+            FROM ({posted}) JOIN placed ON account_id = placed_id GROUP BY {names}, ordered_on
+        ),
         cells AS (
             SELECT {names}, CAST(date_trunc('month', ordered_on) + INTERVAL '1 month' - INTERVAL '1 day' AS DATE) AS month_end,
-                sum(orders) AS orders, sum(net_amount) AS net_revenue, sum(refunded_amount) AS refunds,
-                sum(discount_amount) AS discounts
-            FROM ({posted}) JOIN placed ON account_id = placed_id GROUP BY {names}, month_end
+                sum(orders) AS orders, sum(net_revenue) AS net_revenue, sum(refunds) AS refunds, sum(discounts) AS discounts
+            FROM days GROUP BY {names}, month_end
         ),
-        scoped AS (SELECT unnest(make_array({items})) AS item, month_end, orders, net_revenue, refunds, discounts FROM cells),
+        scoped AS (SELECT {by_scope} AS item, month_end, orders, net_revenue, refunds, discounts FROM cells),
         months AS (
             SELECT item['scope'] AS scope, item['group_name'] AS group_name, month_end, sum(orders) AS orders,
                 sum(net_revenue) AS net_revenue, sum(refunds) AS refunds, sum(discounts) AS discounts
@@ -110,11 +112,6 @@ pub fn revenue_by_month(scopes: &[GroupScope], night: &Night) -> Option<Query> {
                 THEN CAST(net_revenue - coalesce(published_before, 0) AS DECIMAL(18, 2)) END AS restated_by
         FROM compared CROSS JOIN night_before LEFT JOIN scopes_before ON scope = known_scope",
         posted = posted_orders(night),
-        columns = of_each(&|at, scope| format!("{} AS group_{at}", scope.group())),
-        names = of_each(&|at, _| format!("group_{at}")),
-        items = of_each(&|at, scope| {
-            format!("named_struct('scope', {}, 'group_name', group_{at})", literal(scope.name()))
-        }),
     );
     Some(Query::new("revenue_by_month", sql))
 }

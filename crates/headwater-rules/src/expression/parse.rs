@@ -67,6 +67,14 @@ pub(crate) fn parse(written: &Written) -> Result<(Expr, Positions), Diagnostic> 
     }
 }
 
+/// The tokens of a text that say something, with the characters each covers; none of a text that has no tokens.
+pub(crate) fn tokens(written: &Written) -> Vec<(Token, Range<usize>)> {
+    let positions = Positions::of(&written.text);
+    let tokens = Tokenizer::new(&GenericDialect {}, &written.text).tokenize_with_location().unwrap_or_default();
+    let meaningful = tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF));
+    meaningful.map(|token| (token.token, positions.range(token.span))).collect()
+}
+
 /// The problem of parts inside parts inside parts.
 pub(super) fn too_deep(written: &Written) -> Diagnostic {
     Diagnostic::at(Code::ExpressionSyntax, written.whole(), "the expression is nested too deeply")

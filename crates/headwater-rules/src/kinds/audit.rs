@@ -6,4 +6,4 @@ mod syntax;
 
 pub(crate) use check::{CheckedAudit, check};
 pub(crate) use compile::audits;
-pub(crate) use syntax::RawAudit;
+pub(crate) use syntax::{AUDIT, RawAudit};

@@ -10,4 +10,4 @@ mod tests;
 
 pub(crate) use check::{Guardrail, check, check_profiles};
 pub(crate) use compile::verdicts;
-pub(crate) use syntax::{RawGuardrail, RawProfile};
+pub(crate) use syntax::{GUARDRAIL, RawGuardrail, RawProfile, STAGE_PROFILE};

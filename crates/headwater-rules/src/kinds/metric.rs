@@ -7,4 +7,4 @@ mod syntax;
 
 pub(crate) use check::{DerivedMetric, check};
 pub(crate) use compile::{columns, measured_with_derived};
-pub(crate) use syntax::RawMetric;
+pub(crate) use syntax::{METRIC, RawMetric};

@@ -6,4 +6,4 @@ mod syntax;
 
 pub(crate) use check::{Ladder, check};
 pub(crate) use compile::{columns, evidence, flags, states};
-pub(crate) use syntax::RawLadder;
+pub(crate) use syntax::{LADDER, RawLadder};

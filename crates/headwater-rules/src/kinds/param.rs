@@ -1,7 +1,7 @@
 //! Parameters: named, typed constants that many rules share.
 
 use chrono::NaiveDate;
-use headwater_diagnostics::yaml::{Fields, Node, Value};
+use headwater_diagnostics::yaml::{Fields, Holds, Node, Shape, Value, key, required};
 use headwater_diagnostics::{Code, Diagnostic};
 
 use crate::expression::Literal;
@@ -15,11 +15,22 @@ pub(crate) struct RawParam {
     pub(crate) value: Option<Literal>,
 }
 
+/// A parameter as written.
+pub(crate) const PARAMETER: Shape = Shape::new(
+    "a parameter",
+    &[&[
+        required("id", Holds::Id, "its name: conditions call it `param.<id>`"),
+        key("description", Holds::Text, "what it means"),
+        required("type", Holds::Words(&TYPES), "what its value is"),
+        required("value", Holds::Scalar, "its value, of that type"),
+    ]],
+);
+
 const TYPES: [&str; 5] = ["integer", "decimal", "text", "date", "flag"];
 
 impl RawParam {
     pub(crate) fn read(node: &Node, reading: &mut Reading<'_>) -> Option<Self> {
-        let mut fields = Fields::of(node, "a parameter", reading.problems)?;
+        let mut fields = Fields::shaped(node, &PARAMETER, reading.problems)?;
         let id = reading.id(&mut fields);
         fields.text("description", reading.problems);
         let kind = match fields.require("type", reading.problems) {

@@ -1,10 +1,30 @@
 //! Predicates in their three forms: one expression, all of several, any of several.
 
-use headwater_diagnostics::yaml::{Fields, Node, Value};
+use headwater_diagnostics::yaml::{Fields, Holds, Node, Shape, Value, key, required};
 use headwater_diagnostics::{Code, Diagnostic};
 
 use crate::expression::{Checked, Expression, Kind, Leaf, Names, Stage, Use, check_expression, leaves};
 use crate::reading::{Reading, Word, Written, first_of};
+
+/// A predicate: one expression, or several of which all or any must hold.
+pub(crate) const PREDICATE: Holds = Holds::Either(&[Holds::Text, Holds::Map(&SEVERAL)]);
+
+const SEVERAL: Shape = Shape {
+    what: "a predicate",
+    keys: &[&[
+        key("all", CONDITIONS, "conditions that must all hold"),
+        key("any", CONDITIONS, "conditions of which one must hold"),
+    ]],
+    one_of: &[&["all", "any"]],
+};
+const CONDITIONS: Holds = Holds::Items(&Holds::Either(&[Holds::Text, Holds::Map(&CONDITION)]));
+const CONDITION: Shape = Shape::new(
+    "a condition",
+    &[&[
+        key("id", Holds::Id, "its name in evidence and tests; its number where not given"),
+        required("expr", Holds::Text, "an SQL expression that is true or false"),
+    ]],
+);
 
 /// A predicate as written.
 #[derive(Debug)]
@@ -47,7 +67,7 @@ impl RawPredicate {
     }
 
     fn read_list(node: &Node, reading: &mut Reading<'_>) -> Option<Self> {
-        let mut fields = Fields::of(node, "a predicate", reading.problems)?;
+        let mut fields = Fields::shaped(node, &SEVERAL, reading.problems)?;
         let all = fields.take_with_key("all");
         let any = fields.take_with_key("any");
         let (list, is_any) = match (all, any) {
@@ -107,7 +127,7 @@ impl RawItem {
     fn read(node: &Node, reading: &mut Reading<'_>) -> Option<Self> {
         match &node.value {
             Value::Map(_) => {
-                let mut fields = Fields::of(node, "a condition", reading.problems)?;
+                let mut fields = Fields::shaped(node, &CONDITION, reading.problems)?;
                 let id = reading.word_at(&mut fields, "id");
                 if let Some(id) = &id {
                     reading.check_id(id);

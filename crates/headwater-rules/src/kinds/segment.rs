@@ -10,4 +10,4 @@ mod syntax;
 pub(crate) use check::{SegmentScheme, check};
 pub(crate) use compile::{column, scores};
 pub(crate) use population::{edges, population, quantiles};
-pub(crate) use syntax::RawScheme;
+pub(crate) use syntax::{RawScheme, SCHEME};

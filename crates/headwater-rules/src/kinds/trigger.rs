@@ -11,4 +11,4 @@ pub(crate) use check::{OnNull, Trigger, check};
 pub(crate) use compile::{flagged, flags};
 pub(crate) use evidence::{Evidence, EvidenceRow, evidence, evidence_rows, leaf_evidence};
 pub(crate) use states::{over_limit, states};
-pub(crate) use syntax::RawTrigger;
+pub(crate) use syntax::{RawTrigger, TRIGGER};

@@ -2,12 +2,32 @@
 
 use std::collections::BTreeSet;
 
-use headwater_diagnostics::yaml::{Fields, Node, Value};
+use headwater_diagnostics::yaml::{Fields, Holds, Node, Shape, Value, key};
 use headwater_diagnostics::{Code, Diagnostic, Span};
 
-use super::{Cell, TestedKind};
+use super::{Cell, LAST_NIGHT, TestedKind};
 use crate::checked::CheckedRules;
 use crate::reading::{Reading, first_of};
+
+/// An expectation as written; which of its keys it has is for the kind of rule to say.
+pub(super) const EXPECTATION: Shape = Shape::new(
+    "an expectation",
+    &[&[
+        key("night", Holds::Integer(1, LAST_NIGHT), "which night, from 1; the first where not said"),
+        key("pending", NAMES, "of a trigger: exactly these accounts, whose flag is not old enough"),
+        key("firing", NAMES, "of a trigger or an order of milestones: exactly these accounts are flagged"),
+        key("recovering", NAMES, "of a trigger: exactly these accounts, flagged although its end is met"),
+        key("held_back", NAMES, "exactly these accounts, flagged but for a missing milestone"),
+        key("resolved", NAMES, "exactly these accounts, whose flag ended since the night before"),
+        key("members", SETS, "of a segment scheme: exactly these accounts by segment"),
+        key("at", SETS, "of a milestone ladder: exactly these accounts by milestone, or `none`"),
+        key("values", Holds::MapOf(&Holds::Scalar), "of a metric: the value of an account"),
+        key("tolerance", Holds::Number, "how far a number may be from what is expected"),
+        key("verdicts", Holds::MapOf(&Holds::Words(&VERDICTS)), "of a guardrail: `total: pass`, `plan.pro: breach`"),
+    ]],
+);
+const NAMES: Holds = Holds::List(&Holds::Text);
+const SETS: Holds = Holds::MapOf(&NAMES);
 
 /// The states of flags that a test can expect.
 const STATES: [&str; 5] = ["pending", "firing", "recovering", "held_back", "resolved"];
@@ -68,8 +88,8 @@ pub(super) fn expectations(
 ) -> Vec<Expectation> {
     let mut all = Vec::new();
     for node in fields.list("expect", reading.problems) {
-        let Some(mut item) = Fields::of(node, "an expectation", reading.problems) else { continue };
-        let night = item.integer("night", 1, 400, reading.problems).unwrap_or(1);
+        let Some(mut item) = Fields::shaped(node, &EXPECTATION, reading.problems) else { continue };
+        let night = item.integer("night", 1, LAST_NIGHT, reading.problems).unwrap_or(1);
         let night = usize::try_from(night).unwrap_or(1);
         let found = match kind {
             TestedKind::Trigger => flagged(&STATES, &mut item, reading),

@@ -3,15 +3,61 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use headwater_diagnostics::yaml::{Fields, Node, Value};
+use headwater_diagnostics::yaml::{Fields, Holds, Node, Shape, Value, key, required};
 use headwater_diagnostics::{Code, Diagnostic, Span};
 use headwater_metrics::{Grain, InputTable, Unit};
 
-use super::expected::expectations;
+use super::expected::{EXPECTATION, expectations};
 use super::{Cell, GivenGroup, MOST_NIGHTS, RuleTest, RuleTests, TestedKind, rules_of};
 use crate::checked::CheckedRules;
 use crate::environment::Environment;
+use crate::raw::VERSIONED;
 use crate::reading::{Reading, Word, first_of};
+
+/// A test file as written.
+pub(crate) const TEST_FILE: Shape =
+    Shape::new("a test file", &[VERSIONED, &[key("tests", Holds::List(&Holds::Map(&TEST)), "tests of rules")]]);
+const TEST: Shape = Shape::new(
+    "a test",
+    &[&[
+        required("id", Holds::Id, "its name"),
+        required("rule", Holds::Text, "`<kind>:<id>` of the rule it is about"),
+        key("description", Holds::Text, "what it shows"),
+        required("as_of", Holds::Day, "the first night"),
+        key("given", Holds::Map(&GIVEN), "what is known"),
+        key(
+            "timeline",
+            Holds::MapOf(&Holds::MapOf(&Holds::Scalar)),
+            "by account and column a value a night: `85*2 75 null _`, `_` being a night without the account",
+        ),
+        required("expect", Holds::Items(&Holds::Map(&EXPECTATION)), "what must come out"),
+    ]],
+);
+const GIVEN: Shape = Shape::new(
+    "`given`",
+    &[&[
+        key("account_metrics", Holds::Map(&ACCOUNTS), "columns of accounts and metrics of theirs"),
+        key("group_metrics", Holds::List(&Holds::Map(&GROUP)), "metrics of groups, on every night"),
+    ]],
+);
+const ACCOUNTS: Shape = Shape::new(
+    "`account_metrics`",
+    &[&[
+        key("defaults", CELLS, "values of every account that does not say otherwise"),
+        key("rows", Holds::List(&CELLS), "an account each, with its `account_id`"),
+    ]],
+);
+const CELLS: Holds = Holds::MapOf(&Holds::Scalar);
+const GROUP: Shape = Shape::new(
+    "a metric of a group",
+    &[&[
+        required("metric", Holds::Named("group metric"), "the metric"),
+        key("scope", Holds::Text, "how accounts are grouped; `total` where not said"),
+        key("group", Holds::Text, "the group; `all` where not said"),
+        key("value", Holds::Number, "its value; unknown where not said"),
+        key("accounts", Holds::Integer(0, i64::MAX), "the accounts it rests on; 1000 where not said"),
+    ]],
+);
 
 /// What tests may speak of.
 pub(super) struct Known<'a> {
@@ -25,10 +71,10 @@ pub(super) struct Known<'a> {
 type Ids = BTreeMap<String, Span>;
 
 pub(super) fn file(node: &Node, known: &Known<'_>, ids: &mut Ids, tests: &mut RuleTests, reading: &mut Reading<'_>) {
-    let Some(mut fields) = Fields::of(node, "a test file", reading.problems) else { return };
+    let Some(mut fields) = Fields::shaped(node, &TEST_FILE, reading.problems) else { return };
     crate::raw::version(&mut fields, reading);
     for node in fields.list("tests", reading.problems) {
-        let Some(mut fields) = Fields::of(node, "a test", reading.problems) else { continue };
+        let Some(mut fields) = Fields::shaped(node, &TEST, reading.problems) else { continue };
         let id = reading.id(&mut fields);
         if ids.insert(id.text.clone(), id.span).is_some() && !id.text.is_empty() {
             let message = format!("two tests with the id `{}`", id.text);
@@ -88,7 +134,7 @@ fn test(
     let as_of = as_of(&mut fields, reading);
     let mut accounts = Accounts::default();
     let mut groups = Vec::new();
-    if let Some(mut given) = fields.take("given").and_then(|node| Fields::of(node, "`given`", reading.problems)) {
+    if let Some(mut given) = fields.take("given").and_then(|node| Fields::shaped(node, &GIVEN, reading.problems)) {
         if let Some(node) = given.take("account_metrics") {
             accounts.read(node, known, reading);
         }
@@ -141,7 +187,7 @@ struct Accounts {
 
 impl Accounts {
     fn read(&mut self, node: &Node, known: &Known<'_>, reading: &mut Reading<'_>) {
-        let Some(mut fields) = Fields::of(node, "`account_metrics`", reading.problems) else { return };
+        let Some(mut fields) = Fields::shaped(node, &ACCOUNTS, reading.problems) else { return };
         if let Some(node) = fields.take("defaults") {
             self.defaults = self.cells(node, known, reading);
         }
@@ -329,7 +375,7 @@ fn values(node: &Node, unit: Unit, name: &str, reading: &mut Reading<'_>) -> Opt
 
 /// `{metric: nrr_12m, scope: plan, group: pro, value: 0.9, accounts: 40}`.
 fn group(node: &Node, known: &Known<'_>, reading: &mut Reading<'_>) -> Option<GivenGroup> {
-    let mut fields = Fields::of(node, "a metric of a group", reading.problems)?;
+    let mut fields = Fields::shaped(node, &GROUP, reading.problems)?;
     let metric = reading.require_word(&mut fields, "metric");
     let scope = fields.text("scope", reading.problems).unwrap_or_else(|| "total".to_owned());
     let group = fields.text("group", reading.problems).unwrap_or_else(|| "all".to_owned());

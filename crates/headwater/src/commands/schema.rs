@@ -1,15 +1,23 @@
-//! `schema`: the tables and columns that this project publishes.
+//! `schema`: the tables and columns that this project publishes, and what editors are told of its files.
 
 use headwater_diagnostics::closest;
 use headwater_nightly::{check_rules, published_tables};
 
 use super::project;
-use crate::args::{Global, Schema};
+use crate::args::{EditedFile, Global, Schema};
 use crate::exit::Exit;
 use crate::render::Output;
 use crate::render::table::table;
 
 pub(crate) fn run(global: &Global, schema: &Schema, output: &Output) -> Exit {
+    if let Some(kind) = schema.editor {
+        let document = match kind {
+            EditedFile::Rules => headwater_nightly::rule_file_schema(),
+            EditedFile::Tests => headwater_nightly::test_file_schema(),
+        };
+        output.result(&format!("{document:#}"));
+        return Exit::Done;
+    }
     let (loaded, project) = match project(global, output) {
         Ok(found) => found,
         Err(exit) => return exit,

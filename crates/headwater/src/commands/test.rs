@@ -1,8 +1,15 @@
 //! `test`: the tests of the project's rules, without data or store.
 
-use headwater_nightly::{RuleTestReport, run_rule_tests};
+use std::collections::BTreeMap;
+use std::path::Path;
 
-use super::project;
+use headwater_diagnostics::Diagnostics;
+use headwater_nightly::project::Project;
+use headwater_nightly::{MutationReport, RuleTestReport, RunError, mutate_rules, run_rule_tests};
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use serde_json::json;
+
+use super::{Texts, project};
 use crate::args::{Global, Test};
 use crate::exit::Exit;
 use crate::render::Output;
@@ -12,24 +19,60 @@ pub(crate) async fn run(global: &Global, asked: &Test, output: &Output) -> Exit 
         Ok(found) => found,
         Err(exit) => return exit,
     };
-    let report = match run_rule_tests(&project, &texts.sources, &texts.rules, &texts.tests).await {
-        Ok(report) => report,
+    let (report, changes) = match run_tests(&texts, &project, asked.mutate).await {
+        Ok(done) => done,
         Err(error) => {
             output.diagnostics(&error.diagnostics, &texts.sources);
             return error.kind.into();
         }
     };
-    output.diagnostics(&report.problems, &texts.sources);
+    let mut problems = report.problems.clone();
+    problems.append(changes.as_ref().map_or_else(Diagnostics::new, |changes| changes.problems.clone()));
+    output.diagnostics(&problems, &texts.sources);
     if output.is_data() {
-        output.data(&report);
+        output.data(&json!({ "tests": report, "changes": changes }));
     } else {
         output.result(&text(&report, asked.coverage));
+        if let Some(changes) = &changes {
+            output.result(&text_of_changes(changes));
+        }
     }
-    if report.failed.is_empty() { Exit::Done } else { Exit::TestsFailed }
+    if let Some(Err(error)) = asked.junit.as_deref().map(|file| write_junit(&report, file)) {
+        output.error(&error);
+        return Exit::Failed;
+    }
+    let unnoticed = changes.map_or(0, |changes| changes.unnoticed);
+    if report.counts().1 + unnoticed == 0 { Exit::Done } else { Exit::TestsFailed }
+}
+
+/// Runs the tests; where they pass and it is asked for, also against changed rules.
+async fn run_tests(
+    texts: &Texts,
+    project: &Project,
+    mutate: bool,
+) -> Result<(RuleTestReport, Option<MutationReport>), RunError> {
+    let Texts { sources, rules, tests } = texts;
+    let report = run_rule_tests(project, sources, rules, tests).await?;
+    let changes = match mutate && report.counts().1 == 0 {
+        true => Some(mutate_rules(project, sources, rules, tests).await?),
+        false => None,
+    };
+    Ok((report, changes))
+}
+
+fn text_of_changes(changes: &MutationReport) -> String {
+    let MutationReport { noticed, refused, unnoticed, untested, .. } = changes;
+    let mut lines = vec![format!(
+        "{} small changes: {noticed} noticed by tests, {refused} refused by the check, {unnoticed} noticed by nobody",
+        noticed + refused + unnoticed
+    )];
+    lines.extend(untested.iter().map(|rule| format!("  not changed, since no test is about it: {rule}")));
+    lines.join("\n")
 }
 
 fn text(report: &RuleTestReport, with_coverage: bool) -> String {
-    let mut lines = vec![format!("{} tests passed, {} failed", report.passed.len(), report.failed.len())];
+    let (passed, failed) = report.counts();
+    let mut lines = vec![format!("{passed} tests passed, {failed} failed")];
     for (test, rule) in &report.left_out {
         lines.push(format!("  left out: {test}, since {rule} needs an input that is not declared"));
     }
@@ -46,4 +89,35 @@ fn text(report: &RuleTestReport, with_coverage: bool) -> String {
         }
     }
     lines.join("\n")
+}
+
+/// Writes a suite for each test file, and one for the tests that are left out.
+fn write_junit(report: &RuleTestReport, file: &Path) -> Result<(), String> {
+    let mut suites: BTreeMap<&str, TestSuite> = BTreeMap::new();
+    for test in &report.tests {
+        let mut status = TestCaseStatus::success();
+        if let Some(first) = test.failures.first() {
+            status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status.set_message(first.lines().next().unwrap_or_default()).set_description(test.failures.join("\n\n"));
+        }
+        add(&mut suites, &test.file, case(&test.id, &test.rule, status));
+    }
+    for (test, rule) in &report.left_out {
+        add(&mut suites, "left out", case(test, rule, TestCaseStatus::skipped()));
+    }
+    let mut document = Report::new("headwater test");
+    document.add_test_suites(suites.into_values());
+    let text = document.to_string().map_err(|error| error.to_string());
+    let written = text.and_then(|text| std::fs::write(file, text).map_err(|error| error.to_string()));
+    written.map_err(|error| format!("{} cannot be written: {error}", file.display()))
+}
+
+fn case(test: &str, rule: &str, status: TestCaseStatus) -> TestCase {
+    let mut case = TestCase::new(test, status);
+    case.set_classname(rule);
+    case
+}
+
+fn add<'a>(suites: &mut BTreeMap<&'a str, TestSuite>, name: &'a str, case: TestCase) {
+    suites.entry(name).or_insert_with(|| TestSuite::new(name)).add_test_case(case);
 }

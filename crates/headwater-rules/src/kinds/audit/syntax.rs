@@ -1,10 +1,31 @@
 //! Audits as written.
 
-use headwater_diagnostics::yaml::{Fields, Node, Value};
+use headwater_diagnostics::yaml::{Fields, Holds, Node, Shape, Value, key, required};
 use headwater_diagnostics::{Code, Diagnostic};
 
-use crate::header::{Defaults, Header};
+use crate::header::{Defaults, HEADER, Header, SEVERITY};
 use crate::reading::{Reading, Word};
+
+/// An audit as written; which of its keys belong to which check is for its reader to say.
+pub(crate) const AUDIT: Shape = Shape::new(
+    "an audit",
+    &[
+        HEADER,
+        SEVERITY,
+        &[
+            required("table", Holds::Text, "the published table it looks at"),
+            required("check", Holds::Words(&CHECKS), "what must hold of it"),
+            key("columns", Holds::Items(&Holds::Text), "of `unique` and `not_null`: the columns"),
+            key("column", Holds::Text, "of `accepted_values` and `range`: the column"),
+            key("values", Holds::Items(&Holds::Scalar), "of `accepted_values`: the values"),
+            key("min", Holds::Number, "of `row_count` and `range`: the least"),
+            key("max", Holds::Number, "of `row_count` and `range`: the most"),
+            key("scheme", Holds::Text, "of `moved_pct`: the segment scheme"),
+            key("warn", Holds::Number, "of `moved_pct`: the share of accounts, in percent, from which it warns"),
+            key("error", Holds::Number, "of `moved_pct`: the share from which nothing is published"),
+        ],
+    ],
+);
 
 /// An audit.
 #[derive(Debug)]
@@ -43,7 +64,7 @@ const CHECKS: [&str; 6] = ["unique", "not_null", "accepted_values", "row_count",
 
 impl RawAudit {
     pub(crate) fn read(node: &Node, defaults: &Defaults, reading: &mut Reading<'_>) -> Option<Self> {
-        let mut fields = Fields::of(node, "an audit", reading.problems)?;
+        let mut fields = Fields::shaped(node, &AUDIT, reading.problems)?;
         let header = Header::read(node, &mut fields, defaults, reading).with_severity(&mut fields, reading);
         let table = reading.require_word(&mut fields, "table");
         let test = reading.require_word(&mut fields, "check").and_then(|check| read_test(&check, &mut fields, reading));

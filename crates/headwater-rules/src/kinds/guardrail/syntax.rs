@@ -1,12 +1,58 @@
 //! Guardrails as written.
 
 use chrono::NaiveDate;
-use headwater_diagnostics::yaml::{Fields, Node, Value};
+use headwater_diagnostics::yaml::{Fields, Holds, Node, Shape, Value, key, required};
 use headwater_diagnostics::{Code, Diagnostic, Span};
 
 use super::profile::Profile;
-use crate::header::{Defaults, Header};
+use crate::header::{Defaults, HEADER, Header, SEVERITY};
 use crate::reading::{Reading, Word, Written, first_of};
+
+/// A guardrail as written.
+pub(crate) const GUARDRAIL: Shape = Shape {
+    what: "a guardrail",
+    keys: &[
+        HEADER,
+        SEVERITY,
+        &[
+            required("metric", Holds::Named("group metric"), "the metric of groups that is judged"),
+            key("scope", Holds::Map(&SCOPE), "how accounts are grouped; all of them together where not said"),
+            key("bands", Holds::Map(&BANDS), "which values pass and which are watched; the rest is a breach"),
+            key("bands_from", Holds::Words(&[STAGE]), "take the bands from the company's stage"),
+            key(
+                "min_accounts",
+                Holds::Integer(0, MOST_ACCOUNTS),
+                "groups of fewer accounts get no verdict but `insufficient_evidence`",
+            ),
+            key("after", WORDS, "guardrails that must pass for everyone before this one advises"),
+        ],
+    ],
+    one_of: &[&["bands", "bands_from"]],
+};
+const SCOPE: Shape = Shape::new(
+    "`scope`",
+    &[&[required("by", Holds::Items(&Holds::Text), "`total`, columns of accounts, `segment.<scheme>`")]],
+);
+const BANDS: Shape = Shape::new(
+    "`bands`",
+    &[&[
+        required("pass", WORDS, "a range such as `> 1.00` or `3..5` (5 excluded), or several"),
+        key("watch", WORDS, "a range, or several"),
+    ]],
+);
+const WORDS: Holds = Holds::Either(&[Holds::Text, Holds::List(&Holds::Text)]);
+/// The only place that bands come from.
+const STAGE: &str = "stage_profile";
+
+/// `stage_profile:` as written.
+pub(crate) const STAGE_PROFILE: Holds = Holds::Either(&[Holds::Words(&Profile::WORDS), Holds::Map(&PROFILE)]);
+const PROFILE: Shape = Shape::new(
+    "`stage_profile`",
+    &[&[
+        required("profile", Holds::Words(&Profile::WORDS), "the company's stage"),
+        key("expires_on", Holds::Day, "the day on which it is `default` again; `land_grab` needs one"),
+    ]],
+);
 
 /// A guardrail.
 #[derive(Debug)]
@@ -46,7 +92,7 @@ const MOST_ACCOUNTS: i64 = 1_000_000_000;
 
 impl RawGuardrail {
     pub(crate) fn read(node: &Node, defaults: &Defaults, reading: &mut Reading<'_>) -> Option<Self> {
-        let mut fields = Fields::of(node, "a guardrail", reading.problems)?;
+        let mut fields = Fields::shaped(node, &GUARDRAIL, reading.problems)?;
         let header = Header::read(node, &mut fields, defaults, reading).with_severity(&mut fields, reading);
         let metric = reading.require_word(&mut fields, "metric");
         let by = fields.take("scope").map(|scope| read_scope(scope, reading)).unwrap_or_default();
@@ -59,7 +105,7 @@ impl RawGuardrail {
 }
 
 fn read_scope(node: &Node, reading: &mut Reading<'_>) -> Vec<Word> {
-    let Some(mut fields) = Fields::of(node, "`scope`", reading.problems) else { return Vec::new() };
+    let Some(mut fields) = Fields::shaped(node, &SCOPE, reading.problems) else { return Vec::new() };
     let nodes = reading.require_list(&mut fields, "by");
     let words = nodes.iter().filter_map(|node| reading.word(node, "by")).collect();
     fields.finish(reading.problems);
@@ -77,7 +123,7 @@ impl RawBands {
                 None
             }
             (Some((_, node)), None) => {
-                let mut bands = Fields::of(node, "`bands`", reading.problems)?;
+                let mut bands = Fields::shaped(node, &BANDS, reading.problems)?;
                 let required = bands.require("pass", reading.problems);
                 let pass = required.map(|node| written_list(node, "pass", reading)).unwrap_or_default();
                 let watch = bands.take("watch").map(|node| written_list(node, "watch", reading)).unwrap_or_default();
@@ -86,10 +132,10 @@ impl RawBands {
             }
             (None, Some(node)) => {
                 let word = reading.word(node, "bands_from")?;
-                if word.text != "stage_profile" {
+                if word.text != STAGE {
                     let message = format!("bands cannot come from `{}`", word.text);
                     let problem = Diagnostic::at(Code::InvalidValue, node.span, message);
-                    reading.problems.push(problem.one_of(&word.text, ["stage_profile"]));
+                    reading.problems.push(problem.one_of(&word.text, [STAGE]));
                     return None;
                 }
                 Some(Self::Stage)
@@ -121,7 +167,7 @@ impl RawProfile {
         if let Value::Text(_) = node.value {
             return Some(Self { profile: read_profile(node, reading), expires_on: None, span });
         }
-        let mut profile_fields = Fields::of(node, "`stage_profile`", reading.problems)?;
+        let mut profile_fields = Fields::shaped(node, &PROFILE, reading.problems)?;
         let profile = profile_fields.require("profile", reading.problems).and_then(|node| read_profile(node, reading));
         let expires_on = profile_fields.take("expires_on").and_then(|node| {
             let day = node.as_text().and_then(|text| text.parse().ok());

@@ -1,11 +1,60 @@
 //! Derived metrics as written.
 
-use headwater_diagnostics::yaml::{Fields, Node};
+use headwater_diagnostics::yaml::{Fields, Holds, Node, Shape, key, required};
 use headwater_diagnostics::{Code, Diagnostic, Span};
 use headwater_metrics::Unit;
 
-use crate::header::{Defaults, Header};
+use crate::header::{Defaults, HEADER, Header};
 use crate::reading::{Reading, Word, Written, first_of};
+
+/// A derived metric as written.
+pub(crate) const METRIC: Shape = Shape {
+    what: "a metric",
+    keys: &[
+        HEADER,
+        &[
+            key("type", Holds::Words(&Unit::WORDS), "what its values are; a weighted score has its own"),
+            key("expr", Holds::Text, "an SQL expression over columns of accounts, metrics and parameters"),
+            key("weighted_score", Holds::Map(&SCORE), "parts with weights, from 0 to 100"),
+        ],
+    ],
+    one_of: &[&["expr", "weighted_score"]],
+};
+const SCORE: Shape = Shape::new(
+    "a weighted score",
+    &[&[
+        required("components", Holds::Items(&Holds::Map(&COMPONENT)), "its parts; their weights add up to 100"),
+        key(
+            "when_missing",
+            Holds::Words(&WHEN_MISSING),
+            "what an unknown part does: the others share its weight, it counts as nothing, or the score is unknown",
+        ),
+        key("warm_up_days", DAYS, "how old an account must be to have the score"),
+        key("bands", Holds::List(&Holds::Map(&BAND)), "names for ranges of the score, from the lowest"),
+    ]],
+);
+const COMPONENT: Shape = Shape::new(
+    "a component",
+    &[&[
+        required("id", Holds::Id, "its name: its points are the column `<metric>_<component>`"),
+        required("metric", Holds::Named("account metric"), "what it is about"),
+        required("weight", Holds::Number, "its share of the score"),
+        required("floor", Holds::Number, "the value up to which there are no points"),
+        required("ceiling", Holds::Number, "the value from which there are all points"),
+        key("inverted", Holds::Flag, "less is better: all points up to the floor"),
+        key("observed", Holds::Named("account metric"), "a day, or a number of days, that says how old the value is"),
+        key("stale_after_days", DAYS, "how old it may be"),
+    ]],
+);
+const BAND: Shape = Shape::new(
+    "a band",
+    &[&[
+        required("id", Holds::Id, "its name"),
+        key("up_to", Holds::Number, "its upper end, which belongs to it; the last band has none"),
+    ]],
+);
+const DAYS: Holds = Holds::Integer(1, headwater_metrics::MAX_WINDOW_DAYS as i64);
+const WHEN_MISSING: [&str; 3] = ["redistribute", "zero", "unknown"];
 
 /// A derived metric.
 #[derive(Debug)]
@@ -81,7 +130,7 @@ pub(crate) enum WhenMissing {
 
 impl RawMetric {
     pub(crate) fn read(node: &Node, defaults: &Defaults, reading: &mut Reading<'_>) -> Option<Self> {
-        let mut fields = Fields::of(node, "a metric", reading.problems)?;
+        let mut fields = Fields::shaped(node, &METRIC, reading.problems)?;
         let header = Header::read(node, &mut fields, defaults, reading);
         let written_unit = fields.take("type");
         let expression = fields.take_with_key("expr");
@@ -116,27 +165,26 @@ impl RawMetric {
 }
 
 fn unit(written: Option<&Node>, expression: Span, reading: &mut Reading<'_>) -> Option<Unit> {
-    let words: Vec<_> = Unit::ALL.iter().map(|unit| unit.word()).collect();
     let Some(node) = written else {
         let problem = Diagnostic::at(Code::MissingKey, first_of(expression), "a metric with `expr` needs `type`");
-        reading.problems.push(problem.help(format!("add `type:`, one of {}", words.join(", "))));
+        reading.problems.push(problem.help(format!("add `type:`, one of {}", Unit::WORDS.join(", "))));
         return None;
     };
     let word = reading.word(node, "type")?;
     let unit = Unit::from_word(&word.text);
     if unit.is_none() {
         let problem = Diagnostic::at(Code::InvalidValue, node.span, format!("`{}` is no type of a metric", word.text));
-        reading.problems.push(problem.one_of(&word.text, words));
+        reading.problems.push(problem.one_of(&word.text, Unit::WORDS));
     }
     unit
 }
 
 impl RawScore {
     fn read(node: &Node, reading: &mut Reading<'_>) -> Option<Self> {
-        let mut fields = Fields::of(node, "a weighted score", reading.problems)?;
+        let mut fields = Fields::shaped(node, &SCORE, reading.problems)?;
         let nodes = reading.require_list(&mut fields, "components");
         let components = nodes.iter().filter_map(|node| RawComponent::read(node, reading)).collect();
-        let when_missing = match fields.choice("when_missing", &["redistribute", "zero", "unknown"], reading.problems) {
+        let when_missing = match fields.choice("when_missing", &WHEN_MISSING, reading.problems) {
             Some(1) => WhenMissing::Zero,
             Some(2) => WhenMissing::Unknown,
             _ => WhenMissing::Redistribute,
@@ -159,7 +207,7 @@ fn days(fields: &mut Fields<'_>, name: &'static str, reading: &mut Reading<'_>) 
 
 impl RawBand {
     fn read(node: &Node, reading: &mut Reading<'_>) -> Option<Self> {
-        let mut fields = Fields::of(node, "a band", reading.problems)?;
+        let mut fields = Fields::shaped(node, &BAND, reading.problems)?;
         let id = reading.id(&mut fields);
         let up_to = fields.number("up_to", reading.problems);
         fields.finish(reading.problems);
@@ -193,7 +241,7 @@ impl RawStale {
 
 impl RawComponent {
     fn read(node: &Node, reading: &mut Reading<'_>) -> Option<Self> {
-        let mut fields = Fields::of(node, "a component", reading.problems)?;
+        let mut fields = Fields::shaped(node, &COMPONENT, reading.problems)?;
         let id = reading.id(&mut fields);
         let metric = reading.require_word(&mut fields, "metric");
         let weight = reading.require_number(&mut fields, "weight");

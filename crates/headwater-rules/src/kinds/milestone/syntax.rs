@@ -1,10 +1,47 @@
 //! Milestone ladders as written.
 
-use headwater_diagnostics::yaml::{Fields, Node};
+use headwater_diagnostics::yaml::{Fields, Holds, Node, Shape, key, required};
 
-use crate::header::{Defaults, Header};
-use crate::kinds::predicate::RawPredicate;
+use crate::header::{Defaults, HEADER, Header, SEVERITY};
+use crate::kinds::predicate::{PREDICATE, RawPredicate};
 use crate::reading::{Reading, Word, Written};
+
+/// A milestone ladder as written.
+pub(crate) const LADDER: Shape = Shape::new(
+    "a milestone ladder",
+    &[
+        HEADER,
+        &[
+            required(
+                "milestones",
+                Holds::Items(&Holds::Map(&MILESTONE)),
+                "in order; an account is at the last one reached without a gap",
+            ),
+            key("out_of_order", Holds::List(&Holds::Map(&OUT_OF_ORDER)), "which skips are flagged"),
+        ],
+    ],
+);
+const MILESTONE: Shape = Shape::new(
+    "a milestone",
+    &[&[
+        required("id", Holds::Id, "its name"),
+        key("description", Holds::Text, "what it means"),
+        required("reached_when", PREDICATE, "what tells that an account has reached it"),
+        key("reached_on", Holds::Text, "the day, where a metric knows it; else the first night that sees it"),
+        key("due_within_days", Holds::Integer(1, MOST_DAYS), "days from sign-up within which it should be reached"),
+    ]],
+);
+const OUT_OF_ORDER: Shape = Shape::new(
+    "an out-of-order flag",
+    &[
+        HEADER,
+        SEVERITY,
+        &[
+            required("milestone", Holds::Text, "the milestone reached too early"),
+            required("before", Holds::Text, "the one that should have come first"),
+        ],
+    ],
+);
 
 /// A milestone ladder.
 #[derive(Debug)]
@@ -39,7 +76,7 @@ const MOST_DAYS: i64 = 3_660;
 
 impl RawLadder {
     pub(crate) fn read(node: &Node, defaults: &Defaults, reading: &mut Reading<'_>) -> Option<Self> {
-        let mut fields = Fields::of(node, "a milestone ladder", reading.problems)?;
+        let mut fields = Fields::shaped(node, &LADDER, reading.problems)?;
         let header = Header::read(node, &mut fields, defaults, reading);
         let nodes = reading.require_list(&mut fields, "milestones");
         let milestones = nodes.iter().filter_map(|node| RawMilestone::read(node, reading)).collect();
@@ -58,7 +95,7 @@ impl RawLadder {
 
 impl RawMilestone {
     fn read(node: &Node, reading: &mut Reading<'_>) -> Option<Self> {
-        let mut fields = Fields::of(node, "a milestone", reading.problems)?;
+        let mut fields = Fields::shaped(node, &MILESTONE, reading.problems)?;
         let id = reading.id(&mut fields);
         fields.text("description", reading.problems);
         let reached_when = fields
@@ -73,7 +110,7 @@ impl RawMilestone {
 
 impl RawOutOfOrder {
     fn read(node: &Node, ladder: &Header, defaults: &Defaults, reading: &mut Reading<'_>) -> Option<Self> {
-        let mut fields = Fields::of(node, "an out-of-order flag", reading.problems)?;
+        let mut fields = Fields::shaped(node, &OUT_OF_ORDER, reading.problems)?;
         let own = Header::read(node, &mut fields, defaults, reading).with_severity(&mut fields, reading);
         let header = Header {
             description: own.description.clone().or_else(|| ladder.description.clone()),

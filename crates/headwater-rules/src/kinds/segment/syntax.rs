@@ -1,14 +1,72 @@
 //! Segment schemes as written.
 
-use headwater_diagnostics::yaml::{Fields, Node, Value};
+use headwater_diagnostics::yaml::{Fields, Holds, Node, Shape, Value, key, required};
 use headwater_diagnostics::{Code, Diagnostic, Span};
 use headwater_metrics::Unit;
 
 use super::presets;
 use super::rfm::{self, Cells};
-use crate::header::{Defaults, Header};
-use crate::kinds::predicate::RawPredicate;
+use crate::header::{Defaults, HEADER, Header};
+use crate::kinds::predicate::{PREDICATE, RawPredicate};
 use crate::reading::{Reading, Word, first_of};
+
+/// A segment scheme as written: with segments of its own, or by a preset.
+pub(crate) const SCHEME: Shape = Shape {
+    what: "a segment scheme",
+    keys: &[
+        HEADER,
+        &[
+            key("segments", Holds::Items(&Holds::Map(&SEGMENT)), "in order: the first that matches wins"),
+            key("score", Holds::Named("account metric"), "the metric by which its accounts are ranked"),
+            key("preset", Holds::Words(&PRESETS), "segments that are computed over all accounts"),
+            key("inputs", Holds::Map(&INPUTS), "of `rfm`: the metrics that are scored"),
+            key("bins", Holds::Integer(rfm::FEWEST_BINS, rfm::MOST_BINS), "of `rfm`: the scores of each part"),
+            key("cells", Holds::Words(&CELLS), "of `rfm`: its own segments, or those of R's package `rfm`"),
+            key("quantiles", Holds::Words(&QUANTILES), "of `rfm`: where edges lie"),
+            key("edges", Holds::Map(&EDGES), "of `rfm`: edges that do not move with the accounts"),
+            key("metric", Holds::Named("account metric"), "of `tiers`: what accounts are ranked by"),
+            key("tiers", Holds::Items(&Holds::Map(&TIER)), "of `tiers`: from the best, the last at 100"),
+        ],
+    ],
+    one_of: &[&["segments", "preset"]],
+};
+const SEGMENT: Shape = Shape {
+    what: "a segment",
+    keys: &[&[
+        required("id", Holds::Id, "its name"),
+        key("description", Holds::Text, "what it means"),
+        key("when", PREDICATE, "what puts an account into it"),
+        key("otherwise", Holds::True, "the last segment takes the rest"),
+    ]],
+    one_of: &[&["when", "otherwise"]],
+};
+const INPUTS: Shape = Shape::new(
+    "`inputs`",
+    &[&[
+        required("recency", Holds::Named("account metric"), "less is better"),
+        required("frequency", Holds::Named("account metric"), "more is better"),
+        key("monetary", Holds::Named("account metric"), "more is better"),
+    ]],
+);
+const EDGES: Shape = Shape::new(
+    "`edges`",
+    &[&[
+        key("recency", NUMBERS, "from the smallest, one fewer than bins"),
+        key("frequency", NUMBERS, "from the smallest, one fewer than bins"),
+        key("monetary", NUMBERS, "from the smallest, one fewer than bins"),
+    ]],
+);
+const NUMBERS: Holds = Holds::List(&Holds::Number);
+const TIER: Shape = Shape::new(
+    "a tier",
+    &[&[
+        required("id", Holds::Id, "its name"),
+        required("top_pct", Holds::Number, "the share of accounts, in percent, down to which it reaches"),
+    ]],
+);
+const PRESETS: [&str; 2] = ["rfm", "tiers"];
+const CELLS: [&str; 2] = ["levels", "rfm"];
+const QUANTILES: [&str; 2] = ["type_7", "rfm"];
 
 /// A segment scheme.
 #[derive(Debug)]
@@ -80,7 +138,7 @@ pub(crate) struct RawTier {
 
 impl RawScheme {
     pub(crate) fn read(node: &Node, defaults: &Defaults, reading: &mut Reading<'_>) -> Option<Self> {
-        let mut fields = Fields::of(node, "a segment scheme", reading.problems)?;
+        let mut fields = Fields::shaped(node, &SCHEME, reading.problems)?;
         let header = Header::read(node, &mut fields, defaults, reading);
         let preset = fields.take_with_key("preset");
         let (form, score) = match preset {
@@ -122,7 +180,6 @@ impl RawScheme {
 }
 
 fn preset_form(preset: &Node, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Option<RawForm> {
-    const PRESETS: [&str; 2] = ["rfm", "tiers"];
     let word = reading.word(preset, "preset")?;
     match word.text.as_str() {
         "rfm" => RawRfm::read(fields, reading).map(RawForm::Rfm),
@@ -145,7 +202,7 @@ fn preset_form(preset: &Node, fields: &mut Fields<'_>, reading: &mut Reading<'_>
 
 impl RawSegment {
     fn read(node: &Node, reading: &mut Reading<'_>) -> Option<Self> {
-        let mut fields = Fields::of(node, "a segment", reading.problems)?;
+        let mut fields = Fields::shaped(node, &SEGMENT, reading.problems)?;
         let id = reading.id(&mut fields);
         fields.text("description", reading.problems);
         let when = fields.take_with_key("when");
@@ -179,11 +236,11 @@ impl RawRfm {
         let bins = fields.integer("bins", rfm::FEWEST_BINS, rfm::MOST_BINS, reading.problems);
         let cells = fields.take_with_key("cells");
         let cells_span = cells.map(|(_, node)| node.span);
-        let is_package = cells.is_some_and(|(_, node)| is_second(node, "cells", ["levels", "rfm"], reading));
-        let quantiles = fields.choice("quantiles", &["type_7", "rfm"], reading.problems);
+        let is_package = cells.is_some_and(|(_, node)| is_second(node, "cells", CELLS, reading));
+        let quantiles = fields.choice("quantiles", &QUANTILES, reading.problems);
         let edges = RawEdges::read(fields, reading);
         let inputs = fields.require("inputs", reading.problems)?;
-        let mut inputs = Fields::of(inputs, "`inputs`", reading.problems)?;
+        let mut inputs = Fields::shaped(inputs, &INPUTS, reading.problems)?;
         let recency = reading.require_word(&mut inputs, "recency");
         let frequency = reading.require_word(&mut inputs, "frequency");
         let monetary = reading.word_at(&mut inputs, "monetary");
@@ -214,7 +271,7 @@ fn is_second(node: &Node, name: &str, words: [&str; 2], reading: &mut Reading<'_
 impl RawEdges {
     fn read(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Vec<Self> {
         let Some(node) = fields.take("edges") else { return Vec::new() };
-        let Some(mut parts) = Fields::of(node, "`edges`", reading.problems) else { return Vec::new() };
+        let Some(mut parts) = Fields::shaped(node, &EDGES, reading.problems) else { return Vec::new() };
         let mut edges = Vec::new();
         for part in rfm::PARTS {
             let Some(node) = parts.take(part) else { continue };
@@ -233,7 +290,7 @@ impl RawEdges {
 
 impl RawTier {
     fn read(node: &Node, reading: &mut Reading<'_>) -> Option<Self> {
-        let mut fields = Fields::of(node, "a tier", reading.problems)?;
+        let mut fields = Fields::shaped(node, &TIER, reading.problems)?;
         let id = reading.id(&mut fields);
         let top_pct = reading.require_number(&mut fields, "top_pct");
         fields.finish(reading.problems);

@@ -1,10 +1,10 @@
 //! When a trigger's flag begins and ends in time, as written: how long its condition holds first, what ends the flag,
 //! how long it stays after that, and what may not happen in one night.
 
-use headwater_diagnostics::yaml::{Fields, Key, Node};
+use headwater_diagnostics::yaml::{Fields, Holds, Key, KeyShape, Node, Shape, key};
 use headwater_diagnostics::{Code, Diagnostic, Span};
 
-use crate::kinds::predicate::RawPredicate;
+use crate::kinds::predicate::{PREDICATE, RawPredicate};
 use crate::reading::{Reading, first_of};
 
 /// The longest that nights or days are counted.
@@ -13,6 +13,48 @@ const MOST_COUNTED: i64 = 400;
 const MOST_NIGHTS: i64 = 60;
 /// The days without a published night after which counting starts again, where a rule does not say.
 const USUAL_GAP_DAYS: i64 = 7;
+
+/// The keys of a trigger about time.
+pub(super) const TIMING: &[KeyShape] = &[
+    key("for", Holds::Map(&WAIT), "how long the condition must hold before the flag fires"),
+    key("exit_when", PREDICATE, "what ends the flag; without it, that `when` no longer holds"),
+    key("keep_firing_for", Holds::Map(&KEPT), "how long the flag stays once its end is met"),
+    key(
+        "on_missing",
+        Holds::Words(&ON_MISSING),
+        "what a night without the account does to its flag: it goes on, or it ends (the default)",
+    ),
+    key("limit", Holds::Map(&LIMIT), "the most accounts it may flag in a night; beyond, the last night's flags stay"),
+    key(
+        "max_gap_days",
+        Holds::Integer(1, MOST_COUNTED),
+        "days without a published night after which counting starts again",
+    ),
+];
+const COUNTED: Holds = Holds::Integer(1, MOST_COUNTED);
+const WAIT: Shape = Shape {
+    what: "`for`",
+    keys: &[&[
+        key("runs", COUNTED, "published nights in a row"),
+        key("days", COUNTED, "calendar days in a row, the first and tonight included"),
+        key("matches", Holds::Integer(1, MOST_NIGHTS), "on how many of the last nights"),
+        key("of", Holds::Integer(1, MOST_NIGHTS), "of how many nights, tonight among them"),
+    ]],
+    one_of: &[&["runs", "days", "matches"]],
+};
+const KEPT: Shape = Shape {
+    what: "`keep_firing_for`",
+    keys: &[&[key("runs", COUNTED, "published nights"), key("days", COUNTED, "calendar days")]],
+    one_of: &[&["runs", "days"]],
+};
+const LIMIT: Shape = Shape::new(
+    "`limit`",
+    &[&[
+        key("max_accounts", Holds::Integer(1, i64::MAX), "accounts"),
+        key("max_pct", Holds::Number, "percent of the accounts of the night"),
+    ]],
+);
+const ON_MISSING: [&str; 2] = ["hold", "resolve"];
 
 /// Nights or days in a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +103,7 @@ impl RawTiming {
             .take("exit_when")
             .and_then(|node| Some((node.span, RawPredicate::read(node, "exit_when", reading)?)));
         let kept = fields.take("keep_firing_for");
-        let holds = fields.choice("on_missing", &["hold", "resolve"], reading.problems) == Some(0);
+        let holds = fields.choice("on_missing", &ON_MISSING, reading.problems) == Some(0);
         let limit = fields.take("limit").and_then(|node| Limit::read(node, reading));
         let gap = fields.peek("max_gap_days").map(|(key, _)| key.span);
         let max_gap_days = fields.integer("max_gap_days", 1, MOST_COUNTED, reading.problems);
@@ -84,7 +126,7 @@ impl RawTiming {
 impl Wait {
     /// `{runs: n}`, `{days: n}` or `{matches: m, of: n}`.
     fn read(node: &Node, reading: &mut Reading<'_>) -> Option<Self> {
-        let mut fields = Fields::of(node, "`for`", reading.problems)?;
+        let mut fields = Fields::shaped(node, &WAIT, reading.problems)?;
         one_of(&fields, &["runs", "days", "matches"], reading);
         let of_place = fields.peek("of").map(|(key, _)| key.span);
         let matches_place = fields.peek("matches").map(|(key, node)| (key.span, node.span));
@@ -120,7 +162,7 @@ impl Default for Wait {
 impl Limit {
     /// `{max_accounts: 500, max_pct: 2}`.
     fn read(node: &Node, reading: &mut Reading<'_>) -> Option<Self> {
-        let mut fields = Fields::of(node, "`limit`", reading.problems)?;
+        let mut fields = Fields::shaped(node, &LIMIT, reading.problems)?;
         let written = fields.peek("max_accounts").or_else(|| fields.peek("max_pct")).is_some();
         let pct_place = fields.peek("max_pct").map(|(_, node)| node.span);
         let max_accounts = fields.integer("max_accounts", 1, i64::MAX, reading.problems);
@@ -140,7 +182,7 @@ impl Limit {
 
 /// `{runs: n}` or `{days: n}`.
 fn read_stretch(node: &Node, reading: &mut Reading<'_>) -> Option<Stretch> {
-    let mut fields = Fields::of(node, "`keep_firing_for`", reading.problems)?;
+    let mut fields = Fields::shaped(node, &KEPT, reading.problems)?;
     one_of(&fields, &["runs", "days"], reading);
     let read = stretch(&mut fields, reading);
     fields.finish(reading.problems);
