@@ -1,6 +1,8 @@
 //! Tests of the workspace as a whole, in one binary: its shape, its generated pages, and whole nights.
 
 #[cfg(test)]
+mod editors;
+#[cfg(test)]
 mod model_references;
 #[cfg(test)]
 mod night;

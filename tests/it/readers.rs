@@ -47,7 +47,7 @@ async fn duckdb_reads_the_types_and_rows_that_the_contract_promises() {
 
 /// The Python that continuous integration installed; says so where there is none.
 #[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
-fn python() -> Option<PathBuf> {
+pub(crate) fn python() -> Option<PathBuf> {
     let installed = std::env::var_os("HEADWATER_TEST_PYTHON").map(PathBuf::from);
     let python = installed.unwrap_or_else(|| repository().join("target/test-venv/bin/python"));
     if python.is_file() {

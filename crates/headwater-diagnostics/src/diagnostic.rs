@@ -118,6 +118,11 @@ impl Diagnostics {
         }
     }
 
+    /// Takes a problem back, where another one says it better.
+    pub(crate) fn retract(&mut self, diagnostic: &Diagnostic) {
+        self.items.retain(|item| item != diagnostic);
+    }
+
     /// Adds all problems of another collection.
     pub fn append(&mut self, other: Self) {
         for diagnostic in other.items {

@@ -8,7 +8,10 @@ pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     let tolerance = (name.chars().count() / 3).clamp(1, 4);
     known
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
+        .map(|candidate| {
+            let is_same = name.eq_ignore_ascii_case(candidate);
+            (if is_same { 0 } else { strsim::damerau_levenshtein(name, candidate) }, candidate)
+        })
         .filter(|&(distance, _)| distance <= tolerance)
         .min()
         .map(|(_, candidate)| candidate)

@@ -75,6 +75,17 @@ impl Node {
         }
     }
 
+    /// The same, with the value where it is short.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match &self.value {
+            Value::Bool(flag) => format!("`{flag}`"),
+            Value::Integer(number) => format!("the number {number}"),
+            Value::Float(_, text) => format!("the number {text}"),
+            _ => self.kind().to_owned(),
+        }
+    }
+
     /// The text, where the value is text.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
@@ -178,7 +189,7 @@ impl<'t> Reader<'t> {
         let at = error.marker().index();
         let problem =
             Diagnostic::at(Code::InvalidYaml, self.span(at, at + 1), format!("invalid YAML: {}", error.info()));
-        problem.help("text with `: `, ` #`, or a bracket in it stands in quotes")
+        problem.help(remedy(error.info(), self.text.get(self.span(at, at).start..).unwrap_or_default()))
     }
 
     fn event(&mut self, event: Event<'_>, start: usize, end: usize) -> Result<(), Diagnostic> {
@@ -260,6 +271,28 @@ impl<'t> Reader<'t> {
             },
         }
         Ok(())
+    }
+}
+
+/// How text that is no YAML is mended most likely, by what the parser says and what stands there.
+fn remedy(info: &str, rest: &str) -> &'static str {
+    let has = |words: &[&str]| words.iter().any(|word| info.contains(word));
+    if has(&["tab"]) || rest.starts_with('\t') {
+        "indent with blanks: a tab is no indentation"
+    } else if has(&["trailing content"]) {
+        "the quote ended before: write a quote inside quotes of its own kind twice, or use the other kind outside"
+    } else if has(&["expected comment or line break"]) {
+        "text that begins with `>` or `|` stands in quotes"
+    } else if has(&["unknown escape", "escape character", "escape"]) {
+        "between double quotes `\\` begins an escape: write it twice, or use single quotes"
+    } else if has(&["unexpected end of stream", "quoted scalar"]) {
+        "a quote or a bracket is not closed: in quotes, text ends at the next quote of the same kind"
+    } else if has(&["flow sequence", "flow mapping", "',' or ']'", "',' or '}'"]) {
+        "a `[` needs its `]`, a `{` its `}`, and items stand apart by commas"
+    } else if has(&["simple key", "mapping values", "indentation", "block", "expected ':'", "':'"]) {
+        "keys of one item begin in the same column, each with `:` and a blank behind it; text with `: ` in it stands in quotes"
+    } else {
+        "text with `: `, ` #`, or a bracket in it, or that begins with a sign, stands in quotes"
     }
 }
 

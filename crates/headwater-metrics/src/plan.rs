@@ -34,6 +34,26 @@ pub use features::{education_targets, feature_adoption};
 pub use fit::fit_cells;
 pub use groups::{GroupPlan, GroupScope};
 pub use movements::{movements, published_movements};
+/// Names that tables over accounts give to columns of their own: no attribute and no derived metric can have one.
+pub const RESERVED_NAMES: &[&str] = &[
+    "as_of",
+    "coverage_pct",
+    "families_known",
+    "families_missing",
+    "feature",
+    "group_name",
+    "has_feedback",
+    "has_orders",
+    "has_subscriptions",
+    "has_tickets",
+    "has_usage",
+    "is_core",
+    "is_valuable",
+    "scheme",
+    "scope",
+    "segment",
+];
+
 pub use orders::{CORRECTS, revenue_by_month};
 pub use renewals::{renewal_calibration, renewal_outlook, renewals};
 pub use restatements::restatements;

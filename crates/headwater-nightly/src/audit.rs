@@ -193,14 +193,18 @@ pub(crate) fn failures(holding: &[&AuditResult]) -> Diagnostics {
     holding
         .iter()
         .map(|result| {
-            let code = if result.expected.is_empty() { Code::AuditBroken } else { Code::AuditFailed };
-            let problem = Diagnostic::of(
-                code,
-                format!("audit {} of {}", result.id, result.table),
-                format!("audit `{}` failed", result.id),
-            )
-            .label(format!("found {}", result.observed))
-            .help(format!("it demands: {}; `headwater status` says where the staged tables are kept", result.expected));
+            let place = format!("audit {} of {}", result.id, result.table);
+            let problem = if result.expected.is_empty() {
+                let message = format!("audit `{}` could not be evaluated", result.id);
+                Diagnostic::of(Code::AuditBroken, place, message).label(result.observed.clone())
+            } else {
+                let help = format!(
+                    "it demands: {}; `headwater status` says where the staged tables are kept",
+                    result.expected
+                );
+                let message = format!("audit `{}` failed", result.id);
+                Diagnostic::of(Code::AuditFailed, place, message).label(format!("found {}", result.observed)).help(help)
+            };
             if result.only_warns { problem.note("it only warns, and warnings are denied") } else { problem }
         })
         .collect()

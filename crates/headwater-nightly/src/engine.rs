@@ -142,6 +142,15 @@ impl Engine {
         self.replace(&query.name, view)
     }
 
+    /// Registers a table under a second name too.
+    ///
+    /// # Errors
+    /// When there is no such table.
+    pub(crate) async fn also(&self, name: &str, second: &str) -> Result<(), EngineError> {
+        let table = self.context.table_provider(name).await.map_err(|source| failed(name, source))?;
+        self.replace(second, table)
+    }
+
     /// Registers a table, in place of one of the same name.
     ///
     /// # Errors

@@ -25,8 +25,8 @@ mod status;
 mod steps;
 mod stop;
 mod tables;
-mod workshop;
 mod workers;
+mod workshop;
 
 pub use audit::AuditResult;
 pub use engine::{Engine, EngineError, EngineLimits};

@@ -126,14 +126,16 @@ impl Trial {
     }
 
     fn unnoticed(&self, mutant: &Mutant, rule: &str) -> Diagnostic {
-        let written = self.sources.slice(mutant.place);
+        let written = self.sources.slice(mutant.place).trim_start_matches([',', ' ', '\n']);
         let change = if mutant.instead.is_empty() {
             format!("that `{written}` is gone")
         } else {
             format!("`{}` for `{written}`", mutant.instead)
         };
         let message = format!("no test of `{rule}` notices {change}");
-        let problem = Diagnostic::at(Code::UnnoticedChange, mutant.place, message);
+        let skipped = self.sources.slice(mutant.place).len() - written.len();
+        let place = mutant.place.part(skipped, written.len());
+        let problem = Diagnostic::at(Code::UnnoticedChange, place, message);
         match &mutant.told_by {
             Some(told_by) => problem.help(told_by.as_str()),
             None => problem,

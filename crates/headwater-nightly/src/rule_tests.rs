@@ -3,15 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use arrow::array::StringArray;
+use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::Schema;
+use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use chrono::{Days, NaiveDate};
 use datafusion::datasource::MemTable;
+use datafusion::error::DataFusionError;
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics, FileId, Sources};
-use headwater_metrics::{Query, Unit, identifier, literal};
+use headwater_metrics::{Query, identifier, literal};
 use headwater_rules::{
     Cell, CheckedRules, Condition, Expectation, Expected, OutputTable, PlanContext, RuleTest, RuleTests, TestedKind,
-    compile, read_tests,
+    ValueOf, compile, read_tests,
 };
 use serde::Serialize;
 
@@ -116,7 +120,7 @@ pub async fn run_rule_tests(
 async fn outcome(rules: &CheckedRules, tests: &[RuleTest], at: usize) -> Result<(Diagnostics, Tried), RunError> {
     let mut tried = Tried::new();
     let found = match tests.get(at) {
-        Some(test) => Case::new(rules, test)?.run(&mut tried).await?,
+        Some(test) => Case::new(rules, test)?.run(Some(&mut tried)).await?,
         None => Diagnostics::new(),
     };
     Ok((found, tried))
@@ -124,7 +128,7 @@ async fn outcome(rules: &CheckedRules, tests: &[RuleTest], at: usize) -> Result<
 
 /// Whether everything that a test expects of rules holds.
 pub(crate) async fn passes(rules: &CheckedRules, test: &RuleTest) -> Result<bool, EngineError> {
-    Ok(Case::new(rules, test)?.run(&mut Tried::new()).await?.is_empty())
+    Ok(Case::new(rules, test)?.run(None).await?.is_empty())
 }
 
 /// A failure with its reasons, as lines.
@@ -171,16 +175,26 @@ struct Case<'a> {
     /// The rule and what it rests on.
     rules: CheckedRules,
     test: &'a RuleTest,
+    /// Which columns of the test its rule reads: those of all other rules would only make plans wider.
+    columns: Vec<usize>,
 }
+
+/// Columns that plans name whatever a rule reads.
+const ALWAYS: [&str; 2] = ["account_id", "signed_up_on"];
 
 impl<'a> Case<'a> {
     fn new(rules: &CheckedRules, test: &'a RuleTest) -> Result<Self, EngineError> {
         let limits = EngineLimits { memory_bytes: None, spill_dir: None, threads: 1 };
-        Ok(Self { engine: Engine::new(&limits)?, rules: rules.only(test.kind.word(), &test.rule), test })
+        let rules = rules.only(test.kind.word(), &test.rule);
+        let read = rules.columns_read();
+        let named = test.columns.iter().enumerate();
+        let columns = named.filter(|(_, (name, _))| read.contains(name) || ALWAYS.contains(&name.as_str()));
+        let columns = columns.map(|(at, _)| at).collect();
+        Ok(Self { engine: Engine::new(&limits)?, rules, test, columns })
     }
 
     /// Everything that does not hold.
-    async fn run(&self, tried: &mut Tried) -> Result<Diagnostics, EngineError> {
+    async fn run(&self, mut tried: Option<&mut Tried>) -> Result<Diagnostics, EngineError> {
         let mut problems = Diagnostics::new();
         let carried: Vec<_> = self.tables().iter().copied().filter(|name| CARRIED.contains(name)).collect();
         for table in carried.iter().filter_map(|name| OutputTable::named(name)) {
@@ -190,14 +204,16 @@ impl<'a> Case<'a> {
         for (night, rows) in (1..).zip(&self.test.nights) {
             let as_of = self.test.as_of.checked_add_days(Days::new(night as u64 - 1)).unwrap_or(self.test.as_of);
             self.night(as_of, rows).await?;
-            self.try_conditions(as_of, tried).await?;
+            if let Some(tried) = tried.as_deref_mut() {
+                self.try_conditions(as_of, tried).await?;
+            }
             for expectation in self.test.expected.iter().filter(|expectation| expectation.night == night) {
                 if let Some(problem) = self.compare(expectation, as_of).await? {
                     problems.push(problem);
                 }
             }
             for name in carried.iter().filter(|_| night < last_night) {
-                self.hold(&Query::new(previous(name), format!("SELECT * FROM {name}"))).await?;
+                self.engine.also(name, &previous(name)).await?;
             }
         }
         Ok(problems)
@@ -205,19 +221,34 @@ impl<'a> Case<'a> {
 
     /// Judges the accounts of a night.
     async fn night(&self, as_of: NaiveDate, rows: &[Vec<Cell>]) -> Result<(), EngineError> {
-        let context = PlanContext { as_of, measured: self.test.columns.clone() };
-        let compiled = compile(&self.rules, &context);
-        self.hold(&measured(&self.test.columns, rows)).await?;
+        let measured = self.columns.iter().filter_map(|at| self.test.columns.get(*at).cloned()).collect();
+        let compiled = compile(&self.rules, &PlanContext { as_of, measured });
+        if self.test.kind == TestedKind::Guardrail {
+            self.hold(&group_metrics(self.test, as_of)).await?;
+        }
+        let measured = self.measured(rows).map_err(|error| failed("measured", error))?;
+        self.engine.replace("measured", Arc::new(measured))?;
         if let Some(quantiles) = compiled.score_quantiles() {
             self.hold(quantiles).await?;
         }
         self.hold(compiled.account_metrics()).await?;
         self.hold(compiled.judged()).await?;
-        self.hold(&group_metrics(self.test, as_of)).await?;
         for query in self.tables().iter().filter_map(|name| compiled.table(name)) {
             self.hold(query).await?;
         }
         Ok(())
+    }
+
+    /// The table `measured` of a night.
+    fn measured(&self, rows: &[Vec<Cell>]) -> Result<MemTable, DataFusionError> {
+        let exact = CastOptions { safe: false, ..CastOptions::default() };
+        let columns = self.columns.iter().filter_map(|at| Some((*at, self.test.columns.get(*at)?)));
+        let columns = columns.map(|(at, (name, unit))| {
+            let cells: StringArray = rows.iter().map(|row| row.get(at).and_then(Option::as_deref)).collect();
+            Ok((name.as_str(), cast_with_options(&cells, &unit.data_type(), &exact)?, true))
+        });
+        let batch = RecordBatch::try_from_iter_with_nullable(columns.collect::<Result<Vec<_>, ArrowError>>()?)?;
+        MemTable::try_new(batch.schema(), vec![vec![batch]])
     }
 
     /// The published tables that the test looks at, in the order of computation; none where it looks at a metric.
@@ -306,8 +337,8 @@ impl<'a> Case<'a> {
                 let of_rule = format!("milestone_states WHERE ladder = {rule} AND coalesce(milestone, 'none') = {at}");
                 (format!("at `{milestone}`"), accounts, of_rule)
             }
-            Expected::Value { account, value, tolerance } => {
-                return self.compare_value(expected, as_of, (account, value, *tolerance)).await;
+            Expected::Value { of, account, value, tolerance } => {
+                return self.compare_value(expected, as_of, (of, account, value, *tolerance)).await;
             }
             Expected::Verdict { scope, group, verdict } => {
                 return self.compare_verdict(expected, as_of, (scope, group, verdict)).await;
@@ -333,14 +364,29 @@ impl<'a> Case<'a> {
         &self,
         expected: &Expectation,
         as_of: NaiveDate,
-        (account, value, tolerance): (&str, &Cell, f64),
+        (of, account, value, tolerance): (&ValueOf, &str, &Cell, f64),
     ) -> Result<Option<Diagnostic>, EngineError> {
-        let column = identifier(&self.test.rule);
-        let sql =
-            format!("SELECT CAST({column} AS VARCHAR) FROM account_metrics WHERE account_id = {}", literal(account));
+        let rule = literal(&self.test.rule);
+        let (what, column, table, nothing) = match of {
+            ValueOf::Metric(name) => {
+                let what = if *name == self.test.rule { "value".to_owned() } else { format!("`{name}`") };
+                (what, identifier(name), "account_metrics WHERE true".to_owned(), "there is no account")
+            }
+            ValueOf::Stake => {
+                let of_rule = format!("flagged_accounts WHERE rule_id = {rule} AND state <> 'resolved'");
+                ("amount at stake".to_owned(), "value_at_stake".to_owned(), of_rule, "nothing is flagged of")
+            }
+            ValueOf::Due | ValueOf::Reached => {
+                let (what, column) =
+                    if *of == ValueOf::Due { ("day due", "due_on") } else { ("day reached", "reached_on") };
+                let of_rule = format!("milestone_states WHERE ladder = {rule}");
+                (what.to_owned(), column.to_owned(), of_rule, "there is no account")
+            }
+        };
+        let sql = format!("SELECT CAST({column} AS VARCHAR) FROM {table} AND account_id = {}", literal(account));
         let found = read(&self.engine, "what came out", &sql, |row| row.optional(0)).await?;
         let Some(found) = found.into_iter().next() else {
-            return Ok(Some(self.problem(expected, as_of, &format!("there is no account `{account}` that night"))));
+            return Ok(Some(self.problem(expected, as_of, &format!("{nothing} `{account}` that night"))));
         };
         let number = |cell: &Cell| cell.as_ref().and_then(|text| text.parse::<f64>().ok());
         let is_same = match (number(value), number(&found)) {
@@ -348,7 +394,7 @@ impl<'a> Case<'a> {
             _ => *value == found,
         };
         let shown = |cell: &Cell| cell.clone().unwrap_or_else(|| "unknown".to_owned());
-        let message = || format!("the value of {account} should be {}, and is {}", shown(value), shown(&found));
+        let message = || format!("the {what} of {account} should be {}, and is {}", shown(value), shown(&found));
         Ok((!is_same).then(|| self.problem(expected, as_of, &message())))
     }
 
@@ -414,28 +460,6 @@ fn named(accounts: &BTreeSet<String>) -> String {
         return "nobody".to_owned();
     }
     accounts.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
-}
-
-/// The table `measured` of a night.
-fn measured(columns: &[(String, Unit)], rows: &[Vec<Cell>]) -> Query {
-    let casts: Vec<String> = columns
-        .iter()
-        .enumerate()
-        .map(|(at, (name, unit))| format!("CAST(column{} AS {}) AS {}", at + 1, unit.sql_type(), identifier(name)))
-        .collect();
-    let nobody = vec![vec![None; columns.len()]];
-    let values: Vec<String> = if rows.is_empty() { &nobody } else { rows }
-        .iter()
-        .map(|row| {
-            let cells = row.iter().map(|cell| match cell {
-                Some(text) => literal(text),
-                None => "CAST(NULL AS VARCHAR)".to_owned(),
-            });
-            format!("({})", cells.collect::<Vec<_>>().join(", "))
-        })
-        .collect();
-    let there = if rows.is_empty() { " WHERE false" } else { "" };
-    Query::new("measured", format!("SELECT {} FROM (VALUES {}){there}", casts.join(", "), values.join(", ")))
 }
 
 /// The table `group_metrics` as the test gives it.

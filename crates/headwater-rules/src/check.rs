@@ -1,10 +1,11 @@
 //! The second pass: what the items mean together. All problems of all files are found in one run, and what was
 //! refused once is not reported again where others refer to it.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics, Span};
-use headwater_metrics::{InputTable, Unit};
+use headwater_metrics::{InputTable, RESERVED_NAMES, Unit};
 
 use crate::checked::{CheckedRules, LeftOutRule};
 use crate::environment::Environment;
@@ -29,7 +30,10 @@ pub fn check(raw: &RawRules, environment: &Environment) -> (Option<CheckedRules>
     let profile = guardrail::check_profiles(&raw.profiles, &mut checking);
     let guardrails = guardrail::check(&raw.guardrails, profile, &mut checking);
     let audits = audit::check(&raw.audits, &metrics, &schemes, &mut checking);
-    warn_unused(raw, &mut checking.used);
+    // What refers to a parameter may be the very thing that is wrong.
+    if !raw.broken && !checking.used.problems.has_errors() {
+        warn_unused(raw, &mut checking.used);
+    }
     let Checking { used: Use { problems, .. }, skipped, .. } = checking;
     let sound = !(raw.broken || problems.has_errors());
     let rules = sound
@@ -207,7 +211,8 @@ fn duplicates<'w>(what: &str, ids: impl IntoIterator<Item = &'w Word>, problems:
     let mut seen = BTreeSet::new();
     for id in ids {
         if !id.text.is_empty() && !seen.insert(id.text.as_str()) {
-            let message = format!("there is already a {what} `{}`", id.text);
+            let article = if what.starts_with('a') { "an" } else { "a" };
+            let message = format!("there is already {article} {what} `{}`", id.text);
             problems.push(Diagnostic::at(Code::DuplicateId, id.span, message).label("second of this name"));
         }
     }
@@ -229,6 +234,8 @@ fn declared<'e>(raw: &RawRules, environment: &'e Environment, used: &mut Use) ->
         population: BTreeMap::new(),
         schemes: BTreeMap::new(),
         ladders: BTreeMap::new(),
+        of_accounts: OnceCell::new(),
+        of_groups: OnceCell::new(),
         incomplete: raw.incomplete,
     };
     let mut beside_scores = BTreeSet::new();
@@ -266,6 +273,8 @@ fn refuse_taken(id: &Word, column: &str, names: &Names<'_>, problems: &mut Diagn
         "a column of accounts"
     } else if environment.catalogue.metric(column).is_some() {
         "a metric of the catalogue"
+    } else if RESERVED_NAMES.contains(&column) {
+        "a column of a published table"
     } else if column != id.text && names.derived.contains_key(column) {
         "a derived metric"
     } else {

@@ -105,6 +105,15 @@ impl CheckedRules {
         needed
     }
 
+    /// Every column of accounts and metric of theirs that the rules read.
+    #[must_use]
+    pub fn columns_read(&self) -> BTreeSet<String> {
+        let of_metrics = self.metrics.iter().flat_map(DerivedMetric::reads);
+        let of_schemes = self.schemes.iter().flat_map(|scheme| &scheme.population).map(|column| &column.input);
+        let of_expressions = self.expressions().into_iter().flat_map(Expression::columns);
+        of_metrics.chain(of_schemes).chain(of_expressions).map(|column| column.name.clone()).collect()
+    }
+
     /// One rule of a kind as in `rule_catalog`, with those that it rests on.
     ///
     /// What it says of accounts is what it says among all rules; plans of it alone are smaller.

@@ -142,7 +142,8 @@ impl Header {
 
     /// Warns where nobody could tell what the rule means, or whom to ask (`with_owner`).
     pub(crate) fn warn_if_unexplained(&self, what: &str, with_owner: bool, warnings: &mut Diagnostics) {
-        let missing = match (self.description.is_none(), with_owner && self.owner.is_none()) {
+        let is_blank = |text: &Option<String>| text.as_deref().is_none_or(|text| text.trim().is_empty());
+        let missing = match (is_blank(&self.description), with_owner && is_blank(&self.owner)) {
             (true, true) => "description and no owner",
             (true, false) => "description",
             (false, true) => "owner",

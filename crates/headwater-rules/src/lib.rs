@@ -26,5 +26,6 @@ pub use outputs::{OutputColumn, OutputTable};
 pub use raw::{RawRules, parse};
 pub use schema::{rule_file_schema, test_file_schema};
 pub use testing::{
-    Cell, Condition, Expectation, Expected, GivenGroup, Mutant, RuleTest, RuleTests, TestedKind, mutants, read_tests,
+    Cell, Condition, Expectation, Expected, GivenGroup, Mutant, RuleTest, RuleTests, TestedKind, ValueOf, mutants,
+    read_tests,
 };

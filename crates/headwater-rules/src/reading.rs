@@ -173,7 +173,9 @@ impl Reading<'_> {
 
     /// Reports a value of another shape than expected.
     pub(crate) fn wrong_shape(&mut self, node: &Node, name: &str, expected: &str) {
-        let message = format!("`{name}` must be {expected}, not {}", node.kind());
+        let is_name = !name.contains(['`', ' ']);
+        let name = if is_name { format!("`{name}`") } else { name.to_owned() };
+        let message = format!("{name} must be {expected}, not {}", node.words());
         self.problems.push(Diagnostic::at(Code::WrongShape, node.span, message));
     }
 }

@@ -19,7 +19,7 @@ mod given;
 mod mutants;
 
 pub use conditions::Condition;
-pub use expected::{Expectation, Expected};
+pub use expected::{Expectation, Expected, ValueOf};
 pub(crate) use given::TEST_FILE;
 pub use mutants::{Mutant, mutants};
 

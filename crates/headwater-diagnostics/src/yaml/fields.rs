@@ -12,7 +12,46 @@ pub struct Fields<'a> {
     span: Span,
     entries: Vec<(&'a Key, &'a Node)>,
     asked: Vec<&'static str>,
+    /// Keys that had to be there, and what was said of each.
+    missing: Vec<(&'static str, Diagnostic)>,
 }
+
+/// Keys that people write for others: what is written, and what is meant.
+const SYNONYMS: &[(&str, &str)] = &[
+    ("name", "id"),
+    ("key", "id"),
+    ("condition", "when"),
+    ("if", "when"),
+    ("where", "when"),
+    ("filter", "when"),
+    ("when", "reached_when"),
+    ("when", "expr"),
+    ("sql", "expr"),
+    ("formula", "expr"),
+    ("expression", "expr"),
+    ("value", "expr"),
+    ("default", "value"),
+    ("columns", "column"),
+    ("column", "columns"),
+    ("parameters", "params"),
+    ("vars", "params"),
+    ("variables", "params"),
+    ("green", "pass"),
+    ("ok", "pass"),
+    ("good", "pass"),
+    ("yellow", "watch"),
+    ("amber", "watch"),
+    ("warn", "watch"),
+    ("desc", "description"),
+    ("group_by", "by"),
+    ("groups", "by"),
+    ("test", "check"),
+    ("kind", "type"),
+    ("segments", "by"),
+    ("level", "severity"),
+    ("steps", "milestones"),
+    ("parts", "components"),
+];
 
 impl<'a> Fields<'a> {
     /// The keys of `node`, which is `what` in messages; none and a problem where it is no mapping.
@@ -24,6 +63,7 @@ impl<'a> Fields<'a> {
                 span: node.span,
                 entries: entries.iter().map(|(key, value)| (key, value)).collect(),
                 asked: Vec::new(),
+                missing: Vec::new(),
             }),
             _ => {
                 problems.push(wrong_shape(node, what, "a mapping"));
@@ -67,8 +107,10 @@ impl<'a> Fields<'a> {
         let found = self.take(name);
         if found.is_none() {
             let message = format!("{} needs `{name}`", self.what);
-            problems
-                .push(Diagnostic::at(Code::MissingKey, first_line(self.span), message).help(format!("add `{name}:`")));
+            let problem =
+                Diagnostic::at(Code::MissingKey, first_line(self.span), message).help(format!("add `{name}:`"));
+            self.missing.push((name, problem.clone()));
+            problems.push(problem);
         }
         found
     }
@@ -105,7 +147,9 @@ impl<'a> Fields<'a> {
         match node.value {
             Value::Integer(number) if (least..=most).contains(&number) => Some(number),
             Value::Integer(number) => {
-                let message = format!("`{name}` must be from {least} to {most}, not {number}");
+                let range =
+                    if most == i64::MAX { format!("at least {least}") } else { format!("from {least} to {most}") };
+                let message = format!("`{name}` must be {range}, not {number}");
                 problems.push(Diagnostic::at(Code::InvalidValue, node.span, message));
                 None
             }
@@ -163,13 +207,25 @@ impl<'a> Fields<'a> {
         std::mem::take(&mut self.entries)
     }
 
-    /// Reports every key that nobody asked for.
-    pub fn finish(self, problems: &mut Diagnostics) {
-        for (key, _) in self.entries {
+    /// Reports every key that nobody asked for. One that stands for a key that is missing is the one mistake there is.
+    pub fn finish(mut self, problems: &mut Diagnostics) {
+        for (key, _) in std::mem::take(&mut self.entries) {
             let message = format!("unknown key `{}` in {}", key.name, self.what);
             let problem = Diagnostic::at(Code::UnknownKey, key.span, message)
-                .label(format!("keys here: {}", self.asked.join(", ")))
-                .suggest(&key.name, self.asked.iter().copied());
+                .label(format!("keys here: {}", self.asked.join(", ")));
+            let meant = |name: &&str| SYNONYMS.contains(&(key.name.as_str(), name));
+            let missing = self.missing.iter().map(|(name, _)| *name);
+            let close = crate::closest(&key.name, missing.clone()).or_else(|| missing.clone().find(meant));
+            if let Some(at) = close.and_then(|close| self.missing.iter().position(|(name, _)| *name == close)) {
+                let (name, said) = self.missing.remove(at);
+                problems.retract(&said);
+                problems.push(problem.help(format!("write `{name}`")));
+                continue;
+            }
+            let problem = match self.asked.iter().find(|name| meant(name)) {
+                Some(name) => problem.help(format!("did you mean `{name}`?")),
+                None => problem.suggest(&key.name, self.asked.iter().copied()),
+            };
             problems.push(problem);
         }
     }
@@ -178,14 +234,19 @@ impl<'a> Fields<'a> {
 fn text_of(node: &Node, name: &str, problems: &mut Diagnostics) -> Option<String> {
     let text = node.as_text().map(ToOwned::to_owned);
     if text.is_none() {
-        problems.push(wrong_shape(node, name, "text").help("put the value in quotes"));
+        let problem = wrong_shape(node, name, "text");
+        let is_one = !matches!(node.value, Value::List(_) | Value::Map(_));
+        problems.push(if is_one { problem.help("put the value in quotes") } else { problem });
     }
     text
 }
 
 /// The problem of a value of another shape than expected.
 fn wrong_shape(node: &Node, name: &str, expected: &str) -> Diagnostic {
-    Diagnostic::at(Code::WrongShape, node.span, format!("`{name}` must be {expected}, not {}", node.kind()))
+    // What a mapping is may be said with an article, or in backticks.
+    let is_name = !name.contains(['`', ' ']);
+    let name = if is_name { format!("`{name}`") } else { name.to_owned() };
+    Diagnostic::at(Code::WrongShape, node.span, format!("{name} must be {expected}, not {}", node.words()))
 }
 
 /// A mapping's first characters, so that a caret does not underline a whole file.

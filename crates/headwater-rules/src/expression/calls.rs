@@ -5,7 +5,7 @@ use std::ops::Range;
 use datafusion::sql::sqlparser::ast::{CeilFloorKind, DataType, DateTimeField, Expr, Interval, TypedString, Value};
 use headwater_diagnostics::{Code, Diagnostic};
 
-use super::functions::{FIELDS, Function, Signature, TRUNCATIONS, function_named};
+use super::functions::{FIELDS, Function, MANY, Signature, TRUNCATIONS, function_named};
 use super::node::Node;
 use super::walk::Walk;
 use super::{Expression, Kind, Literal};
@@ -32,7 +32,7 @@ impl Walk<'_, '_> {
         let Some(word) = FIELDS.iter().find(|known| **known == lowered) else {
             return self.no_part_of_a_date(&lowered, FIELDS, at);
         };
-        if !operand.kind.fits(Kind::Date) {
+        if !operand.kind.fits(Kind::Date) || operand.kind == Kind::Null {
             return self.problem(
                 Code::TypeMismatch,
                 &operand.at,
@@ -61,8 +61,13 @@ impl Walk<'_, '_> {
         };
         let (fewest, most) = function.arguments;
         if !(fewest..=most).contains(&arguments.len()) {
-            let count = if fewest == most { fewest.to_string() } else { format!("{fewest} or more") };
-            let message = format!("`{name}` takes {count} arguments, not {}", arguments.len());
+            let count = match most {
+                most if fewest == most => fewest.to_string(),
+                MANY => format!("{fewest} or more"),
+                _ => format!("{fewest} to {most}"),
+            };
+            let noun = if count == "1" { "argument" } else { "arguments" };
+            let message = format!("`{name}` takes {count} {noun}, not {}", arguments.len());
             return self.problem(Code::TypeMismatch, &whole, message);
         }
         match function.signature {

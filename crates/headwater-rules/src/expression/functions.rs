@@ -35,7 +35,7 @@ const fn function(name: &'static str, fewest: usize, most: usize, signature: Sig
 }
 
 /// Most arguments of functions that take any number.
-const MANY: usize = 64;
+pub(super) const MANY: usize = 64;
 
 /// Every function of the language.
 pub(crate) static FUNCTIONS: &[Function] = &[

@@ -1,5 +1,6 @@
 //! The names an expression may use: what each one means, and what to suggest for those that mean nothing.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use headwater_diagnostics::{Code, Diagnostic, Span};
@@ -32,6 +33,9 @@ pub(crate) struct Names<'a> {
     pub(crate) schemes: BTreeMap<String, Scheme>,
     /// Ladders with their milestones in order.
     pub(crate) ladders: BTreeMap<String, Vec<String>>,
+    /// The catalogue's names once somebody asked for them: they are many, and unknown names may be too.
+    pub(crate) of_accounts: OnceCell<Vec<String>>,
+    pub(crate) of_groups: OnceCell<Vec<String>>,
     /// A file could not be read: a name that is not known may stand there, so nothing is said about it.
     pub(crate) incomplete: bool,
 }
@@ -96,10 +100,14 @@ impl Names<'_> {
     }
 
     /// The metrics of the catalogue with a value for each account, or for each group.
-    pub(crate) fn catalogue(&self, grain: Grain) -> Vec<String> {
+    pub(crate) fn catalogue(&self, grain: Grain) -> &[String] {
         let catalogue = self.environment.catalogue;
         let of_grain = |name: &String| catalogue.metric(name).is_some_and(|metric| metric.grain == grain);
-        catalogue.names().into_iter().filter(of_grain).collect()
+        let names = || catalogue.names().into_iter().filter(of_grain).collect();
+        match grain {
+            Grain::Account => self.of_accounts.get_or_init(names),
+            Grain::Group => self.of_groups.get_or_init(names),
+        }
     }
 
     /// The problem of a parameter that is not declared; none where the file that declares it may be unreadable.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use datafusion::sql::sqlparser::ast::Expr;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion::sql::sqlparser::tokenizer::{Location, Span as TokenSpan, Token, TokenWithSpan, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Location, Span as TokenSpan, Token, TokenWithSpan, Tokenizer, Whitespace};
 use headwater_diagnostics::{Code, Diagnostic};
 
 use super::plan::PLAN_NESTING;
@@ -52,6 +52,7 @@ pub(crate) fn parse(written: &Written) -> Result<(Expr, Positions), Diagnostic> 
         let at = positions.at(error.location);
         syntax(written, at..at + 1, &error.message)
     })?;
+    refuse_comments(written, &positions, &tokens)?;
     refuse_tokens(written, &positions, &tokens)?;
     let mut parser = Parser::new(&dialect).with_recursion_limit(PLAN_NESTING).with_tokens_with_locations(tokens);
     let parsed = parser.parse_expr().and_then(|parsed| match parser.peek_token().token {
@@ -106,6 +107,41 @@ fn located(written: &Written, positions: &Positions, message: &str) -> Diagnosti
     syntax(written, at..at + 1, words)
 }
 
+/// Refuses comments of SQL: in text that is folded into one line they would swallow the rest of it.
+fn refuse_comments(written: &Written, positions: &Positions, tokens: &[TokenWithSpan]) -> Result<(), Diagnostic> {
+    let is_comment = |token: &&TokenWithSpan| {
+        let Token::Whitespace(space) = &token.token else { return false };
+        matches!(space, Whitespace::SingleLineComment { .. } | Whitespace::MultiLineComment(_))
+    };
+    let Some(comment) = tokens.iter().find(is_comment) else { return Ok(()) };
+    let start = positions.range(comment.span).start;
+    let problem = Diagnostic::at(
+        Code::ConstructRefused,
+        written.span(start..start + 2),
+        "comments of SQL are not part of the language",
+    );
+    Err(problem.help("write a comment of YAML: ` # …` behind the value, or on a line of its own"))
+}
+
+/// What is written otherwise in this language, by the token that other languages have for it.
+fn written_otherwise(token: &Token) -> Option<(&'static str, &'static str)> {
+    match token {
+        Token::Overlap => Some(("`&&` is not part of the language", "write AND")),
+        Token::ExclamationMark => Some(("`!` is not part of the language", "write NOT")),
+        Token::DoubleEq => Some(("`==` is not part of the language", "write `=`")),
+        Token::DoubleColon => Some(("`::` is not part of the language", "write `CAST(value AS type)`")),
+        Token::Char('≥') => Some(("`≥` is not part of the language", "write `>=`")),
+        Token::Char('≤') => Some(("`≤` is not part of the language", "write `<=`")),
+        Token::Char('≠') => Some(("`≠` is not part of the language", "write `<>`")),
+        Token::Char('–' | '—' | '−') => Some(("a dash that is no minus", "write `-`")),
+        Token::Char('“' | '”' | '„' | '‘' | '’' | '«' | '»') => {
+            Some(("quotes of another kind", "text stands between two `'`"))
+        }
+        Token::Char('€' | '£' | '¥') => Some(("a sign of a currency", "write the amount alone")),
+        _ => None,
+    }
+}
+
 /// Refuses what can be told from the words alone, before the parser gives it another meaning.
 fn refuse_tokens(written: &Written, positions: &Positions, tokens: &[TokenWithSpan]) -> Result<(), Diagnostic> {
     let meaningful = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF));
@@ -135,6 +171,10 @@ fn refuse_tokens(written: &Written, positions: &Positions, tokens: &[TokenWithSp
             }
             Token::RParen => {
                 open.pop();
+            }
+            token if written_otherwise(token).is_some() => {
+                let (message, help) = written_otherwise(token).unwrap_or_default();
+                return Err(Diagnostic::at(Code::ExpressionSyntax, written.span(range), message).help(help));
             }
             Token::SemiColon => {
                 return Err(syntax(written, range, "one expression only, without `;`"));

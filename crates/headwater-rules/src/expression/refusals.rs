@@ -95,9 +95,34 @@ impl Walk<'_, '_> {
     /// A function nobody knows.
     pub(super) fn unknown_function(&mut self, name: &str, at: &Range<usize>) -> Expression {
         let problem = Diagnostic::at(Code::UnknownFunction, self.span(at), format!("unknown function `{name}`"))
-            .label("not part of the language")
-            .suggest(name, FUNCTIONS.iter().map(|known| known.name));
+            .label("not part of the language");
+        let problem = match of_another_language(name) {
+            Some(instead) => problem.help(format!("write {instead}")),
+            None => problem.suggest(name, FUNCTIONS.iter().map(|known| known.name)),
+        };
         self.report(problem, at)
+    }
+}
+
+/// What is written here for a function that other dialects of SQL, and spreadsheets, have.
+fn of_another_language(name: &str) -> Option<&'static str> {
+    match name {
+        "isnull" => Some("`value IS NULL`"),
+        "ifnull" | "nvl" | "zeroifnull" => Some("`coalesce(value, 0)`"),
+        "if" | "iif" | "decode" => Some("`CASE WHEN condition THEN a ELSE b END`"),
+        "datediff" | "date_diff" | "dateadd" | "date_add" | "date_sub" => {
+            Some("`as_of - day` for days, or `day + INTERVAL '3 months'`")
+        }
+        "year" | "month" | "quarter" | "week" | "dayofweek" => Some("`date_part('year', day)`"),
+        "to_date" => Some("`DATE '2026-05-31'`"),
+        "log" => Some("`ln(value)`"),
+        "mod" => Some("`a % b`"),
+        "len" | "char_length" | "character_length" => Some("`length(text)`"),
+        "lcase" => Some("`lower(text)`"),
+        "ucase" => Some("`upper(text)`"),
+        "startswith" => Some("`starts_with(text, 'begin')`"),
+        "safe_divide" | "div0" => Some("`a / b`, which is unknown where b is 0"),
+        _ => None,
     }
 }
 

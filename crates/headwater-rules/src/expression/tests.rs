@@ -35,6 +35,8 @@ fn checked(text: &str) -> Expression {
         population: Default::default(),
         schemes: Default::default(),
         ladders: Default::default(),
+        of_accounts: Default::default(),
+        of_groups: Default::default(),
         incomplete: false,
     };
     let mut used = Use::default();

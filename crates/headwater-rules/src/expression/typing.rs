@@ -16,7 +16,10 @@ impl Walk<'_, '_> {
             BinaryOperator::And | BinaryOperator::Or => self.chain(left, op, right),
             _ => match operator(op) {
                 Some(operator) => {
-                    let (left, right) = (self.expression(left), self.expression(right));
+                    let left = self.expression(left);
+                    self.beside_text = left.kind == Kind::Text && operator.compares();
+                    let right = self.expression(right);
+                    self.beside_text = false;
                     self.combine(operator, left, right)
                 }
                 None => {
@@ -300,7 +303,22 @@ impl Walk<'_, '_> {
                 return self.report(problem.one_of(&other.to_string().to_ascii_uppercase(), CASTS), &at);
             }
         };
+        if !can_be_cast(operand.kind, kind) {
+            let message = format!("{} cannot become {}", operand.kind.words(), kind.words());
+            return self.problem(Code::TypeMismatch, &at, message);
+        }
         Expression { node: Node::Cast(Box::new(operand), sql), kind, at }
+    }
+}
+
+/// Whether the engine has a value of another kind for one of this.
+fn can_be_cast(from: Kind, to: Kind) -> bool {
+    match from {
+        Kind::Flag => !matches!(to, Kind::Money | Kind::Date),
+        Kind::Date => !matches!(to, Kind::Number | Kind::Money | Kind::Flag),
+        Kind::Whole | Kind::Number => to != Kind::Date,
+        Kind::Money => !matches!(to, Kind::Date | Kind::Flag),
+        _ => true,
     }
 }
 

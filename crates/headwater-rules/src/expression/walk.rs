@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use datafusion::sql::sqlparser::ast::{self, Expr, Ident};
-use headwater_diagnostics::{Code, Diagnostic, Diagnostics, Span};
+use headwater_diagnostics::{Code, Diagnostic, Diagnostics, Span, closest};
 use headwater_metrics::Unit;
 
 use super::conditions::conditions;
@@ -41,7 +41,8 @@ pub(crate) struct Checked {
 pub(crate) fn check_expression(written: &Written, stage: Stage, names: &Names<'_>, used: &mut Use) -> Checked {
     let expression = match parse(written) {
         Ok((tree, positions)) => {
-            let checked = Walk { names, stage, written, positions, used, depth: 0 }.expression(&tree);
+            let checked =
+                Walk { names, stage, written, positions, used, depth: 0, beside_text: false }.expression(&tree);
             refuse_heavy(checked, written, used)
         }
         Err(problem) => {
@@ -96,6 +97,8 @@ pub(super) struct Walk<'a, 'n> {
     positions: Positions,
     used: &'a mut Use,
     depth: usize,
+    /// Whether what is read is compared with text.
+    pub(super) beside_text: bool,
 }
 
 impl Walk<'_, '_> {
@@ -199,6 +202,9 @@ impl Walk<'_, '_> {
                     problem.label("double quotes name a column").help(format!("text is written '{}'", name.value));
                 self.report(problem, &at)
             }
+            Err(Some(problem)) if self.beside_text && problem.code == Code::UnknownName && problem.help.is_none() => {
+                self.report(problem.help(format!("text stands in quotes: '{}'", name.value)), &at)
+            }
             Err(problem) => {
                 self.used.problems.extend(problem);
                 Expression::refused(at)
@@ -221,16 +227,37 @@ impl Walk<'_, '_> {
             ["param", name] => self.parameter(name, at),
             ["segment", scheme] if self.allows_outcomes("segment", &at) => self.segment(scheme, at),
             ["milestone", rest @ ..] if self.allows_outcomes("milestone", &at) => self.milestone(rest, at),
+            ["segment", scheme, segment, ..] if self.stage == Stage::Flag => {
+                let message = format!("`{}` is no condition: a segment is compared", words.join("."));
+                let problem = Diagnostic::at(Code::UnknownSegment, self.span(&at), message);
+                self.report(problem.help(format!("write `segment.{scheme} = '{segment}'`")), &at)
+            }
             ["segment" | "milestone", ..] => Expression::refused(at),
             _ => {
-                let last = words.last().copied().unwrap_or("");
-                let span = self.span(&at);
                 let message = format!("`{}` is a table-qualified name", words.join("."));
-                let problem = Diagnostic::at(Code::QualifiedNameRefused, span, message);
-                let problem = problem.label("names stand alone").help(format!("write `{last}`"));
-                let first = words.first().copied().unwrap_or("");
-                self.report(problem.suggest(first, ["param", "segment", "milestone"]), &at)
+                let problem = Diagnostic::at(Code::QualifiedNameRefused, self.span(&at), message);
+                let problem = problem.label("names stand alone").help(self.instead_of_qualified(&words));
+                self.report(problem, &at)
             }
+        }
+    }
+
+    /// What an author of a name with dots most likely meant.
+    fn instead_of_qualified(&self, words: &[&str]) -> String {
+        let (first, last) = (words.first().copied().unwrap_or(""), words.last().copied().unwrap_or(""));
+        let names = self.names;
+        let is_prefix = |prefix| closest(first, [prefix]).is_some();
+        if is_prefix("param") || names.params.contains_key(last) {
+            format!("did you mean `param.{last}`?")
+        } else if names.schemes.get(first).is_some_and(|scheme| scheme.segments.contains(last)) {
+            format!("write `segment.{first} = '{last}'`")
+        } else if names.ladders.get(first).is_some_and(|ids| ids.iter().any(|id| id == last)) {
+            format!("write `milestone.{first}.{last}`")
+        } else if is_prefix("segment") || is_prefix("milestone") {
+            let prefix = if is_prefix("segment") { "segment" } else { "milestone" };
+            format!("did you mean `{prefix}`?")
+        } else {
+            format!("write `{last}`")
         }
     }
 

@@ -7,6 +7,7 @@ use headwater_diagnostics::{Code, Diagnostic, Span};
 
 use super::{Cell, LAST_NIGHT, TestedKind};
 use crate::checked::CheckedRules;
+use crate::kinds::metric::DerivedMetric;
 use crate::reading::{Reading, first_of};
 
 /// An expectation as written; which of its keys it has is for the kind of rule to say.
@@ -21,7 +22,23 @@ pub(super) const EXPECTATION: Shape = Shape::new(
         key("resolved", NAMES, "exactly these accounts, whose flag ended since the night before"),
         key("members", SETS, "of a segment scheme: exactly these accounts by segment"),
         key("at", SETS, "of a milestone ladder: exactly these accounts by milestone, or `none`"),
+        key("stakes", Holds::MapOf(&Holds::Scalar), "of a trigger: the amount at stake of an account's flag"),
+        key(
+            "due",
+            Holds::MapOf(&Holds::Scalar),
+            "of a milestone ladder: the day by which an account's next one is due",
+        ),
+        key(
+            "reached",
+            Holds::MapOf(&Holds::Scalar),
+            "of a milestone ladder: the day an account's last one was reached",
+        ),
         key("values", Holds::MapOf(&Holds::Scalar), "of a metric: the value of an account"),
+        key(
+            "columns",
+            Holds::MapOf(&Holds::MapOf(&Holds::Scalar)),
+            "of a weighted score: the values of accounts in the columns beside it",
+        ),
         key("tolerance", Holds::Number, "how far a number may be from what is expected"),
         key("verdicts", Holds::MapOf(&Holds::Words(&VERDICTS)), "of a guardrail: `total: pass`, `plan.pro: breach`"),
     ]],
@@ -60,6 +77,8 @@ pub enum Expected {
     At(String, BTreeSet<String>),
     /// An account has this value, or none.
     Value {
+        /// Which one.
+        of: ValueOf,
         /// The account.
         account: String,
         /// The value.
@@ -78,6 +97,19 @@ pub enum Expected {
     },
 }
 
+/// A value that a rule gives to an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ValueOf {
+    /// In this column of `account_metrics`.
+    Metric(String),
+    /// The amount at stake of its flag.
+    Stake,
+    /// The day by which its next milestone is due.
+    Due,
+    /// The day its last milestone was reached.
+    Reached,
+}
+
 /// `expect:`, one or more things a night.
 pub(super) fn expectations(
     fields: &mut Fields<'_>,
@@ -92,7 +124,11 @@ pub(super) fn expectations(
         let night = item.integer("night", 1, LAST_NIGHT, reading.problems).unwrap_or(1);
         let night = usize::try_from(night).unwrap_or(1);
         let found = match kind {
-            TestedKind::Trigger => flagged(&STATES, &mut item, reading),
+            TestedKind::Trigger => {
+                let mut found = flagged(&STATES, &mut item, reading);
+                found.extend(values(&mut item, "stakes", &ValueOf::Stake, TOLERANCE, reading));
+                found
+            }
             TestedKind::Milestone => flagged(&STATES_OF_TONIGHT, &mut item, reading),
             TestedKind::SegmentScheme => {
                 let known = segments(rules, rule);
@@ -102,11 +138,12 @@ pub(super) fn expectations(
             }
             TestedKind::MilestoneLadder => {
                 let known = milestones(rules, rule);
-                sets(&mut item, "at", &known, reading).map_or_else(Vec::new, |sets| {
-                    sets.into_iter().map(|(name, accounts)| Expected::At(name, accounts)).collect()
-                })
+                let at = sets(&mut item, "at", &known, reading).unwrap_or_default();
+                let mut days = values(&mut item, "due", &ValueOf::Due, TOLERANCE, reading);
+                days.extend(values(&mut item, "reached", &ValueOf::Reached, TOLERANCE, reading));
+                at.into_iter().map(|(name, accounts)| Expected::At(name, accounts)).chain(days).collect()
             }
-            TestedKind::Metric => values(&mut item, reading),
+            TestedKind::Metric => of_metric(rule, &mut item, rules, reading),
             TestedKind::Guardrail => verdicts(&mut item, reading),
         };
         let place = first_of(item.span());
@@ -122,11 +159,15 @@ pub(super) fn expectations(
 
 fn keys(kind: TestedKind) -> &'static str {
     match kind {
-        TestedKind::Trigger => "`pending`, `firing`, `recovering`, `held_back` or `resolved`, each a list of accounts",
+        TestedKind::Trigger => {
+            "`pending`, `firing`, `recovering`, `held_back` or `resolved`, each a list of accounts, or `stakes: {account: amount}`"
+        }
         TestedKind::Milestone => "`firing`, `held_back` or `resolved`, each a list of accounts",
         TestedKind::SegmentScheme => "`members: {segment: [accounts]}`",
-        TestedKind::MilestoneLadder => "`at: {milestone: [accounts]}`",
-        TestedKind::Metric => "`values: {account: value}`",
+        TestedKind::MilestoneLadder => {
+            "`at: {milestone: [accounts]}`, `due: {account: day}` or `reached: {account: day}`"
+        }
+        TestedKind::Metric => "`values: {account: value}` or `columns: {column: {account: value}}`",
         TestedKind::Guardrail => "`verdicts: {total: pass, plan.pro: breach}`",
     }
 }
@@ -184,9 +225,19 @@ fn sets(
     Some(sets)
 }
 
-fn values(item: &mut Fields<'_>, reading: &mut Reading<'_>) -> Vec<Expected> {
-    let tolerance = item.number("tolerance", reading.problems).unwrap_or(TOLERANCE);
-    let Some(mut fields) = item.take("values").and_then(|node| Fields::of(node, "`values`", reading.problems)) else {
+/// Accounts and one value of each, under a key.
+fn values(
+    item: &mut Fields<'_>,
+    key: &'static str,
+    of: &ValueOf,
+    tolerance: f64,
+    reading: &mut Reading<'_>,
+) -> Vec<Expected> {
+    item.take(key).map_or_else(Vec::new, |node| values_of(node, key, of, tolerance, reading))
+}
+
+fn values_of(node: &Node, key: &str, of: &ValueOf, tolerance: f64, reading: &mut Reading<'_>) -> Vec<Expected> {
+    let Some(mut fields) = Fields::of(node, "a mapping of accounts to values", reading.problems) else {
         return Vec::new();
     };
     let mut found = Vec::new();
@@ -197,11 +248,30 @@ fn values(item: &mut Fields<'_>, reading: &mut Reading<'_>) -> Vec<Expected> {
             Value::Integer(number) => Some(number.to_string()),
             Value::Float(_, text) | Value::Text(text) => Some(text.clone()),
             Value::List(_) | Value::Map(_) => {
-                reading.wrong_shape(node, &account.name, "one value");
+                reading.wrong_shape(node, key, "one value for each account");
                 continue;
             }
         };
-        found.push(Expected::Value { account: account.name.clone(), value, tolerance });
+        found.push(Expected::Value { of: of.clone(), account: account.name.clone(), value, tolerance });
+    }
+    found
+}
+
+/// What a metric gives: its own values, and those of the columns beside it.
+fn of_metric(metric: &str, item: &mut Fields<'_>, rules: &CheckedRules, reading: &mut Reading<'_>) -> Vec<Expected> {
+    let tolerance = item.number("tolerance", reading.problems).unwrap_or(TOLERANCE);
+    let mut found = values(item, "values", &ValueOf::Metric(metric.to_owned()), tolerance, reading);
+    let columns = item.take("columns").and_then(|node| Fields::of(node, "`columns`", reading.problems));
+    let rule = rules.metrics.iter().find(|rule| rule.header.id.text == metric);
+    let known = rule.map_or_else(Vec::new, DerivedMetric::further_columns);
+    for (column, node) in columns.into_iter().flat_map(|mut columns| columns.rest()) {
+        if known.contains(&column.name) {
+            found.extend(values_of(node, &column.name, &ValueOf::Metric(column.name.clone()), tolerance, reading));
+        } else {
+            let message = format!("`{metric}` gives no column `{}`", column.name);
+            let problem = Diagnostic::at(Code::InvalidValue, column.span, message);
+            reading.problems.push(problem.one_of(&column.name, known.iter().map(String::as_str)));
+        }
     }
     found
 }

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use datafusion::sql::sqlparser::tokenizer::Token;
-use headwater_diagnostics::yaml::{self, Node, Value};
+use headwater_diagnostics::yaml::{self, Key, Node, Value};
 use headwater_diagnostics::{Diagnostics, FileId, Sources, Span};
 
 use crate::expression::tokens;
@@ -75,6 +75,22 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("when_missing", "unknown", "zero"),
 ];
 
+/// Keys without which a rule is another one and still sound: they are left out.
+const LEFT_OUT: &[&str] = &[
+    "after",
+    "due_within_days",
+    "exit_when",
+    "for",
+    "keep_firing_for",
+    "limit",
+    "min_accounts",
+    "on_missing",
+    "reached_on",
+    "scope",
+    "warm_up_days",
+    "watch",
+];
+
 /// Every small change of the rules in some files, in the order of the files.
 #[must_use]
 pub fn mutants(sources: &Sources, files: &[FileId]) -> Vec<Mutant> {
@@ -133,6 +149,7 @@ impl Changes<'_> {
             }
             Value::List(items) => items.iter().for_each(|item| self.walk(key, item)),
             Value::Map(entries) => {
+                self.leave_out(entries);
                 for (key, value) in entries {
                     let other = match (key.name.as_str(), &value.value) {
                         ("all", Value::List(items)) if items.len() > 1 => Some("any"),
@@ -144,6 +161,20 @@ impl Changes<'_> {
                 }
             }
             Value::Null | Value::Integer(_) | Value::Float(..) => {}
+        }
+    }
+
+    /// Leaves out keys one by one, with what parts each from its neighbour.
+    fn leave_out(&mut self, entries: &[(Key, Node)]) {
+        for (at, (key, value)) in
+            entries.iter().enumerate().filter(|(_, (key, _))| LEFT_OUT.contains(&key.name.as_str()))
+        {
+            let before = at.checked_sub(1).and_then(|before| entries.get(before)).map(|(_, value)| value.span.end);
+            // Groups of everyone alone are what there is without a scope.
+            let is_condition = key.name != "scope" || value.as_text().is_some();
+            if let Some(start) = before.filter(|_| is_condition) {
+                self.found.push(Change::new(Span { start, end: value.span.end, ..key.span }, ""));
+            }
         }
     }
 

@@ -96,7 +96,7 @@ triggers:
 guardrails:
   - {id: payback, description: d, metric: cac_payback_months, bands: {pass: "< 12", watch: "< 18"}, min_accounts: 30}
   - {id: nrr, description: d, metric: nrr_12m, scope: {by: [plan]}, bands: {pass: "> 1.0"}}
-  - {id: ratio, description: d, metric: quick_ratio_3m, scope: {by: [total, plan]}, bands_from: stage_profile, after: [payback, nrr]}
+  - {id: ratio, description: d, metric: clv_cac_ratio, scope: {by: [total, acquisition_channel]}, bands_from: stage_profile, after: [payback, nrr]}
 audits:
   - {id: one_each, table: segment_scores, check: unique, columns: [scheme, account_id], severity: error}
   - {id: known, table: flagged_accounts, check: not_null, columns: [severity, owner]}
@@ -107,7 +107,9 @@ audits:
 "#;
 
 pub(crate) fn checked(text: &str) -> CheckedRules {
-    let (rules, problems, sources) = judge(&[("rules.yaml", text)], &environment(COLUMNS));
+    // Groups are given as they are: nothing but their names is read of accounts.
+    let columns = [COLUMNS, &[("acquisition_channel", Unit::Text)]].concat();
+    let (rules, problems, sources) = judge(&[("rules.yaml", text)], &environment(&columns));
     let text =
         headwater_diagnostics::render(&problems, &sources, headwater_diagnostics::Rendering::Human { colour: false });
     rules.unwrap_or_else(|| panic!("{text}"))
@@ -357,9 +359,9 @@ async fn with_groups(payback: &str) -> Night {
          ('2026-05-31', 'total', 'total', 'nrr_12m', 'ratio', 1.02, 100, NULL),
          ('2026-05-31', 'plan', 'solo', 'nrr_12m', 'ratio', 0.9, 40, NULL),
          ('2026-05-31', 'plan', 'team', 'nrr_12m', 'ratio', NULL, 60, 'no opening accounts'),
-         ('2026-05-31', 'total', 'total', 'quick_ratio_3m', 'ratio', 4, 100, NULL),
-         ('2026-05-31', 'plan', 'solo', 'quick_ratio_3m', 'ratio', 0.5, 40, NULL),
-         ('2026-05-31', 'plan', 'team', 'quick_ratio_3m', 'ratio', 6, 60, NULL)"
+         ('2026-05-31', 'total', 'total', 'clv_cac_ratio', 'ratio', 4, 100, NULL),
+         ('2026-05-31', 'acquisition_channel', 'ads', 'clv_cac_ratio', 'ratio', 0.5, 40, NULL),
+         ('2026-05-31', 'acquisition_channel', 'fair', 'clv_cac_ratio', 'ratio', 6, 60, NULL)"
     );
     night.table("group_metrics", GROUP_COLUMNS, &rows).await;
     night
@@ -374,9 +376,9 @@ async fn guardrails_judge_groups_and_wait_for_each_other() {
          nrr | plan | team | nrr_12m | unknown | - | 60 | pass > 1 | - | no opening accounts
          nrr | total | total | nrr_12m | pass | 1.02 | 100 | pass > 1 | - | -
          payback | total | total | cac_payback_months | pass | 10.0 | 100 | pass < 12; watch < 18 | - | -
-         ratio | plan | solo | quick_ratio_3m | breach | 0.5 | 40 | pass 3..5; watch 1..3 or >= 5 | - | -
-         ratio | plan | team | quick_ratio_3m | watch | 6.0 | 60 | pass 3..5; watch 1..3 or >= 5 | - | -
-         ratio | total | total | quick_ratio_3m | pass | 4.0 | 100 | pass 3..5; watch 1..3 or >= 5 | - | -",
+         ratio | acquisition_channel | ads | clv_cac_ratio | breach | 0.5 | 40 | pass 3..5; watch 1..3 or >= 5 | - | -
+         ratio | acquisition_channel | fair | clv_cac_ratio | watch | 6.0 | 60 | pass 3..5; watch 1..3 or >= 5 | - | -
+         ratio | total | total | clv_cac_ratio | pass | 4.0 | 100 | pass 3..5; watch 1..3 or >= 5 | - | -",
     );
     let late = with_groups("15").await.rows("guardrail_verdicts", "guardrail_id group_name verdict waiting_for").await;
     same(
@@ -385,8 +387,8 @@ async fn guardrails_judge_groups_and_wait_for_each_other() {
          nrr | team | unknown | -
          nrr | total | pass | -
          payback | total | watch | -
-         ratio | solo | breach | payback
-         ratio | team | waiting | payback
+         ratio | ads | breach | payback
+         ratio | fair | waiting | payback
          ratio | total | waiting | payback",
     );
     let night = with_groups("10").await;

@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
+mod broken;
 mod execution;
+mod keys;
 mod long;
+mod mutants;
 mod night;
 mod pack;
 mod problems;

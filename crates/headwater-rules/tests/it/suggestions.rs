@@ -73,7 +73,7 @@ const SLIPS: &[(&str, &str, &str, &str)] = &[
     ("metric: events", "metric: event", "events", "not a metric, column or parameter"),
     ("nullif(seats, 0)", "nulif(seats, 0)", "nullif", "not part of the language"),
     ("- param.floor", "- param.flor", "floor", "the only one is floor"),
-    ("- param.floor", "- parm.floor", "param", "names stand alone"),
+    ("- param.floor", "- parm.floor", "param.floor", "names stand alone"),
     ("> param.floor", "> param.flor", "floor", "the only one is floor"),
     ("'month', signed", "'mont', signed", "month", "one of year, quarter, month, week, day"),
     ("extract(quarter", "extract(quartr", "quarter", "one of year, quarter, month, week, day, dow, doy"),

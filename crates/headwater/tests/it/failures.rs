@@ -49,6 +49,13 @@ fn ten_mistakes_are_all_reported_at_their_place() {
             assert!(found.contains(&(line, code.trim().to_owned())), "line {line} lacks {code} in {found:?}");
         }
     }
+    let annotated = place.headwater(&["check", "--format", "github"]);
+    annotated.says(3, &[]);
+    assert!(annotated.stdout.contains("::error file=rules/ten.yaml,line=7,endLine=7,col=12,"), "{}", annotated.stdout);
+    let document: serde_json::Value =
+        serde_json::from_str(&place.headwater(&["check", "--format", "sarif"]).stdout).unwrap();
+    assert_eq!(document["runs"][0]["results"].as_array().unwrap().len(), checked.stderr.lines().count());
+    place.headwater(&["status", "--format", "sarif"]).says(2, &["is for `check` and `test`"]);
     place.run().says(3, &["E0302", "did you mean `usage_events_28d`?"]);
     assert!(place.is_untouched());
 }

@@ -66,8 +66,10 @@ fn the_tests_of_the_shipped_rules_pass_and_a_changed_rule_fails_them() {
     let place = Place::demo();
     std::fs::remove_dir_all(place.path("lake")).unwrap();
     place
-        .headwater(&["test", "--coverage"])
-        .says(0, &[" tests passed, 0 failed", "every rule has a test, and every condition is tried both ways"]);
+        .headwater(&["test", "--coverage", "--mutate", "--junit", "results.xml"])
+        .says(0, &["every rule has a test, and every condition is tried both ways", " 0 noticed by nobody"]);
+    let results = std::fs::read_to_string(place.path("results.xml")).unwrap();
+    assert!(results.contains("classname=\"trigger:gone_quiet\"") && results.contains("failures=\"0\""), "{results}");
     place.edit("headwater.yaml", "  costs:           {path: \"costs/*.parquet\"}\n", "");
     place.headwater(&["test"]).says(0, &[" tests passed, 0 failed", "left out: margin_floor_pass"]);
     place.edit(

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use headwater_diagnostics::{Code, Diagnostic};
-use headwater_metrics::Grain;
+use headwater_metrics::{Grain, Unit};
 
 use super::syntax::{RawAudit, RawTest};
 use crate::check::Checking;
@@ -58,11 +58,22 @@ fn check_audit(raw: &RawAudit, derived: &BTreeSet<String>, checking: &mut Checki
     let columns = known_columns(table, checking)?;
     let known = |word: &Word, checking: &mut Checking<'_>| known_column(word, table, &columns, derived, checking);
     let test = match raw.test.as_ref()? {
-        RawTest::Unique(words) => Test::Unique(words.iter().filter_map(|word| known(word, checking)).collect()),
+        RawTest::Unique(words) => {
+            checking.unique("column in this list,", words);
+            Test::Unique(words.iter().filter_map(|word| known(word, checking)).collect())
+        }
         RawTest::NotNull(words) => Test::NotNull(words.iter().filter_map(|word| known(word, checking)).collect()),
         RawTest::AcceptedValues(word, values) => Test::AcceptedValues(known(word.as_ref()?, checking)?, values.clone()),
         RawTest::RowCount(bounds) => Test::RowCount(bounds.min, bounds.max),
-        RawTest::Range(word, bounds) => Test::Range(known(word.as_ref()?, checking)?, bounds.min, bounds.max),
+        RawTest::Range(word, bounds) => {
+            let word = word.as_ref()?;
+            let column = known(word, checking)?;
+            if let Some(unit) = unit_of(&column, table, checking).filter(|unit| !unit.is_numeric()) {
+                let message = format!("`{column}` is {} and has no range of numbers", unit.word());
+                checking.problem(Code::TypeMismatch, word.span, message);
+            }
+            Test::Range(column, bounds.min, bounds.max)
+        }
         RawTest::MovedPct { scheme, warn, error } => {
             let scheme = scheme.as_ref()?;
             check_moved(table, scheme, checking);
@@ -110,10 +121,23 @@ fn known_column(
     }
     let message = format!("`{}` has no column `{}`", table.text, word.text);
     let problem = Diagnostic::at(Code::UnknownColumn, word.span, message);
-    let metrics = if of_accounts { checking.names.catalogue(Grain::Account) } else { Vec::new() };
-    let names = columns.iter().chain(derived.iter().filter(|_| of_accounts)).chain(&metrics).map(String::as_str);
+    let metrics = if of_accounts { checking.names.catalogue(Grain::Account) } else { &[] };
+    let names = columns.iter().chain(derived.iter().filter(|_| of_accounts)).chain(metrics).map(String::as_str);
     checking.used.problems.push(problem.one_of(&word.text, names));
     None
+}
+
+/// What a column measures, where that is known before the night.
+fn unit_of(column: &str, table: &Word, checking: &Checking<'_>) -> Option<Unit> {
+    let names = checking.names;
+    if table.text != ACCOUNT_METRICS {
+        let table = OutputTable::named(&table.text)?;
+        return table.columns.iter().find(|known| known.name == column).map(|known| known.unit);
+    }
+    let derived = || names.derived.get(column).copied().flatten();
+    let population = || names.population.get(column).copied();
+    let metric = || names.environment.catalogue.metric(column).map(|metric| metric.unit);
+    derived().or_else(population).or_else(|| names.environment.attribute(column)).or_else(metric)
 }
 
 fn check_moved(table: &Word, scheme: &Word, checking: &mut Checking<'_>) {

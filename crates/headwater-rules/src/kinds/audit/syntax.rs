@@ -87,12 +87,28 @@ fn read_test(check: &Word, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -
                 reading.require_list(fields, "values").iter().filter_map(|value| as_text(value, reading)).collect();
             Some(RawTest::AcceptedValues(column, values))
         }
-        "row_count" => Some(RawTest::RowCount(bounds(fields, reading))),
+        "row_count" => {
+            for name in ["min", "max"] {
+                let node = fields.peek(name).map(|(_, node)| node);
+                let is_count = |node: &&Node| !matches!(node.value, Value::Integer(0..) | Value::Text(_));
+                if let Some(node) = node.filter(is_count) {
+                    let message = format!("`{name}` of `row_count` is a whole number of rows, not {}", node.words());
+                    reading.problems.push(Diagnostic::at(Code::InvalidValue, node.span, message));
+                }
+            }
+            Some(RawTest::RowCount(bounds(fields, reading)))
+        }
         "range" => Some(RawTest::Range(reading.require_word(fields, "column"), bounds(fields, reading))),
         "moved_pct" => {
             let scheme = reading.require_word(fields, "scheme");
-            let warn = fields.number("warn", reading.problems);
-            let error = fields.number("error", reading.problems);
+            let warn = percentage("warn", fields, reading);
+            let error = percentage("error", fields, reading);
+            if let (Some(warn), Some(error)) = (warn, error)
+                && warn > error
+            {
+                let message = format!("`warn` {warn} is above `error` {error}");
+                reading.problems.push(Diagnostic::at(Code::Contradiction, check.span, message));
+            }
             if warn.is_none() && error.is_none() {
                 reading.problems.push(Diagnostic::at(
                     Code::MissingKey,
@@ -108,6 +124,17 @@ fn read_test(check: &Word, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -
             None
         }
     }
+}
+
+/// A share of accounts in percent.
+fn percentage(name: &'static str, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Option<f64> {
+    let place = fields.peek(name).map(|(_, node)| node.span);
+    let share = fields.number(name, reading.problems)?;
+    if let Some(place) = place.filter(|_| !(0.0..=100.0).contains(&share)) {
+        let message = format!("`{name}` is a percentage from 0 to 100, not {share}");
+        reading.problems.push(Diagnostic::at(Code::InvalidValue, place, message));
+    }
+    Some(share)
 }
 
 fn columns(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Vec<Word> {

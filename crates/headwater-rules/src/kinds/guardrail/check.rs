@@ -51,6 +51,10 @@ pub(crate) fn check_profiles(raw: &[RawProfile], checking: &mut Checking<'_>) ->
             "write `stage_profile: {profile: land_grab, expires_on: 2027-06-30}`: breaking even is for a while only";
         checking.used.problems.push(problem.help(help));
     }
+    if let (Some(raw), true, Some(_)) = (first, profile != Profile::LandGrab, expires_on) {
+        let problem = Diagnostic::at(Code::Contradiction, raw.span, "only `land_grab` expires");
+        checking.used.problems.push(problem.help("remove `expires_on`"));
+    }
     Stage { profile, expires_on }
 }
 
@@ -86,6 +90,14 @@ fn check_guardrail(
     let scopes = check_scopes(raw, &mut reads, checking);
     if metric.as_ref().is_some_and(|metric| checking.names.environment.catalogue.rests_on_spend(metric)) {
         refuse_scopes_without_spend(raw, checking);
+    }
+    if let (Some(RawBands::Stage), Some(word), true) =
+        (&raw.bands, &raw.metric, metric.as_ref().is_some_and(|metric| !metric.starts_with(RATIO)))
+    {
+        let message =
+            format!("bands of the stage are of the value of customers over their cost, not of `{}`", word.text);
+        let problem = Diagnostic::at(Code::Contradiction, word.span, message);
+        checking.used.problems.push(problem.help(format!("judge `{RATIO}`, or write `bands`")));
     }
     let bands = raw.bands.as_ref().map(|bands| match bands {
         RawBands::Stage => BandSource::Stage(stage),
@@ -142,6 +154,9 @@ fn check_metric(word: &Word, reads: &mut Reads, checking: &mut Checking<'_>) -> 
     checking.used.problems.push(problem);
     None
 }
+
+/// The metrics that the bands of a stage are of, by the beginning of their names.
+const RATIO: &str = "clv_cac_ratio";
 
 /// The scopes that spend has groups of.
 const SCOPES_OF_SPEND: &[&str] = &[TOTAL, "acquisition_channel", "acquisition_campaign"];

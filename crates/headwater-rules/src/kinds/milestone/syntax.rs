@@ -2,6 +2,8 @@
 
 use headwater_diagnostics::yaml::{Fields, Holds, Node, Shape, key, required};
 
+use headwater_diagnostics::{Code, Diagnostic};
+
 use crate::header::{Defaults, HEADER, Header, SEVERITY};
 use crate::kinds::predicate::{PREDICATE, RawPredicate};
 use crate::reading::{Reading, Word, Written};
@@ -97,6 +99,10 @@ impl RawMilestone {
     fn read(node: &Node, reading: &mut Reading<'_>) -> Option<Self> {
         let mut fields = Fields::shaped(node, &MILESTONE, reading.problems)?;
         let id = reading.id(&mut fields);
+        if id.text == "none" {
+            let problem = Diagnostic::at(Code::InvalidValue, id.span, "`none` is who has reached no milestone");
+            reading.problems.push(problem.help("choose another id"));
+        }
         fields.text("description", reading.problems);
         let reached_when = fields
             .require("reached_when", reading.problems)

@@ -226,6 +226,11 @@ fn check_summary(summary: &Written, written: &mut Vec<Checked>, checking: &mut C
         let rest = characters.get(at..).unwrap_or_default();
         if rest.first() != Some(&'{') {
             let words: String = rest.iter().take_while(|c| **c != '{').collect();
+            if let Some(brace) = words.chars().position(|c| c == '}') {
+                let place = summary.span(at + brace..at + brace + 1);
+                let problem = Diagnostic::at(Code::InvalidValue, place, "a brace that was not opened");
+                checking.used.problems.push(problem.help("write `{column}`"));
+            }
             at += words.chars().count();
             parts.push(SummaryPart::Words(words));
             continue;
