@@ -2,6 +2,7 @@
 //!
 //! A number only counts where both sides computed the same values, so the values are compared as well.
 
+mod check;
 mod child;
 mod contest;
 mod duckdb;
@@ -26,6 +27,8 @@ const AS_OF: &str = "2026-05-31";
 /// What can be measured.
 #[derive(Subcommand)]
 pub(crate) enum Bench {
+    /// Checks many rules, sound and broken.
+    Check(check::Options),
     /// Runs a night over a generated lake, then the same usage metrics in DuckDB.
     Night(usage::Options),
     /// Runs a night of movements, retention and cohorts over a generated lake, then the same tables in DuckDB.
@@ -57,6 +60,7 @@ impl Place {
 impl Bench {
     pub(crate) fn run(&self) -> Outcome {
         match self {
+            Self::Check(options) => check::run(options),
             Self::Night(options) => usage::run(options),
             Self::Revenue(options) => revenue::run(options),
             Self::Lifetimes(options) => lifetimes::run(options),

@@ -1,8 +1,10 @@
-//! Development tasks: `cargo xtask generate`, and `cargo xtask bench` with `night`, `revenue` or `lifetimes`.
+//! Development tasks: `cargo xtask generate`, `cargo xtask fuzz`, and `cargo xtask bench` with `check`, `night`, `revenue`
+//! or `lifetimes`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "development tasks report to a person")]
 
 mod bench;
+mod fuzz;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -19,6 +21,8 @@ type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 enum Task {
     /// Writes the reference pages under docs/ and the schemas under rules/ from the code.
     Generate,
+    /// Checks mangled rule files for a while: no panic, no hang, no memory beyond a bound.
+    Fuzz(fuzz::Options),
     /// Measures.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -27,6 +31,7 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Task::parse() {
         Task::Generate => generate(),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Bench(bench) => bench.run(),
     };
     match done {
