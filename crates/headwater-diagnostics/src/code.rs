@@ -269,6 +269,12 @@ codes! {
     UnnoticedChange "W0403" "a small change of a rule that no test notices",
         "With this place changed a little, every test of the rule still passes: the tests say nothing about it, and a slip of the keyboard there would go unseen.",
         "Give a test an account on each side of the edge, as the message names it, and say what must come out.";
+    NeverHolds "W0404" "a condition that never holds",
+        "The constants in it contradict each other, such as above 90 and below 30, so no account can ever meet it.",
+        "Exchange the bounds, or write OR where one of them is enough.";
+    SegmentUnreachable "W0405" "a segment that nobody gets into",
+        "Every account that meets its condition meets that of a segment that is tried before, and the first that matches wins.",
+        "Put the narrower condition first.";
     SmallSample "W0501" "an input with very few rows",
         "Metrics over this input rest on little.",
         "Check that the pattern matches the whole export.";

@@ -23,7 +23,7 @@ pub(crate) use conditions::{Leaf, Reason, comparison, leaves, reasons};
 pub(crate) use kind::Kind;
 pub(crate) use names::{Names, Scheme, Stage};
 pub(crate) use node::{Column, ColumnSource, Expression, Literal, Operator};
-pub(crate) use overlap::both_hold;
+pub(crate) use overlap::{both_hold, implies, never_holds};
 pub(crate) use parse::tokens;
 pub use plan::PLAN_NESTING;
 pub(crate) use plan::Planner;

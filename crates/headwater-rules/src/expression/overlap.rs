@@ -1,4 +1,5 @@
-//! Whether two conditions about one number can hold at the same time, where constants alone decide it.
+//! What constants alone decide: whether two conditions can hold at the same time, whether one can hold at all, and whether
+//! one cannot hold without another. An unknown value makes none of them hold.
 
 use super::node::{Node, Operator};
 use super::{Expression, Kind};
@@ -25,6 +26,59 @@ pub(crate) fn both_hold(first: &Expression, second: &Expression) -> Option<Strin
         let number = a.and(b).member(value.kind == Kind::Whole)?;
         Some(format!("{value} = {number}"))
     })
+}
+
+/// The value of which no number makes a condition hold; none where constants do not show that there is none.
+pub(crate) fn never_holds(condition: &Expression) -> Option<String> {
+    match &condition.node {
+        Node::Any(items) => {
+            let never: Option<Vec<_>> = items.iter().map(never_holds).collect();
+            never?.into_iter().next()
+        }
+        _ => {
+            ranges(condition).into_iter().find_map(|(value, is_whole, range)| range.is_empty(is_whole).then_some(value))
+        }
+    }
+}
+
+/// Whether a condition cannot hold unless another one does.
+pub(crate) fn implies(condition: &Expression, other: &Expression) -> bool {
+    if let Node::Any(items) = &condition.node {
+        return items.iter().all(|item| implies(item, other));
+    }
+    match &other.node {
+        Node::Any(items) => items.iter().any(|item| implies(condition, item)),
+        Node::All(items) => items.iter().all(|item| implies(condition, item)),
+        _ => {
+            let within = |(value, range): (&Expression, Range)| {
+                let named = value.to_string();
+                ranges(condition).into_iter().any(|(of, _, narrower)| of == named && narrower.is_within(range))
+            };
+            let same = other.to_string();
+            compared(other).is_some_and(within) || parts(condition).into_iter().any(|part| part.to_string() == same)
+        }
+    }
+}
+
+/// The conditions that must all hold for one to hold.
+fn parts(condition: &Expression) -> Vec<&Expression> {
+    match &condition.node {
+        Node::All(items) => items.iter().flat_map(parts).collect(),
+        _ => vec![condition],
+    }
+}
+
+/// The values that a condition compares with constants, whether each is whole, and the numbers that it may be.
+fn ranges(condition: &Expression) -> Vec<(String, bool, Range)> {
+    let mut all: Vec<(String, bool, Range)> = Vec::new();
+    for (value, range) in parts(condition).into_iter().filter_map(compared) {
+        let name = value.to_string();
+        match all.iter_mut().find(|(known, ..)| *known == name) {
+            Some((_, _, so_far)) => *so_far = so_far.and(range),
+            None => all.push((name, value.kind == Kind::Whole, range)),
+        }
+    }
+    all
 }
 
 fn alternatives(condition: &Expression) -> Vec<&Expression> {
@@ -82,6 +136,24 @@ impl Range {
             std::cmp::Ordering::Equal => (self.high, self.includes_high && other.includes_high),
         };
         Self { low, includes_low, high, includes_high }
+    }
+
+    /// Whether no number is in it.
+    fn is_empty(self, is_whole: bool) -> bool {
+        let first = if self.includes_low { self.low.ceil() } else { self.low.floor() + 1.0 };
+        let last = if self.includes_high { self.high.floor() } else { self.high.ceil() - 1.0 };
+        match self.low.total_cmp(&self.high) {
+            std::cmp::Ordering::Greater => true,
+            std::cmp::Ordering::Equal => !(self.includes_low && self.includes_high),
+            std::cmp::Ordering::Less => is_whole && first > last,
+        }
+    }
+
+    /// Whether every number of it is in another.
+    fn is_within(self, other: Self) -> bool {
+        let low = self.low > other.low || (self.low >= other.low && (other.includes_low || !self.includes_low));
+        let high = self.high < other.high || (self.high <= other.high && (other.includes_high || !self.includes_high));
+        low && high
     }
 
     fn has(self, number: f64) -> bool {

@@ -3,7 +3,7 @@
 use headwater_diagnostics::yaml::{Fields, Holds, Node, Shape, Value, key, required};
 use headwater_diagnostics::{Code, Diagnostic};
 
-use crate::expression::{Checked, Expression, Kind, Leaf, Names, Stage, Use, check_expression, leaves};
+use crate::expression::{Checked, Expression, Kind, Leaf, Names, Stage, Use, check_expression, leaves, never_holds};
 use crate::reading::{Reading, Word, Written, first_of};
 
 /// A predicate: one expression, or several of which all or any must hold.
@@ -119,7 +119,12 @@ impl RawPredicate {
             .zip(&written)
             .map(|(item, checked)| (item.id.as_ref().map(|id| id.text.clone()), checked.expression.clone()))
             .collect();
-        Predicate::new(&conditions, self.any, written)
+        let predicate = Predicate::new(&conditions, self.any, written);
+        if let (Some(value), Some(first)) = (never_holds(&predicate.whole), self.items.first()) {
+            let message = format!("the condition never holds: there is no such `{value}`");
+            used.problems.push(Diagnostic::at(Code::NeverHolds, first.expression.whole(), message));
+        }
+        predicate
     }
 }
 

@@ -90,6 +90,49 @@ fn sound_conditions_have_no_problem() {
     }
 }
 
+/// What may look like a contradiction, or like a segment behind a wider one, and is none.
+#[test]
+fn conditions_that_can_hold_are_not_warned_of() {
+    for sound in [
+        "events BETWEEN 15 AND 90",
+        "events >= 3 AND events <= 3",
+        "share > 0.3 AND share < 0.4",
+        "events > 90 OR events < 30",
+        "events > 90 AND seats < 30",
+        "(events > 9 AND events < 3) OR seats > 1",
+        "NOT (events > 90 AND events < 30)",
+    ] {
+        let text = format!("version: 1\ntriggers:\n  - {{id: t, description: d, owner: o, when: \"{sound}\"}}\n");
+        expect(&text, &[], Severity::Warning);
+    }
+    let scheme = |first: &str, second: &str| {
+        format!(
+            "version: 1\nsegment_schemes:\n  - id: s\n    description: d\n    segments: [{{id: a, when: \"{first}\"}}, {{id: b, when: \"{second}\"}}, {{id: c, otherwise: true}}]\n"
+        )
+    };
+    for (first, second) in [
+        ("events > 60", "events > 21"),
+        ("events > 21 AND seats > 3", "events > 60"),
+        ("events >= 21", "events > 20"),
+        ("events > 21", "events >= 21"),
+        ("events > 21", "events > 60 OR seats > 3"),
+        ("events > 21 AND beta", "events > 60 AND NOT beta"),
+    ] {
+        expect(&scheme(first, second), &[], Severity::Warning);
+    }
+    for (first, second) in [
+        ("events > 21", "events > 60"),
+        ("events > 21", "events BETWEEN 30 AND 40"),
+        ("events > 21", "events > 60 OR events = 22"),
+        ("events > 21 OR seats > 3", "seats > 4 AND beta"),
+        ("events > 21 AND beta", "beta AND events > 22"),
+        ("plan = 'team'", "plan = 'team' AND beta"),
+    ] {
+        let marked = scheme(first, second).replace("id: b", "id: §b");
+        expect(&marked, &["W0405"], Severity::Warning);
+    }
+}
+
 #[test]
 fn names_that_mean_nothing() {
     condition("§event > 3", &["E0302"]);

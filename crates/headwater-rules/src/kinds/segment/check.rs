@@ -6,7 +6,7 @@ use super::presets::{self, Population, PopulationColumn};
 use super::rfm::{self, Cells, Edges, Scoring};
 use super::syntax::{RawForm, RawRfm, RawScheme, RawSegment, RawTier};
 use crate::check::{Checking, Fate, Reads};
-use crate::expression::{Column, Expression, Kind, Stage, resolve_name};
+use crate::expression::{Column, Expression, Kind, Stage, implies, never_holds, resolve_name};
 use crate::header::Header;
 use crate::kinds::predicate::Predicate;
 use crate::reading::{Word, first_of};
@@ -79,7 +79,7 @@ fn check_segments(
     checking: &mut Checking<'_>,
 ) -> Vec<Segment> {
     checking.unique("segment", raw.iter().map(|segment| &segment.id));
-    let mut segments = Vec::new();
+    let mut segments: Vec<Segment> = Vec::new();
     let mut rest_taken = false;
     for segment in raw {
         if rest_taken {
@@ -99,6 +99,7 @@ fn check_segments(
             reads.expressions(&predicate.written);
             checking.plan(&predicate.written);
         }
+        warn_unreachable(&segment.id, predicate.as_ref(), &segments, checking);
         segments.push(Segment { id: segment.id.text.clone(), predicate });
     }
     // A segment that could not be read as either form was reported there.
@@ -112,6 +113,23 @@ fn check_segments(
         );
     }
     segments
+}
+
+/// Warns of a segment whose accounts are all in one that is tried before.
+fn warn_unreachable(id: &Word, predicate: Option<&Predicate>, before: &[Segment], checking: &mut Checking<'_>) {
+    // Of what was refused nothing can be said.
+    let is_sound = !checking.used.problems.has_errors();
+    let Some(predicate) = predicate.filter(|predicate| is_sound && never_holds(&predicate.whole).is_none()) else {
+        return;
+    };
+    let takes_all = |earlier: &&Segment| {
+        earlier.predicate.as_ref().is_some_and(|earlier| implies(&predicate.whole, &earlier.whole))
+    };
+    if let Some(earlier) = before.iter().find(takes_all) {
+        let message = format!("nobody gets into `{}`: who meets its condition is in `{}` before", id.text, earlier.id);
+        let problem = Diagnostic::at(Code::SegmentUnreachable, id.span, message);
+        checking.used.problems.push(problem.help("the first segment that matches wins: put the narrower one first"));
+    }
 }
 
 fn check_rfm(scheme: &str, raw: &RawRfm, reads: &mut Reads, checking: &mut Checking<'_>) -> Vec<PopulationColumn> {
