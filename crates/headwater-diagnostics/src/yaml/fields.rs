@@ -74,6 +74,12 @@ impl<'a> Fields<'a> {
 
     /// The same of a declared shape, which names every key that is asked for.
     pub fn shaped(node: &'a Node, shape: &'static Shape, problems: &mut Diagnostics) -> Option<Self> {
+        if !matches!(node.value, Value::Map(_)) {
+            let keys: Vec<_> = shape.names().collect();
+            let problem = wrong_shape(node, shape.what, "keys with values");
+            problems.push(problem.label(format!("keys: {}", keys.join(", "))).help(shape.example()));
+            return None;
+        }
         Self::of(node, shape.what, problems).map(|fields| Self { shape: Some(shape), ..fields })
     }
 

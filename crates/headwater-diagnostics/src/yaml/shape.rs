@@ -84,6 +84,23 @@ impl Shape {
         self.all_keys().any(|key| key.name == name)
     }
 
+    /// The names of its keys.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.keys.iter().copied().flatten().map(|key| key.name)
+    }
+
+    /// How it is written, as a remedy: with the keys that must be there, or with the first.
+    pub(super) fn example(&self) -> String {
+        let required: Vec<_> =
+            self.all_keys().filter(|key| key.is_required).map(|key| format!("{}: …", key.name)).collect();
+        let keys = if required.is_empty() {
+            self.names().next().map(|name| format!("{name}: …")).unwrap_or_default()
+        } else {
+            required.join(", ")
+        };
+        format!("write `{{{keys}}}`, or a line for each key")
+    }
+
     fn all_keys(&self) -> impl Iterator<Item = &KeyShape> {
         self.keys.iter().copied().flatten()
     }

@@ -60,7 +60,11 @@ impl Walk<'_, '_> {
         }
         let message = format!("{} is not a condition", condition.kind.words());
         let problem = Diagnostic::at(Code::NotACondition, self.span(&condition.at), message);
-        self.report(problem.help("compare it with something"), &condition.at)
+        let help = match condition.constant() {
+            Some(Literal::Text(_)) => "one of several texts is written `plan IN ('team', 'solo')`",
+            _ => "compare it with something",
+        };
+        self.report(problem.help(help), &condition.at)
     }
 
     pub(super) fn unary(&mut self, op: UnaryOperator, inner: &Expr) -> Expression {
@@ -151,7 +155,7 @@ impl Walk<'_, '_> {
         if let (Some(null), false) = (null, matches!(operator, Operator::Distinct | Operator::NotDistinct)) {
             let problem =
                 Diagnostic::at(Code::NullComparison, self.span(&null.at), "a comparison with NULL is never true");
-            let remedy = if operator == Operator::NotEqual { "write IS NOT NULL" } else { "write IS NULL" };
+            let remedy = if operator == Operator::NotEqual { "write IS NOT NULL" } else { "write `value IS NULL`" };
             self.report(problem.help(remedy), &null.at);
             return false;
         }
@@ -164,6 +168,10 @@ impl Walk<'_, '_> {
                 && text.parse::<f64>().is_ok()
             {
                 problem = problem.help(format!("write {text} without quotes"));
+            } else if left.kind == Kind::Date && right.kind.is_numeric() {
+                problem = problem.help("a day stands in quotes: '2026-05-31'");
+            } else if left.kind == Kind::Flag {
+                problem = problem.help("what is true or false stands alone, or with NOT before it");
             }
             self.report(problem, &right.at);
             return false;
