@@ -16,8 +16,8 @@ use headwater_nightly::project::load;
 
 use crate::{Outcome, root, target};
 
-/// The longest that one file may take; without optimisation everything takes ten times as long and more.
-const PATIENCE: Duration = Duration::from_secs(if cfg!(debug_assertions) { 30 } else { 2 });
+/// The longest that one file may take; without optimisation everything takes twenty times as long.
+const PATIENCE: Duration = Duration::from_secs(if cfg!(debug_assertions) { 60 } else { 3 });
 /// The most memory that checking may come to.
 const MOST_MEGABYTES: u64 = 1_024;
 /// Stack of the thread that checks, as the program's own.

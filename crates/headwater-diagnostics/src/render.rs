@@ -74,9 +74,16 @@ fn human(diagnostic: &Diagnostic, sources: &Sources, colour: bool) -> String {
     let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.id());
     let mut group: Group<'_> = match &diagnostic.place {
         Place::Span(span) => {
-            let annotation = AnnotationKind::Primary.span(sources.clamped(*span)).label(diagnostic.label.as_deref());
-            let snippet = Snippet::source(sources.text(span.file))
-                .line_start(1)
+            // Of a long file only the lines that are shown are looked at.
+            let (range, text) = (sources.clamped(*span), sources.text(span.file));
+            let first = text.get(..range.start).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
+            let rest = text.get(range.end..).unwrap_or_default();
+            let last = rest.find('\n').map_or(text.len(), |end| range.end + end + 1);
+            let annotation = AnnotationKind::Primary
+                .span(range.start - first..range.end - first)
+                .label(diagnostic.label.as_deref());
+            let snippet = Snippet::source(text.get(first..last).unwrap_or_default())
+                .line_start(sources.line_and_column(span.file, first).0)
                 .path(sources.name(span.file))
                 .annotation(annotation);
             title.element(snippet)
