@@ -79,9 +79,8 @@ fn human(diagnostic: &Diagnostic, sources: &Sources, colour: bool) -> String {
             let first = text.get(..range.start).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
             let rest = text.get(range.end..).unwrap_or_default();
             let last = rest.find('\n').map_or(text.len(), |end| range.end + end + 1);
-            let annotation = AnnotationKind::Primary
-                .span(range.start - first..range.end - first)
-                .label(diagnostic.label.as_deref());
+            let annotation =
+                AnnotationKind::Primary.span(range.start - first..range.end - first).label(diagnostic.label.as_deref());
             let snippet = Snippet::source(text.get(first..last).unwrap_or_default())
                 .line_start(sources.line_and_column(span.file, first).0)
                 .path(sources.name(span.file))

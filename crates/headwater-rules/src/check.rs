@@ -29,7 +29,7 @@ pub fn check(raw: &RawRules, environment: &Environment) -> (Option<CheckedRules>
     let triggers = trigger::check(&raw.triggers, &raw.ladders, &mut checking);
     let profile = guardrail::check_profiles(&raw.profiles, &mut checking);
     let guardrails = guardrail::check(&raw.guardrails, profile, &mut checking);
-    let audits = audit::check(&raw.audits, &metrics, &schemes, &mut checking);
+    let audits = audit::check(&raw.audits, &metrics, &schemes, &raw.triggers, &mut checking);
     // What refers to a parameter may be the very thing that is wrong.
     if !raw.broken && !checking.used.problems.has_errors() {
         warn_unused(raw, &mut checking.used);

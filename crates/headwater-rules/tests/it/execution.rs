@@ -103,6 +103,12 @@ audits:
   - {id: states, table: flagged_accounts, check: accepted_values, column: state, values: [firing, held_back]}
   - {id: some, table: segment_scores, check: row_count, min: 100}
   - {id: scores, table: segment_scores, check: range, column: score, min: 0, max: 100}
+  - {id: half_known, table: segment_scores, check: unknown_pct, column: score, max: 50}
+  - {id: total, table: flagged_accounts, check: sum, column: value_at_stake, min: 1}
+  - {id: middle, table: segment_scores, check: median, column: score, min: 90}
+  - {id: at_risk, table: segment_scores, check: segment_share_pct, scheme: lifecycle, segment: at_risk, max: 20}
+  - {id: flagged_anew, table: flagged_accounts, check: new_flags_pct, rule: doubtful, max: 10}
+  - {id: over, table: flagged_accounts, check: resolved_flags_pct, rule: doubtful, max: 10}
   - {id: thrash, table: segment_scores, check: moved_pct, scheme: lifecycle, warn: 5, error: 60}
 "#;
 
@@ -416,13 +422,19 @@ async fn audits_answer_in_one_row() {
     }
     same(
         &audits(&night).await,
-        "known of known warn: false | 0 rows | severity, owner known in every row
+        "at_risk of at_risk warn: true | 60.0 | at_risk of lifecycle at most 20 % of accounts
+         flagged_anew of flagged_anew warn: true | 40.0 | newly flagged by doubtful at most 10 % of accounts
+         half_known of half_known warn: false | 6.6667 | unknown of score at most 50 %
+         known of known warn: false | 0 rows | severity, owner known in every row
+         middle of middle warn: true | 17.0 | median of score at least 90
          one_each of one_each error: false | 0 repeated | no two rows of equal scheme, account_id
+         over of over warn: false | 0.0 | resolved by doubtful at most 10 % of accounts
          scores of scores warn: false | 0 rows | score from 0 to 100
          some of some warn: true | 15 rows | rows at least 100
          states of states warn: false | 0 rows | state one of firing, held_back
          thrash_warn of thrash warn: false | 0 of 0 accounts moved | at most 5 %
-         thrash_error of thrash error: false | 0 of 0 accounts moved | at most 60 %",
+         thrash_error of thrash error: false | 0 of 0 accounts moved | at most 60 %
+         total of total warn: false | 1440.0 | sum of value_at_stake at least 1",
     );
 }
 

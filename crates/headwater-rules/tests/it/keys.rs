@@ -205,6 +205,8 @@ milestone_ladders:
   - {id: steps, description: d, milestones: [{id: first, description: d, reached_when: "mrr > 0"}]}
 audits:
   - {id: some, description: d, owner: o, table: segment_scores, check: row_count, min: 0, max: 9}
+  - {id: part, description: d, owner: o, table: segment_scores, check: segment_share_pct, scheme: said, segment: all, max: 100}
+  - {id: new, description: d, owner: o, table: flagged_accounts, check: new_flags_pct, rule: counted, max: 5}
   - {id: known, description: d, owner: o, table: segment_scores, check: accepted_values, column: scheme, values: [a]}
 "#;
 

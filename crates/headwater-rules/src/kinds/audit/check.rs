@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use headwater_diagnostics::{Code, Diagnostic};
 use headwater_metrics::{Grain, Unit};
 
-use super::syntax::{RawAudit, RawTest};
+use super::syntax::{OfColumn, RawAudit, RawTest};
 use crate::check::Checking;
 use crate::compile::DerivedColumn;
 use crate::header::Header;
 use crate::kinds::metric::{self, DerivedMetric};
 use crate::kinds::segment::SegmentScheme;
+use crate::kinds::trigger::RawTrigger;
 use crate::outputs::OutputTable;
 use crate::reading::Word;
 
@@ -30,6 +31,9 @@ pub(crate) enum Test {
     AcceptedValues(String, Vec<String>),
     RowCount(Option<f64>, Option<f64>),
     Range(String, Option<f64>, Option<f64>),
+    OfColumn(OfColumn, String, Option<f64>, Option<f64>),
+    SegmentSharePct { scheme: String, segment: String, min: Option<f64>, max: Option<f64> },
+    FlagsPct { rule: String, are_new: bool, min: Option<f64>, max: Option<f64> },
     MovedPct { scheme: String, warn: Option<f64>, error: Option<f64> },
 }
 
@@ -41,19 +45,26 @@ pub(crate) fn check(
     raw: &[RawAudit],
     metrics: &[DerivedMetric],
     schemes: &[SegmentScheme],
+    triggers: &[RawTrigger],
     checking: &mut Checking<'_>,
 ) -> Vec<CheckedAudit> {
+    let triggers: BTreeSet<&str> = triggers.iter().map(|trigger| trigger.header.id.text.as_str()).collect();
     let derived: BTreeSet<String> = metric::columns(metrics)
         .into_iter()
         .map(|DerivedColumn { name, .. }| name)
         .chain(schemes.iter().flat_map(|scheme| scheme.population.iter().map(|column| column.name.clone())))
         .collect();
-    let mut audits: Vec<_> = raw.iter().filter_map(|audit| check_audit(audit, &derived, checking)).collect();
+    let mut audits: Vec<_> = raw.iter().filter_map(|audit| check_audit(audit, &derived, &triggers, checking)).collect();
     audits.sort_by(|a, b| a.header.id.text.cmp(&b.header.id.text));
     audits
 }
 
-fn check_audit(raw: &RawAudit, derived: &BTreeSet<String>, checking: &mut Checking<'_>) -> Option<CheckedAudit> {
+fn check_audit(
+    raw: &RawAudit,
+    derived: &BTreeSet<String>,
+    triggers: &BTreeSet<&str>,
+    checking: &mut Checking<'_>,
+) -> Option<CheckedAudit> {
     let table = raw.table.as_ref()?;
     let columns = known_columns(table, checking)?;
     let known = |word: &Word, checking: &mut Checking<'_>| known_column(word, table, &columns, derived, checking);
@@ -68,15 +79,44 @@ fn check_audit(raw: &RawAudit, derived: &BTreeSet<String>, checking: &mut Checki
         RawTest::Range(word, bounds) => {
             let word = word.as_ref()?;
             let column = known(word, checking)?;
-            if let Some(unit) = unit_of(&column, table, checking).filter(|unit| !unit.is_numeric()) {
-                let message = format!("`{column}` is {} and has no range of numbers", unit.word());
-                checking.problem(Code::TypeMismatch, word.span, message);
-            }
+            refuse_other_than_numbers(&column, word, table, checking);
             Test::Range(column, bounds.min, bounds.max)
+        }
+        RawTest::OfColumn(of, word, bounds) => {
+            let word = word.as_ref()?;
+            let column = known(word, checking)?;
+            if *of != OfColumn::UnknownPct {
+                refuse_other_than_numbers(&column, word, table, checking);
+            }
+            Test::OfColumn(*of, column, bounds.min, bounds.max)
+        }
+        RawTest::SegmentSharePct { scheme, segment, bounds } => {
+            let (scheme, segment) = (scheme.as_ref()?, segment.as_ref()?);
+            check_segments_of(table, scheme, "segment_share_pct", checking);
+            let known = checking.names.schemes.get(&scheme.text).map(|scheme| scheme.segments.clone());
+            if let Some(known) = known.filter(|known| !known.contains(&segment.text)) {
+                let message = format!("`{}` has no segment `{}`", scheme.text, segment.text);
+                let problem = Diagnostic::at(Code::UnknownSegment, segment.span, message);
+                checking.used.problems.push(problem.one_of(&segment.text, known.iter().map(String::as_str)));
+            }
+            let (scheme, segment) = (scheme.text.clone(), segment.text.clone());
+            Test::SegmentSharePct { scheme, segment, min: bounds.min, max: bounds.max }
+        }
+        RawTest::FlagsPct { rule, are_new, bounds } => {
+            let rule = rule.as_ref()?;
+            if table.text != "flagged_accounts" {
+                checking.problem(Code::Contradiction, table.span, "flags are counted in `flagged_accounts`");
+            }
+            if !triggers.contains(rule.text.as_str()) && !checking.names.incomplete {
+                let problem =
+                    Diagnostic::at(Code::UnknownRule, rule.span, format!("there is no trigger `{}`", rule.text));
+                checking.used.problems.push(problem.suggest(&rule.text, triggers.iter().copied()));
+            }
+            Test::FlagsPct { rule: rule.text.clone(), are_new: *are_new, min: bounds.min, max: bounds.max }
         }
         RawTest::MovedPct { scheme, warn, error } => {
             let scheme = scheme.as_ref()?;
-            check_moved(table, scheme, checking);
+            check_segments_of(table, scheme, "moved_pct", checking);
             Test::MovedPct { scheme: scheme.text.clone(), warn: *warn, error: *error }
         }
     };
@@ -140,9 +180,16 @@ fn unit_of(column: &str, table: &Word, checking: &Checking<'_>) -> Option<Unit> 
     derived().or_else(population).or_else(|| names.environment.attribute(column)).or_else(metric)
 }
 
-fn check_moved(table: &Word, scheme: &Word, checking: &mut Checking<'_>) {
+fn refuse_other_than_numbers(column: &str, word: &Word, table: &Word, checking: &mut Checking<'_>) {
+    if let Some(unit) = unit_of(column, table, checking).filter(|unit| !unit.is_numeric()) {
+        let message = format!("`{column}` is {} and no number", unit.word());
+        checking.problem(Code::TypeMismatch, word.span, message);
+    }
+}
+
+fn check_segments_of(table: &Word, scheme: &Word, check: &str, checking: &mut Checking<'_>) {
     if table.text != "segment_scores" {
-        checking.problem(Code::Contradiction, table.span, "`moved_pct` is about `segment_scores`");
+        checking.problem(Code::Contradiction, table.span, format!("`{check}` is about `segment_scores`"));
     }
     let names = checking.names;
     if !names.schemes.contains_key(&scheme.text) {

@@ -3,6 +3,7 @@
 use headwater_metrics::{Query, identifier, literal};
 
 use super::check::{CheckedAudit, Test};
+use super::syntax::OfColumn;
 use crate::compile::Audit;
 use crate::expression::Dialect;
 use crate::header::RuleSeverity;
@@ -45,6 +46,46 @@ fn audit(audit: &CheckedAudit) -> Vec<Audit> {
             wrong = outside("CAST(n AS DOUBLE)", *min, *max),
             expected = literal(&format!("rows {}", bounds(*min, *max))),
         )),
+        Test::OfColumn(of, column, min, max) => {
+            let name = identifier(column);
+            // Sums are of decimals: those of floating numbers would depend on the order of rows.
+            let exact = format!("TRY_CAST({name} AS DECIMAL(38, 6))");
+            let (what, value) = match of {
+                OfColumn::UnknownPct => (
+                    "unknown",
+                    format!("CAST(count(*) - count({name}) AS DOUBLE) * 100 / nullif(CAST(count(*) AS DOUBLE), 0)"),
+                ),
+                OfColumn::Sum => ("sum", format!("CAST(sum({exact}) AS DOUBLE)")),
+                OfColumn::Mean => ("mean", format!("CAST(sum({exact}) AS DOUBLE) / nullif(count({exact}), 0)")),
+                OfColumn::Median => ("median", format!("median(CAST({name} AS DOUBLE))")),
+            };
+            let unit = if *of == OfColumn::UnknownPct { " %" } else { "" };
+            let said = format!("{what} of {column} {}{unit}", bounds(*min, *max));
+            one(number(&format!("SELECT {value} AS n FROM {table}"), &said, *min, *max))
+        }
+        Test::SegmentSharePct { scheme, segment, min, max } => {
+            let share = format!(
+                "SELECT CAST(count(CASE WHEN segment = {} THEN 1 END) AS DOUBLE) * 100 / nullif(CAST(count(*) AS DOUBLE), 0) AS n \
+                 FROM {table} WHERE scheme = {}",
+                literal(segment),
+                literal(scheme),
+            );
+            one(number(&share, &format!("{segment} of {scheme} {} % of accounts", bounds(*min, *max)), *min, *max))
+        }
+        Test::FlagsPct { rule, are_new, min, max } => {
+            let (what, state) = if *are_new {
+                ("newly flagged", "state <> 'resolved' AND first_night = as_of")
+            } else {
+                ("resolved", "state = 'resolved'")
+            };
+            let share = format!(
+                "SELECT CAST(count(*) AS DOUBLE) * 100 / nullif((SELECT CAST(count(*) AS DOUBLE) FROM judged), 0) AS n \
+                 FROM {table} WHERE rule_id = {} AND {state}",
+                literal(rule),
+            );
+            let said = format!("{what} by {rule} {} % of accounts", bounds(*min, *max));
+            one(number(&share, &said, *min, *max))
+        }
         Test::MovedPct { scheme, warn, error } => {
             let limit = |limit: Option<f64>, severity: RuleSeverity| {
                 let id = format!("{rule}_{}", severity.word());
@@ -76,6 +117,16 @@ fn no_rows(table: &str, wrong: &str, expected: &str) -> String {
     format!(
         "SELECT n > 0 AS failed, concat(CAST(n AS VARCHAR), ' rows') AS observed, {expected} AS expected \
          FROM (SELECT count(CASE WHEN {wrong} THEN 1 END) AS n FROM {table}) AS counted",
+        expected = literal(expected),
+    )
+}
+
+/// One number between bounds, from a select of it as `n`. Where there is none, the audit fails: nothing is known.
+fn number(select: &str, expected: &str, min: Option<f64>, max: Option<f64>) -> String {
+    format!(
+        "SELECT COALESCE({wrong}, TRUE) AS failed, COALESCE(CAST(round(n, 4) AS VARCHAR), 'nothing to look at') AS observed, \
+         {expected} AS expected FROM ({select}) AS found",
+        wrong = outside("n", min, max),
         expected = literal(expected),
     )
 }

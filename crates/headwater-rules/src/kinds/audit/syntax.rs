@@ -16,11 +16,17 @@ pub(crate) const AUDIT: Shape = Shape::new(
             required("table", Holds::Text, "the published table it looks at"),
             required("check", Holds::Words(&CHECKS), "what must hold of it"),
             key("columns", Holds::Items(&Holds::Text), "of `unique` and `not_null`: the columns"),
-            key("column", Holds::Text, "of `accepted_values` and `range`: the column"),
+            key(
+                "column",
+                Holds::Text,
+                "of all but `unique`, `not_null` and those of rows, segments and flags: the column",
+            ),
             key("values", Holds::Items(&Holds::Scalar), "of `accepted_values`: the values"),
-            key("min", Holds::Number, "of `row_count` and `range`: the least"),
-            key("max", Holds::Number, "of `row_count` and `range`: the most"),
-            key("scheme", Holds::Text, "of `moved_pct`: the segment scheme"),
+            key("min", Holds::Number, "of all that come to a number: the least"),
+            key("max", Holds::Number, "of all that come to a number: the most"),
+            key("scheme", Holds::Text, "of `moved_pct` and `segment_share_pct`: the segment scheme"),
+            key("segment", Holds::Text, "of `segment_share_pct`: the segment"),
+            key("rule", Holds::Text, "of `new_flags_pct` and `resolved_flags_pct`: the trigger"),
             key("warn", Holds::Number, "of `moved_pct`: the share of accounts, in percent, from which it warns"),
             key("error", Holds::Number, "of `moved_pct`: the share from which nothing is published"),
         ],
@@ -49,8 +55,24 @@ pub(crate) enum RawTest {
     RowCount(Bounds),
     /// Every known value of a column.
     Range(Option<Word>, Bounds),
+    /// One number of a column over all rows.
+    OfColumn(OfColumn, Option<Word>, Bounds),
+    /// The share of accounts in a segment.
+    SegmentSharePct { scheme: Option<Word>, segment: Option<Word>, bounds: Bounds },
+    /// The share of accounts that a rule newly flags, or whose flag ended, tonight.
+    FlagsPct { rule: Option<Word>, are_new: bool, bounds: Bounds },
     /// The share of accounts whose segment changed since the last night.
     MovedPct { scheme: Option<Word>, warn: Option<f64>, error: Option<f64> },
+}
+
+/// A number that a column comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OfColumn {
+    /// The share of rows, in percent, in which it is unknown.
+    UnknownPct,
+    Sum,
+    Mean,
+    Median,
 }
 
 /// A least and a greatest number.
@@ -60,7 +82,21 @@ pub(crate) struct Bounds {
     pub(crate) max: Option<f64>,
 }
 
-const CHECKS: [&str; 6] = ["unique", "not_null", "accepted_values", "row_count", "range", "moved_pct"];
+const CHECKS: [&str; 13] = [
+    "unique",
+    "not_null",
+    "accepted_values",
+    "row_count",
+    "range",
+    "unknown_pct",
+    "sum",
+    "mean",
+    "median",
+    "segment_share_pct",
+    "new_flags_pct",
+    "resolved_flags_pct",
+    "moved_pct",
+];
 
 impl RawAudit {
     pub(crate) fn read(node: &Node, defaults: &Defaults, reading: &mut Reading<'_>) -> Option<Self> {
@@ -99,6 +135,20 @@ fn read_test(check: &Word, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -
             Some(RawTest::RowCount(bounds(fields, reading)))
         }
         "range" => Some(RawTest::Range(reading.require_word(fields, "column"), bounds(fields, reading))),
+        "unknown_pct" => Some(of_column(OfColumn::UnknownPct, fields, reading)),
+        "sum" => Some(of_column(OfColumn::Sum, fields, reading)),
+        "mean" => Some(of_column(OfColumn::Mean, fields, reading)),
+        "median" => Some(of_column(OfColumn::Median, fields, reading)),
+        "segment_share_pct" => Some(RawTest::SegmentSharePct {
+            scheme: reading.require_word(fields, "scheme"),
+            segment: reading.require_word(fields, "segment"),
+            bounds: bounds(fields, reading),
+        }),
+        "new_flags_pct" | "resolved_flags_pct" => Some(RawTest::FlagsPct {
+            rule: reading.require_word(fields, "rule"),
+            are_new: check.text == "new_flags_pct",
+            bounds: bounds(fields, reading),
+        }),
         "moved_pct" => {
             let scheme = reading.require_word(fields, "scheme");
             let warn = percentage("warn", fields, reading);
@@ -124,6 +174,10 @@ fn read_test(check: &Word, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -
             None
         }
     }
+}
+
+fn of_column(of: OfColumn, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> RawTest {
+    RawTest::OfColumn(of, reading.require_word(fields, "column"), bounds(fields, reading))
 }
 
 /// A share of accounts in percent.
