@@ -106,6 +106,8 @@ pub struct LifetimeValueLine {
     pub method: String,
     /// What it counts: revenue, net or margin.
     pub basis: String,
+    /// Months from today that it counts; absent where it counts all there are.
+    pub horizon_months: Option<f64>,
     /// Its value; absent where the method says nothing.
     pub value: Option<f64>,
     /// The lower end of its interval, where it has one.
@@ -127,7 +129,7 @@ pub(crate) struct Summary {
 
 /// Lifetime values of everyone, those that are known first, read from the staged table.
 pub(crate) async fn lifetime_values(engine: &Engine) -> Result<Vec<LifetimeValueLine>, EngineError> {
-    let sql = "SELECT method, basis, value, low, high, accounts, reason FROM lifetime_values WHERE scope = 'total'
+    let sql = "SELECT method, basis, value, low, high, accounts, reason, horizon_months FROM lifetime_values WHERE scope = 'total'
         ORDER BY eligible DESC, method";
     let number = |row: &Row<'_>, at| row.optional(at).and_then(|value| value.parse().ok());
     read(engine, "lifetime values of the summary", sql, |row| LifetimeValueLine {
@@ -138,6 +140,7 @@ pub(crate) async fn lifetime_values(engine: &Engine) -> Result<Vec<LifetimeValue
         high: number(row, 4),
         accounts: row.count(5),
         reason: row.optional(6),
+        horizon_months: number(row, 7),
     })
     .await
 }

@@ -25,8 +25,8 @@ pub(super) const METRICS: &[Definition] = &[
                 accounts: "[new_customers_{lookback}m]",
                 reason: "lifetime value, acquisition cost or payback is unknown",
             },
-            "Months of life that the undiscounted ratio of value to cost and the payback imply together; where it is far from \
-             the lifetime observed, data or policy do not match.",
+            "Months of life that the undiscounted ratio of value to cost and the payback imply together: those of the churn of the \
+             lookback. Where they are more than anybody has been a customer (`lifetime_restricted_to_months`), the ratio is extrapolated.",
             "Unknown where either is.",
             "Identity: CLV:CAC = lifetime / payback, undiscounted, at a constant margin",
         )

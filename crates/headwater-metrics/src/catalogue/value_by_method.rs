@@ -10,7 +10,7 @@ const CHURN_KNOWN: &str = "nobody paid in the window";
 const CURVE_KNOWN: &str = "nobody ever paid";
 const NO_SPREAD: &str = "nobody pays, or all that left did so at one age";
 const NEVER_ORDERED: &str = "nobody ever ordered";
-const NOT_MODELLED: &str = "no model could be fitted, or nobody is a customer";
+const NOT_MODELLED: &str = "of some customer nothing is known, as no model could be fitted; or nobody is a customer";
 const KAPLAN_MEIER: &str = "Kaplan and Meier 1958; the mean restricted to an age that a tenth of the customers reached";
 
 const fn value(
@@ -215,9 +215,13 @@ pub(super) const METRICS: &[Definition] = &[
     value(
         "clv_contract_mean",
         Unit::Amount,
-        ("CAST([contract_value_added_up] AS DOUBLE) / nullif([contracts_valued], 0)", "[contracts_valued]", NOT_MODELLED),
+        (
+            "CASE WHEN [contracts_valued] = [payers_ever] THEN CAST([contract_value_added_up] AS DOUBLE) / nullif([contracts_valued], 0) END",
+            "[contracts_valued]",
+            NOT_MODELLED,
+        ),
         "Mean realised and residual value of everyone who ever paid, by the model of renewals.",
-        "Unknown where no model could be fitted.",
+        "Unknown where no model could be fitted for the term of some customer: those who left that term would stand for those who stay.",
         "Fader and Hardie 2007; see `contract_clv_total`",
     ),
     fact("contract_errors_added_up", Windows::None, SUBSCRIPTIONS, "sum(CAST([contract_clv_residual_error] AS DECIMAL(28, 6)))"),
@@ -226,7 +230,7 @@ pub(super) const METRICS: &[Definition] = &[
         "clv_contract_mean_low",
         Unit::Amount,
         (
-            "CASE WHEN [contract_errors_known] = [contracts_valued] AND [contract_errors_added_up] > 0 THEN (CAST([contract_value_added_up] AS DOUBLE) - least(1.96 * CAST([contract_errors_added_up] AS DOUBLE), CAST([contract_residual_added_up] AS DOUBLE))) / [contracts_valued] END",
+            "CASE WHEN [contract_errors_known] = [payers_ever] AND [contract_errors_added_up] > 0 THEN (CAST([contract_value_added_up] AS DOUBLE) - least(1.96 * CAST([contract_errors_added_up] AS DOUBLE), CAST([contract_residual_added_up] AS DOUBLE))) / [contracts_valued] END",
             "[contracts_valued]",
             "no model could be fitted, its parameters have no errors, or nothing is expected of anybody",
         ),
@@ -238,7 +242,7 @@ pub(super) const METRICS: &[Definition] = &[
         "clv_contract_mean_high",
         Unit::Amount,
         (
-            "CASE WHEN [contract_errors_known] = [contracts_valued] AND [contract_errors_added_up] > 0 THEN (CAST([contract_value_added_up] AS DOUBLE) + 1.96 * CAST([contract_errors_added_up] AS DOUBLE)) / [contracts_valued] END",
+            "CASE WHEN [contract_errors_known] = [payers_ever] AND [contract_errors_added_up] > 0 THEN (CAST([contract_value_added_up] AS DOUBLE) + 1.96 * CAST([contract_errors_added_up] AS DOUBLE)) / [contracts_valued] END",
             "[contracts_valued]",
             "no model could be fitted, its parameters have no errors, or nothing is expected of anybody",
         ),
@@ -249,9 +253,13 @@ pub(super) const METRICS: &[Definition] = &[
     value(
         "contract_customer_equity",
         Unit::Amount,
-        ("CAST([contract_residual_added_up] AS DOUBLE)", "[contracts_valued]", NOT_MODELLED),
+        (
+            "CASE WHEN [contracts_valued] = [payers_ever] THEN CAST([contract_residual_added_up] AS DOUBLE) END",
+            "[contracts_valued]",
+            NOT_MODELLED,
+        ),
         "Residual value of all of the group's subscribers together: what today's customers are expected to bring.",
-        "Unknown where no model could be fitted.",
+        "Unknown where no model could be fitted for the term of some customer.",
         "Fader and Hardie 2007; see `contract_clv_residual`",
     ),
     fact("orders_added_up_{w}", Windows::Days, ORDERS, "sum([orders_{w}])"),
@@ -356,14 +364,14 @@ pub(super) const METRICS: &[Definition] = &[
         Unit::Number,
         (
             concat!(
-                "(", value_at!("(1 - [logo_churn_monthly_{lookback}m]) * 1.000001"), " - ", value_at!("(1 - [logo_churn_monthly_{lookback}m]) * 0.999999"),
-                ") / (0.000002 * nullif(", value_at!("1 - [logo_churn_monthly_{lookback}m]"), ", 0))"
+                "CASE WHEN [arpa] IS NOT NULL THEN (", value_at!("(1 - [logo_churn_monthly_{lookback}m]) * 1.000001"), " - ", value_at!("(1 - [logo_churn_monthly_{lookback}m]) * 0.999999"),
+                ") / (0.000002 * nullif(", value_at!("1 - [logo_churn_monthly_{lookback}m]"), ", 0)) END"
             ),
             "[opening_accounts_{lookback}m] + [new_customers_{lookback}m]",
             CHURN_KNOWN,
         ),
         "Percent by which `clv_discounted` grows for one percent more of monthly retention, at the group's own churn.",
-        "Unknown where nobody paid.",
+        "Unknown where nobody pays: there is no value to grow.",
         "Elasticity at the point where the group is; no rule of thumb",
     ),
     value(

@@ -57,7 +57,7 @@ fn line(text: &mut String, line: &str) {
 /// Tables that are lists for somebody to work through, where they have rows.
 const LISTS: &[(&str, &str)] = &[
     ("restatements", "restated values of earlier nights"),
-    ("clawbacks", "deals whose commission can be claimed back"),
+    ("clawbacks", "accounts that left early, with deal and commission where they are known"),
     ("renewals", "renewals that are open or were decided of late"),
 ];
 
@@ -173,10 +173,11 @@ fn lifetime_values(text: &mut String, values: &[LifetimeValueLine], currency: &s
                 (Some(low), None) => format!("at least {}", shown(low)),
                 _ => String::new(),
             };
-            vec![line.method.replace('_', " "), line.basis.clone(), thousands(line.accounts), interval, said]
+            let months = line.horizon_months.map_or_else(|| "all".to_owned(), |months| format!("{months:.0}"));
+            vec![line.method.replace('_', " "), line.basis.clone(), months, thousands(line.accounts), interval, said]
         })
         .collect();
-    let heading = ["method", "basis", "accounts", "between", "value"];
+    let heading = ["method", "basis", "months", "accounts", "between", "value"];
     text.push_str(&format!("\nLifetime value of an account, everyone\n{}\n", table(&heading, &rows)));
 }
 
@@ -216,6 +217,7 @@ mod tests {
         let line = |method: &str, value, low, high, reason: Option<&str>| LifetimeValueLine {
             method: method.to_owned(),
             basis: "margin".to_owned(),
+            horizon_months: Some(60.0),
             value,
             low,
             high,
