@@ -7,7 +7,7 @@ use headwater_metrics::identifier;
 use crate::WorkArea;
 
 /// Keeps one row of each key: the first in the order of all columns, so that the choice never depends on the order
-/// of files or threads. Rows without key are left alone. The answer is the number of rows left.
+/// of files or threads. Rows without key, or with an empty one, are left alone. The answer is the number of rows left.
 pub(crate) async fn remove(
     context: &SessionContext,
     work: &WorkArea,
@@ -16,8 +16,7 @@ pub(crate) async fn remove(
     rows: u64,
 ) -> Result<u64> {
     let key = identifier(key);
-    let again =
-        format!("SELECT {key} AS again FROM {table} WHERE {key} IS NOT NULL GROUP BY {key} HAVING count(*) > 1");
+    let again = format!("SELECT {key} AS again FROM {table} WHERE {key} <> '' GROUP BY {key} HAVING count(*) > 1");
     // Nearly always there are none, and then the table, which may be large, is neither sorted nor written again.
     if context.sql(&again).await?.limit(0, Some(1))?.count().await? == 0 {
         return Ok(rows);

@@ -48,10 +48,21 @@ pub const RESERVED_NAMES: &[&str] = &[
     "has_tickets",
     "has_usage",
     "is_core",
+    "is_included",
     "is_valuable",
+    "new_id",
+    "occurred_on",
+    "paid_channel",
+    "payer",
+    "period_age",
+    "plan_before",
+    "plan_usage_limit",
+    "quantity",
     "scheme",
     "scope",
     "segment",
+    "term_months",
+    "term_of",
 ];
 
 pub use orders::{CORRECTS, revenue_by_month};

@@ -18,7 +18,7 @@ pub(super) fn text() -> String {
     for table in InputTable::ALL {
         page.push_str(&format!("\n## {}\n\n", table.name()));
         if let Some(key) = table.key() {
-            page.push_str(&format!("Where `{key}` is mapped, later rows of the same value are left out. "));
+            page.push_str(&format!("Where `{key}` is mapped, of rows of the same value one is kept: the first by all of its columns, whatever the order of files. "));
         }
         if let Some(happened) = table.happened() {
             page.push_str(&format!("Rows whose `{happened}` is after the night are not seen."));

@@ -174,7 +174,7 @@ pub(super) const METRICS: &[Definition] = &[
         reads: SPEND_AND_SIGN_UP,
         ..cost(
             "signup_cost_{w}",
-            Windows::Months,
+            Windows::RecentMonths,
             Unit::Amount,
             Formula::Group {
                 sql: "CAST([spend_added_up_{w}] AS DOUBLE) / nullif([signed_up_{w}], 0)",
@@ -240,7 +240,7 @@ pub(super) const METRICS: &[Definition] = &[
         source: "ChartMogul, trial-to-paid conversion with a fixed window",
         ..cost(
             "trial_to_paid_{w}",
-            Windows::Days,
+            Windows::RecentDays,
             Unit::Ratio,
             Formula::Group {
                 sql: "CAST([trials_won_{w}] AS DOUBLE) / nullif([trials_due_{w}], 0)",

@@ -98,7 +98,7 @@ pub(super) const METRICS: &[Definition] = &[
     score(
         "csat_mean_{w}",
         Windows::Days,
-        "CAST(sum(CAST(score AS DECIMAL(18, 4))) FILTER (WHERE kind = 'csat' AND {in}) AS DOUBLE) / nullif(count(score) FILTER (WHERE kind = 'csat' AND {in}), 0)",
+        "CAST(sum(TRY_CAST(score AS DECIMAL(28, 4))) FILTER (WHERE kind = 'csat' AND {in}) AS DOUBLE) / nullif(count(TRY_CAST(score AS DECIMAL(28, 4))) FILTER (WHERE kind = 'csat' AND {in}), 0)",
         "Mean satisfaction score.",
     ),
     score(
@@ -166,7 +166,7 @@ pub(super) const METRICS: &[Definition] = &[
         SCORES,
         Formula::RowFact {
             table: RowTable::Feedback,
-            sql: "CAST(sum(CAST(score AS DECIMAL(18, 4))) FILTER (WHERE kind = 'csat' AND {in}) AS DOUBLE) / nullif(count(score) FILTER (WHERE kind = 'csat' AND {in}), 0)",
+            sql: "CAST(sum(TRY_CAST(score AS DECIMAL(28, 4))) FILTER (WHERE kind = 'csat' AND {in}) AS DOUBLE) / nullif(count(TRY_CAST(score AS DECIMAL(28, 4))) FILTER (WHERE kind = 'csat' AND {in}), 0)",
         },
     ),
     group(
@@ -196,7 +196,7 @@ pub(super) const METRICS: &[Definition] = &[
     score(
         "review_score_mean_{w}",
         Windows::Days,
-        "CAST(sum(CAST(score AS DECIMAL(18, 4))) FILTER (WHERE kind = 'review' AND {in}) AS DOUBLE) / nullif(count(score) FILTER (WHERE kind = 'review' AND {in}), 0)",
+        "CAST(sum(TRY_CAST(score AS DECIMAL(28, 4))) FILTER (WHERE kind = 'review' AND {in}) AS DOUBLE) / nullif(count(TRY_CAST(score AS DECIMAL(28, 4))) FILTER (WHERE kind = 'review' AND {in}), 0)",
         "Mean score of its reviews.",
     ),
     Definition {

@@ -108,7 +108,7 @@ pub(super) const METRICS: &[Definition] = &[
     ),
     Definition {
         name: "value_found_within_{w}",
-        windows: Windows::Days,
+        windows: Windows::RecentDays,
         unit: Unit::Ratio,
         reads: VALUE,
         formula: Formula::Group {

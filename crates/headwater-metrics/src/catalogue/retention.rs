@@ -57,7 +57,7 @@ pub(super) const METRICS: &[Definition] = &[
     fact("committed_added_up", Windows::None, "sum([committed_mrr])"),
     group(
         "early_churn_{w}",
-        Windows::Days,
+        Windows::RecentDays,
         Unit::Ratio,
         Formula::Group {
             sql: "CAST([early_lost_{w}] AS DOUBLE) / nullif([early_due_{w}], 0)",

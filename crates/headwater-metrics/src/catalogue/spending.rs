@@ -80,7 +80,7 @@ pub(super) const METRICS: &[Definition] = &[
             "first_revenue_{w}",
             SUBSCRIPTIONS,
             RowTable::MovementsByAge,
-            "sum(amount * greatest({n} - (born - period_age), 0))",
+            "sum(amount * greatest(least({n}, born + 1) - (born - period_age), 0))",
             "Recurring revenue of so many period ends from the first one as a customer, added up.",
         )
     },

@@ -60,7 +60,7 @@ pub(super) const METRICS: &[Definition] = &[
         ..ticket(
             "satisfaction_mean_{w}",
             Unit::Number,
-            "CAST(sum(CAST(satisfaction_score AS DECIMAL(18, 4))) FILTER (WHERE {in}) AS DOUBLE) / nullif(count(satisfaction_score) FILTER (WHERE {in}), 0)",
+            "CAST(sum(TRY_CAST(satisfaction_score AS DECIMAL(28, 4))) FILTER (WHERE {in}) AS DOUBLE) / nullif(count(TRY_CAST(satisfaction_score AS DECIMAL(28, 4))) FILTER (WHERE {in}), 0)",
             None,
             "Mean rating of the help given; unrated tickets are left out.",
         )
@@ -80,7 +80,7 @@ pub(super) const METRICS: &[Definition] = &[
         ..ticket(
             "first_response_minutes_mean_{w}",
             Unit::Number,
-            "CAST(sum(CAST(first_response_minutes AS DECIMAL(18, 4))) FILTER (WHERE {in}) AS DOUBLE) / nullif(count(first_response_minutes) FILTER (WHERE {in}), 0)",
+            "CAST(sum(TRY_CAST(first_response_minutes AS DECIMAL(28, 4))) FILTER (WHERE {in}) AS DOUBLE) / nullif(count(TRY_CAST(first_response_minutes AS DECIMAL(28, 4))) FILTER (WHERE {in}), 0)",
             None,
             "Mean minutes to the first answer.",
         )

@@ -7,7 +7,7 @@ const SUBSCRIPTIONS: Reads = &[(InputTable::Subscriptions, &[])];
 const PAID_FOR: Reads = &[(InputTable::Subscriptions, &[]), (InputTable::Spend, &[])];
 
 const CHURN_KNOWN: &str = "nobody paid in the window";
-const CURVE_KNOWN: &str = "nobody ever paid";
+const CURVE_KNOWN: &str = "nobody ever paid, or nobody has been seen as a customer for a day";
 const NO_SPREAD: &str = "nobody pays, or all that left did so at one age";
 const NEVER_ORDERED: &str = "nobody ever ordered";
 const NOT_MODELLED: &str = "of some customer nothing is known, as no model could be fitted; or nobody is a customer";
@@ -72,7 +72,11 @@ pub(super) const METRICS: &[Definition] = &[
     value(
         "lifetime_restricted_months",
         Unit::Months,
-        ("get_field([payer_lifetimes], 'restricted_mean') / {month_days}", "[payers_ever]", CURVE_KNOWN),
+        (
+            "CASE WHEN get_field([payer_lifetimes], 'restricted_to') > 0 THEN get_field([payer_lifetimes], 'restricted_mean') / {month_days} END",
+            "[payers_ever]",
+            CURVE_KNOWN,
+        ),
         "Mean months as a customer, counted up to the horizon, or up to the last age that a tenth of the customers reached.",
         "Unknown where nobody ever paid. Nothing is extrapolated beyond the ages seen.",
         KAPLAN_MEIER,

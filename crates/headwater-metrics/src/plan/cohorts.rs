@@ -30,16 +30,17 @@ pub fn cohorts(scopes: &[GroupScope], night: &Night) -> Option<Query> {
             JOIN judged ON new_id = account_id
         ),
         moved AS (
-            SELECT {names}, born, period_age, movement, count(*) AS movements, sum(amount) AS amount
+            SELECT {names}, born, period_age, movement, count(*) AS movements, sum(amount) AS amount,
+                count(*) FILTER (WHERE movement = 'churn' AND reason IS DISTINCT FROM 'within_period') AS churns
             FROM {MOVEMENTS} JOIN born ON account_id = born_id GROUP BY {names}, born, period_age, movement
         ),
-        scoped AS (SELECT {by_scope} AS item, born, born - period_age AS age, movement, movements, amount FROM moved),
+        scoped AS (SELECT {by_scope} AS item, born, born - period_age AS age, movement, movements, churns, amount FROM moved),
         changes AS (
             SELECT item['scope'] AS scope, item['group_name'] AS group_name, born, age,
                 sum(CASE WHEN movement IN ('new', 'reactivation') THEN movements WHEN movement = 'churn' THEN -movements ELSE 0 END)
                     AS customers,
                 sum(CASE WHEN movement = 'new' THEN movements ELSE 0 END) AS joined,
-                sum(CASE WHEN movement = 'churn' THEN movements ELSE 0 END) AS churned, sum(amount) AS amount
+                sum(churns) AS churned, sum(amount) AS amount
             FROM scoped GROUP BY 1, 2, born, age
         ),
         starts AS (

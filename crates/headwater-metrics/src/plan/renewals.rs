@@ -197,9 +197,9 @@ pub fn renewal_outlook(scopes: &[GroupScope], night: &Night) -> Option<Query> {
     let sql = format!(
         "WITH grouped AS ({groups}),
         open AS (
-            SELECT account_id, amount, CASE WHEN confidence IS NOT NULL THEN amount END AS judged_amount,
-                CAST(CAST(amount AS DOUBLE) * confidence AS DECIMAL(28, 6)) AS expected
-            FROM renewals WHERE stage = 'open'
+            SELECT account_id, at_stake AS amount, CASE WHEN confidence IS NOT NULL THEN at_stake END AS judged_amount,
+                CAST(CAST(at_stake AS DOUBLE) * confidence AS DECIMAL(28, 6)) AS expected
+            FROM (SELECT *, CASE WHEN amount < 0 THEN 0 ELSE amount END AS at_stake FROM renewals WHERE stage = 'open') AS staked
         )
         SELECT {as_of} AS as_of, scope, group_name, count(*) AS renewals, CAST(sum(amount) AS DECIMAL(18, 2)) AS amount,
             CAST(round(sum(expected), 2) AS DECIMAL(18, 2)) AS expected_amount,

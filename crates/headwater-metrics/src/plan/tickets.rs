@@ -49,8 +49,8 @@ fn by_column(table: &str, column: &str, scopes: &[GroupScope], night: &Night) ->
                 count(DISTINCT CASE WHEN recent AND of_account >= 2 THEN owned.account_id END) AS recurring_accounts,
                 count(*) FILTER (WHERE recent AND closed_at IS NULL) AS still_open,
                 median(hours) FILTER (WHERE recent AND hours IS NOT NULL) AS resolution_hours_median,
-                CAST(sum(CAST(satisfaction AS DECIMAL(18, 4))) FILTER (WHERE recent) AS DOUBLE)
-                    / nullif(count(satisfaction) FILTER (WHERE recent), 0) AS satisfaction_mean
+                CAST(sum(TRY_CAST(satisfaction AS DECIMAL(28, 4))) FILTER (WHERE recent) AS DOUBLE)
+                    / nullif(count(TRY_CAST(satisfaction AS DECIMAL(28, 4))) FILTER (WHERE recent), 0) AS satisfaction_mean
             FROM owned JOIN grouped ON owned.account_id = grouped.account_id GROUP BY scope, group_name, {column}
         )
         SELECT {as_of} AS as_of, scope, group_name, {column}, tickets, accounts, recurring_accounts,

@@ -186,6 +186,10 @@ async fn who_comes_and_goes_within_a_period_counts_as_both_or_leaves_no_trace() 
             "C 2024-03-31 churn within_period 13.00 0.00",
         ]
     );
+    // Nobody who came and went within one period was a customer at its beginning, whom churn is counted of.
+    counted.cohorts().await;
+    let churned = "SELECT cohort, age_months, churned FROM cohort_metrics WHERE churned > 0";
+    assert_eq!(counted.lines(churned).await, ["2024-01-31 1 1"]);
 }
 
 /// Movements and committed revenue of subscriptions with discounts and ones that are booked.

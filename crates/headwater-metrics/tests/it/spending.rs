@@ -139,3 +139,15 @@ async fn a_campaign_keeps_its_promise_or_not() {
         ]
     );
 }
+
+#[tokio::test]
+async fn first_revenue_counts_no_month_that_has_not_come() {
+    let bench = Bench::new("2024-04-30")
+        .input(InputTable::Accounts, "account_id VARCHAR", "('A'), ('B')")
+        .await
+        .input(InputTable::Subscriptions, SUBSCRIPTIONS, "('A', '2024-02-10', NULL, 10), ('B', '2022-01-10', NULL, 10)")
+        .await;
+    // A was a customer at three month ends, B at twenty-eight.
+    let lines = bench.accounts(&["first_revenue_2m", "first_revenue_12m", "first_revenue_total"]).await;
+    assert_eq!(lines, ["A 20.00 30.00 30.00", "B 20.00 120.00 280.00"]);
+}

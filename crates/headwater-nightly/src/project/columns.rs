@@ -3,7 +3,7 @@
 use headwater_diagnostics::yaml::{Fields, Key, Node, TextPositions, Value};
 use headwater_diagnostics::{Code, Diagnostic};
 use headwater_ingest::{Expectation, InputSpec, MappedColumn, SqlText};
-use headwater_metrics::{ColumnType, InputTable, RESERVED_NAMES};
+use headwater_metrics::{Catalogue, ColumnType, InputTable, RESERVED_NAMES};
 
 use super::Reading;
 
@@ -53,8 +53,8 @@ impl Reading<'_> {
                 let message = format!("`{}` is a column of accounts already", key.name);
                 self.problems
                     .push(Diagnostic::at(Code::ConflictingKeys, key.span, message).help("map it under `columns`"));
-            } else if RESERVED_NAMES.contains(&key.name.as_str()) {
-                let message = format!("`{}` is a column of published tables", key.name);
+            } else if RESERVED_NAMES.contains(&key.name.as_str()) || Catalogue.metric(&key.name).is_some() {
+                let message = format!("`{}` is a metric, or a column of tables that are made of accounts", key.name);
                 let problem = Diagnostic::at(Code::ConflictingKeys, key.span, message);
                 self.problems.push(problem.help("choose another name"));
             } else if !is_plain_name(&key.name) {

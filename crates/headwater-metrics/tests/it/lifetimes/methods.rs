@@ -269,3 +269,19 @@ async fn a_longer_life_at_the_same_cost_raises_the_ratio() {
     let of = |metric: &str| numbers(&lines, &format!("total all {metric} "))[0].unwrap();
     close("ratio", Some(of("clv_cac_ratio_longer_12m")), of("clv_simple_longer_12m") / of("cac_12m"));
 }
+
+#[tokio::test]
+async fn customers_of_today_have_no_lifetime_yet() {
+    let paid: Vec<String> = (0..30).map(|at| format!("('{at}', '2024-06-30', NULL, 50, 'month')")).collect();
+    let accounts: Vec<String> = (0..30).map(|at| format!("('{at}', NULL, 'pro')")).collect();
+    let bench = Bench::new("2024-06-30")
+        .input(InputTable::Accounts, ACCOUNTS, &accounts.join(", "))
+        .await
+        .input(InputTable::Subscriptions, SUBSCRIPTIONS, &paid.join(", "))
+        .await
+        .lifetimes(few());
+    let lines = bench.groups(&["lifetime_restricted_months", "clv_survival"].map(|metric| ("total", metric))).await;
+    for metric in ["lifetime_restricted_months", "clv_survival"] {
+        assert_eq!(numbers(&lines, &format!("total all {metric} "))[0], None, "{lines:?}");
+    }
+}
