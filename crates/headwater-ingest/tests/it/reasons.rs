@@ -113,14 +113,14 @@ async fn rows_without_a_key_are_not_each_others_duplicates() {
     lake.write(
         "orders.parquet",
         &[
-            ("order_id", text(&[None, None, Some("1"), Some("1")])),
-            ("account_id", texts(&["a", "a", "b", "b"])),
-            ("ordered_on", texts(&["2024-01-01"; 4])),
-            ("amount", Arc::new(Int64Array::from(vec![1, 1, 2, 3]))),
+            ("order_id", text(&[None, None, Some("1"), Some("1"), Some(""), Some("")])),
+            ("account_id", texts(&["a", "a", "b", "b", "a", "b"])),
+            ("ordered_on", texts(&["2024-01-01"; 6])),
+            ("amount", Arc::new(Int64Array::from(vec![1, 1, 2, 3, 4, 4]))),
         ],
     );
     let night = lake.open(&[lake.accounts(), lake.input(InputTable::Orders, "orders.parquet")]).await.unwrap();
-    assert_eq!(night.rows("SELECT order_id, amount FROM orders").await, ["1 2.00", "NULL 1.00", "NULL 1.00"]);
+    assert_eq!(night.rows("SELECT order_id, amount FROM orders").await, [" 4.00", " 4.00", "1 2.00", "NULL 1.00", "NULL 1.00"]);
     let orders = night.opened.get(InputTable::Orders).unwrap();
     assert_eq!(orders.accounts, Some(2));
     assert_eq!(orders.newest.unwrap().to_string(), "2024-01-01");
