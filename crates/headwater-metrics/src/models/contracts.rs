@@ -100,9 +100,10 @@ fn same_for_all(left: f64, stayed: f64) -> Fit<ContractModel, 1> {
     let of = |count: f64, share: f64| if count > 0.0 { count * share.ln() } else { 0.0 };
     Fit {
         model: ContractModel::Geometric { churn },
-        outcome: Outcome::Fitted,
-        standard_errors: [Some((churn * (1.0 - churn) / chances).sqrt())],
-        covariance: Some([[(1.0 - churn) / (churn * chances)]]),
+        // That all left who could is no proof that all will.
+        outcome: if stayed > 0.0 { Outcome::Fitted } else { Outcome::AtBound },
+        standard_errors: [(stayed > 0.0).then(|| (churn * (1.0 - churn) / chances).sqrt())],
+        covariance: (stayed > 0.0).then(|| [[(1.0 - churn) / (churn * chances)]]),
         log_likelihood: of(left, churn) + of(stayed, 1.0 - churn),
         gradient: 0.0,
         starts: 1,

@@ -288,9 +288,9 @@ fn contract_scores(night: &Night) -> Query {
             "CASE WHEN next_in > {months} THEN 0 ELSE floor(({months} - next_in) / contract_histories.term_months) + 1 END"
         )
     };
-    let months_of_share = |share: f64| {
+    let months_of_share = |from: &str, share: f64| {
         format!(
-            "least(next_in + contract_histories.term_months * contract_renewals_of_share({model}, {}, {}), {horizon})",
+            "least({from} + contract_histories.term_months * contract_renewals_of_share({model}, {}, {}), {horizon})",
             number(share),
             renewals_until(&horizon),
         )
@@ -305,6 +305,7 @@ fn contract_scores(night: &Night) -> Query {
     let sql = format!(
         "SELECT account_id, contract_histories.term_months, renewals, {stays} AS stays_12m,
             {months} AS months, {discounted} AS discounted_months, {low} AS low_months, {high} AS high_months,
+            {low_ahead} AS low_uncounted, {high_ahead} AS high_uncounted,
             {error} AS discounted_error, staying.model AS model, staying.fit_scope AS fit_scope, staying.fit_from AS fit_group
         FROM contract_histories
         LEFT JOIN contract_fits_used AS staying ON fit_group = staying.used_by AND contract_histories.term_months = staying.used_for",
@@ -317,8 +318,11 @@ fn contract_scores(night: &Night) -> Query {
             covariance = covariance("staying", 2),
             discount = number(night.economics.monthly_discount),
         )),
-        low = living(&months_of_share(LOW_SHARE)),
-        high = living(&months_of_share(HIGH_SHARE)),
+        low = living(&months_of_share("next_in", LOW_SHARE)),
+        high = living(&months_of_share("next_in", HIGH_SHARE)),
+        // Residual value begins where realised value ends.
+        low_ahead = living(&months_of_share("uncounted", LOW_SHARE)),
+        high_ahead = living(&months_of_share("uncounted", HIGH_SHARE)),
     );
     Query::new(scores(ScoreTable::Contracts), sql)
 }

@@ -376,8 +376,8 @@ pub fn account_values(_scopes: &[GroupScope], night: &Night) -> Option<Query> {
     let horizon = night.economics.horizon_months;
     let contracts = format!(
         "SELECT judged.account_id AS account_id, 'contract_model' AS method, contract_clv_realised AS realised, contract_clv_residual AS residual,
-            contract_clv_total AS total, CAST(mrr AS DOUBLE) * {share} * contract_months_low AS low,
-            CAST(mrr AS DOUBLE) * {share} * contract_months_high AS high, contract_stays_12m AS stays_12m,
+            contract_clv_total AS total, CAST(mrr AS DOUBLE) * {share} * scores.low_uncounted AS low,
+            CAST(mrr AS DOUBLE) * {share} * scores.high_uncounted AS high, contract_stays_12m AS stays_12m,
             CAST(NULL AS DOUBLE) AS alive, 'no model of staying could be fitted for its group and term' AS reason,
             scores.model AS model, CAST(scores.term_months AS BIGINT) AS term_months, scores.fit_scope AS fit_scope, scores.fit_group AS fit_group,
             contract_clv_residual_error AS residual_error

@@ -103,6 +103,10 @@ fn what_the_data_do_not_tell_is_named() {
     };
     assert_eq!(outcomes(&[]), (Outcome::TooFewCustomers, Outcome::TooFewCustomers));
     assert_eq!(outcomes(&[row(3.0, false, 500.0)]), (Outcome::NobodyLeft, Outcome::NobodyLeft));
+    // All that came to a renewal left there, and others have not come to one.
+    let all_left = [row(0.0, true, 120.0), row(0.0, false, 60.0)];
+    assert_eq!(outcomes(&all_left).0, Outcome::AtBound);
+    assert_eq!(fit_contracts(&all_left, 1.0).used(), None);
     assert_eq!(outcomes(&[row(0.0, false, 500.0)]), (Outcome::TooLittleHistory, Outcome::TooLittleHistory));
     let one_renewal = [row(0.0, true, 100.0), row(1.0, false, 400.0)];
     assert_eq!(outcomes(&one_renewal), (Outcome::Fitted, Outcome::TooLittleHistory));
