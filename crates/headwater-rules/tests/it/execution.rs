@@ -471,7 +471,7 @@ async fn the_catalogue_names_every_rule() {
     );
     let kinds: Vec<_> = rows.lines().map(|line| line.split(" | ").next().unwrap()).collect();
     assert_eq!(kinds.iter().filter(|kind| **kind == "milestone").count(), 2);
-    assert_eq!(kinds.len(), 6 + 5 + 3 + 1 + 2 + 3 + 3);
+    assert_eq!(kinds.len(), 6 + 11 + 3 + 1 + 2 + 3 + 3);
 }
 
 #[tokio::test]
