@@ -196,3 +196,19 @@ async fn who_leaves_says_why_and_takes_revenue_along() {
         ["total all (unknown) 1 5.00 0.3333333333333333", "total all price 2 70.00 0.6666666666666666"]
     );
 }
+
+#[tokio::test]
+async fn a_score_beyond_all_digits_is_unknown_and_stops_nothing() {
+    let bench = Bench::new("2024-05-31")
+        .input(InputTable::Accounts, "account_id VARCHAR", "('A'), ('B'), ('C')")
+        .await
+        .input(
+            InputTable::SupportTickets,
+            "account_id VARCHAR, opened_at TIMESTAMP, satisfaction_score DOUBLE",
+            "('A', '2024-05-20T10:00:00', 1e300), ('A', '2024-05-21T10:00:00', 4), ('B', '2024-05-20T10:00:00', 1e14),
+             ('C', '2024-05-20T10:00:00', -1e300)",
+        )
+        .await;
+    let lines = bench.accounts(&["satisfaction_mean_90d"]).await;
+    assert_eq!(lines, ["A 4.0", "B 100000000000000.0", "C -"]);
+}

@@ -257,6 +257,15 @@ fn accounts_are_needed_and_their_attributes_have_names_of_their_own() {
         problems(text, None),
         ["5:36 E0108 `plan` is a column of accounts already", "5:45 E0105 `My Size` is no name for an attribute"]
     );
+    let text =
+        "version: 1\nname: shop\ncurrency: EUR\ninputs:\n  accounts: {path: a, attributes: {mrr: m, scope: s}}\n";
+    assert_eq!(
+        problems(text, None),
+        [
+            "5:36 E0108 `mrr` is a metric, or a column of tables that are made of accounts",
+            "5:44 E0108 `scope` is a metric, or a column of tables that are made of accounts"
+        ]
+    );
 }
 
 #[test]

@@ -134,11 +134,20 @@ fn conditions_that_can_hold_are_not_warned_of() {
 }
 
 #[test]
+fn names_that_tables_give_otherwise_are_taken() {
+    for name in headwater_metrics::RESERVED_NAMES {
+        let metric = format!("{{id: §{name}, description: d, type: count, expr: \"events\"}}");
+        check(&format!("version: 1\nmetrics:\n  - {metric}\n"), &["E0201"]);
+    }
+}
+
+#[test]
 fn names_that_mean_nothing() {
     condition("§event > 3", &["E0302"]);
     condition("§param.floor > 3", &["E0202"]);
     condition("§segment.lifecicle = 'x'", &["E0203"]);
     condition("§milestone.paid", &["E0204"]);
+    condition("events > 3 AND §segment.lifecycle.champion", &["E0203"]);
     condition("§milestone.money.paid AND §evnts > 3", &["E0204", "E0302"]);
     condition("§accounts.plan = 'x'", &["E0310"]);
     condition("§nrr_12m > 1", &["E0313"]);
@@ -155,6 +164,9 @@ fn what_is_no_expression() {
     condition("events > 3§; seats > 2", &["E0301"]);
     check("version: 1\ntriggers:\n  - {id: t, description: d, owner: o, when: §\"\"}\n", &["E0301"]);
     condition("events > §1e999", &["E0301"]);
+    condition("events > 3 §-- and what was meant", &["E0312"]);
+    condition("events /§* all of them */ > 3".replace("/§*", "§/*").as_str(), &["E0312"]);
+    condition("events > 3 §&& seats > 2", &["E0301"]);
 }
 
 #[test]
@@ -170,6 +182,10 @@ fn types_that_do_not_go_together() {
     condition("coalesce(plan, §3) = 'x'", &["E0303"]);
     condition("§events LIKE 'x'", &["E0303"]);
     condition("plan BETWEEN §1 AND §2", &["E0303", "E0303"]);
+    condition("CAST(§beta AS DATE) > signed_up_on", &["E0303"]);
+    condition("CAST(§signed_up_on AS DOUBLE) > 1", &["E0303"]);
+    condition("CAST(§events AS DATE) > signed_up_on", &["E0303"]);
+    condition("extract(year FROM §NULL) > 2025", &["E0303"]);
     condition("plan IN ('a', §3)", &["E0303"]);
     condition("CASE WHEN beta THEN 'a' ELSE §3 END = 'a'", &["E0303"]);
 }
