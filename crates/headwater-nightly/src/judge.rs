@@ -143,6 +143,9 @@ pub(crate) async fn judge(mut case: Case<'_>) -> Result<Judged, RunError> {
         case.keep(quantiles).await?;
     }
     case.account_metrics(&compiled, &mut staged).await?;
+    if let Some(memberships) = compiled.memberships() {
+        case.keep(memberships).await?;
+    }
     case.keep(compiled.judged()).await?;
     case.groups(&mut staged).await?;
     for (table, query) in compiled.tables() {
@@ -223,7 +226,8 @@ fn check(audit: &headwater_rules::Audit) -> Check {
 }
 
 /// Published tables whose state a night carries on.
-pub(crate) const CARRIED: &[&str] = &["segment_scores", "milestone_states", "flag_states", "flagged_accounts"];
+pub(crate) const CARRIED: &[&str] =
+    &["segment_scores", "milestone_states", "flag_states", "flagged_accounts", "guardrail_verdicts"];
 
 impl Case<'_> {
     /// Stages a table, and registers it as it lies in the store: what follows looks at what will be published.

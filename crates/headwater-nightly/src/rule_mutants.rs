@@ -44,8 +44,8 @@ struct Trial {
     project: Project,
     sources: Sources,
     rule_files: Vec<FileId>,
-    test_files: Vec<FileId>,
-    rules: CheckedRules,
+    /// Each test with the rules that it rests on: a change may take something from them, and adds nothing.
+    tests: Vec<(RuleTest, CheckedRules)>,
     mutants: Vec<Mutant>,
 }
 
@@ -62,13 +62,20 @@ pub async fn mutate_rules(
     let invalid = |problems: Diagnostics| RunError::new(FailureKind::InvalidProject, problems);
     let (rules, problems) = check_rules(project, sources, rule_files);
     let Some(rules) = rules else { return Err(invalid(problems)) };
+    let (tests, problems) = read_tests(sources, test_files, &rules, &environment_of(project));
+    if problems.has_errors() {
+        return Err(invalid(problems));
+    }
+    let with_rules = |test: RuleTest| {
+        let rested_on = rules.only(test.kind.word(), &test.rule);
+        (test, rested_on)
+    };
     let trial = Arc::new(Trial {
         mutants: mutants(sources, rule_files),
         project: project.clone(),
         sources: sources.clone(),
         rule_files: rule_files.to_vec(),
-        test_files: test_files.to_vec(),
-        rules,
+        tests: tests.tests.into_iter().map(with_rules).collect(),
     });
     let fates = side_by_side(trial.mutants.len(), |at| {
         let trial = Arc::clone(&trial);
@@ -83,27 +90,19 @@ impl Trial {
         let sources = self.sources.with(mutant.place, &mutant.instead);
         let (rules, _) = check_rules(&self.project, &sources, &self.rule_files);
         let Some(rules) = rules else { return Ok(Fate::Refused) };
-        let (tests, problems) = read_tests(&sources, &self.test_files, &rules, &environment_of(&self.project));
-        if problems.has_errors() {
-            return Ok(Fate::Noticed);
-        }
-        let mut tests: Vec<RuleTest> = tests.tests.into_iter().filter(|test| self.rests_on(test, mutant)).collect();
+        let rest_on_it = self.tests.iter().filter(|(_, rules)| rules.mention(mutant.kind, &mutant.rule));
+        let mut tests: Vec<&RuleTest> = rest_on_it.map(|(test, _)| test).collect();
         if tests.is_empty() {
             return Ok(Fate::Untested);
         }
         // A rule's own tests are the likeliest to notice.
         tests.sort_by_key(|test| !(test.kind.word() == mutant.kind && test.rule == mutant.rule));
-        for test in &tests {
+        for test in tests {
             if !passes(&rules, test).await? {
                 return Ok(Fate::Noticed);
             }
         }
         Ok(Fate::Unnoticed)
-    }
-
-    /// Whether what a test is about depends on what is changed.
-    fn rests_on(&self, test: &RuleTest, mutant: &Mutant) -> bool {
-        self.rules.only(test.kind.word(), &test.rule).mention(mutant.kind, &mutant.rule)
     }
 
     fn report(&self, fates: &[Fate]) -> MutationReport {

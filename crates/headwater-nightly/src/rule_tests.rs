@@ -196,14 +196,15 @@ impl<'a> Case<'a> {
     /// Everything that does not hold.
     async fn run(&self, mut tried: Option<&mut Tried>) -> Result<Diagnostics, EngineError> {
         let mut problems = Diagnostics::new();
-        let carried: Vec<_> = self.tables().iter().copied().filter(|name| CARRIED.contains(name)).collect();
+        let carried: Vec<_> = self.tables().into_iter().filter(|name| CARRIED.contains(name)).collect();
         for table in carried.iter().filter_map(|name| OutputTable::named(name)) {
             tables::register_empty(&self.engine, &previous(table.name), &published(table))?;
         }
         let last_night = self.test.nights.len();
         for (night, rows) in (1..).zip(&self.test.nights) {
-            let as_of = self.test.as_of.checked_add_days(Days::new(night as u64 - 1)).unwrap_or(self.test.as_of);
-            self.night(as_of, rows).await?;
+            let days = Days::new((night as u64 - 1) * self.test.days_between_nights);
+            let as_of = self.test.as_of.checked_add_days(days).unwrap_or(self.test.as_of);
+            self.night(night - 1, as_of, rows).await?;
             if let Some(tried) = tried.as_deref_mut() {
                 self.try_conditions(as_of, tried).await?;
             }
@@ -220,11 +221,11 @@ impl<'a> Case<'a> {
     }
 
     /// Judges the accounts of a night.
-    async fn night(&self, as_of: NaiveDate, rows: &[Vec<Cell>]) -> Result<(), EngineError> {
+    async fn night(&self, night: usize, as_of: NaiveDate, rows: &[Vec<Cell>]) -> Result<(), EngineError> {
         let measured = self.columns.iter().filter_map(|at| self.test.columns.get(*at).cloned()).collect();
         let compiled = compile(&self.rules, &PlanContext { as_of, measured });
         if self.test.kind == TestedKind::Guardrail {
-            self.hold(&group_metrics(self.test, as_of)).await?;
+            self.hold(&group_metrics(self.test, night, as_of)).await?;
         }
         let measured = self.measured(rows).map_err(|error| failed("measured", error))?;
         self.engine.replace("measured", Arc::new(measured))?;
@@ -232,8 +233,11 @@ impl<'a> Case<'a> {
             self.hold(quantiles).await?;
         }
         self.hold(compiled.account_metrics()).await?;
+        if let Some(memberships) = compiled.memberships() {
+            self.hold(memberships).await?;
+        }
         self.hold(compiled.judged()).await?;
-        for query in self.tables().iter().filter_map(|name| compiled.table(name)) {
+        for query in self.tables().into_iter().filter_map(|name| compiled.table(name)) {
             self.hold(query).await?;
         }
         Ok(())
@@ -251,15 +255,18 @@ impl<'a> Case<'a> {
         MemTable::try_new(batch.schema(), vec![vec![batch]])
     }
 
-    /// The published tables that the test looks at, in the order of computation; none where it looks at a metric.
-    fn tables(&self) -> &'static [&'static str] {
-        match self.test.kind {
+    /// The published tables that the test looks at, or a night after it does, in the order of computation; none where it
+    /// looks at a metric.
+    fn tables(&self) -> Vec<&'static str> {
+        let looked_at: &[&str] = match self.test.kind {
             TestedKind::Metric => &[],
             TestedKind::SegmentScheme => &["segment_scores"],
             TestedKind::MilestoneLadder => &["milestone_states"],
             TestedKind::Milestone | TestedKind::Trigger => &["flag_states", "flagged_accounts"],
             TestedKind::Guardrail => &["guardrail_verdicts"],
-        }
+        };
+        let holds = self.rules.hold_members() && self.test.kind != TestedKind::SegmentScheme;
+        holds.then_some("segment_scores").into_iter().chain(looked_at.iter().copied()).collect()
     }
 
     /// Computes a query and registers its rows under its name.
@@ -463,7 +470,7 @@ fn named(accounts: &BTreeSet<String>) -> String {
 }
 
 /// The table `group_metrics` as the test gives it.
-fn group_metrics(test: &RuleTest, as_of: NaiveDate) -> Query {
+fn group_metrics(test: &RuleTest, night: usize, as_of: NaiveDate) -> Query {
     let row = |scope: &str, group: &str, metric: &str, value: &str, accounts: i64| {
         format!(
             "SELECT DATE '{as_of}' AS as_of, {} AS scope, {} AS group_name, {} AS metric, 'number' AS unit,
@@ -477,9 +484,9 @@ fn group_metrics(test: &RuleTest, as_of: NaiveDate) -> Query {
     let given: Vec<String> = test
         .groups
         .iter()
-        .map(|group| {
-            let value = group.value.map_or_else(|| "NULL".to_owned(), |value| format!("'{value:?}'"));
-            row(&group.scope, &group.group, &group.metric, &value, group.accounts)
+        .filter_map(|group| {
+            let value = group.on(night)?.as_deref().map_or_else(|| "NULL".to_owned(), literal);
+            Some(row(&group.scope, &group.group, &group.metric, &value, group.accounts))
         })
         .collect();
     let sql = if given.is_empty() {

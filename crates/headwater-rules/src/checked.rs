@@ -198,6 +198,12 @@ impl CheckedRules {
         self.guardrails.iter().flat_map(needed).collect()
     }
 
+    /// Whether any segment scheme holds its members: its nights follow from the ones before.
+    #[must_use]
+    pub fn hold_members(&self) -> bool {
+        self.schemes.iter().any(SegmentScheme::is_held)
+    }
+
     /// The segment schemes; each is a text column `segment.<id>` of `judged`.
     pub fn scheme_ids(&self) -> impl Iterator<Item = &str> {
         self.schemes.iter().map(|scheme| scheme.header.id.text.as_str())
@@ -229,10 +235,10 @@ impl CheckedRules {
 
     /// Every expression that is evaluated over the accounts with their metrics.
     fn expressions(&self) -> Vec<&Expression> {
-        let schemes = self.schemes.iter().flat_map(|scheme| {
-            let conditions = scheme.segments.iter().filter_map(|segment| Some(&segment.predicate.as_ref()?.whole));
-            conditions.chain(&scheme.score)
-        });
+        let schemes = self
+            .schemes
+            .iter()
+            .flat_map(|scheme| scheme.conditions().map(|condition| &condition.whole).chain(&scheme.score));
         let milestones = self.ladders.iter().flat_map(|ladder| &ladder.milestones);
         let milestones = milestones
             .flat_map(|milestone| std::iter::once(&milestone.reached_when.whole).chain(&milestone.reached_on));
@@ -265,8 +271,7 @@ fn lineage(
             let inputs = of_column(&column.input, &lineage);
             lineage.insert(column.name.clone(), inputs);
         }
-        let conditions = scheme.segments.iter().filter_map(|segment| segment.predicate.as_ref());
-        let inputs = conditions.flat_map(|predicate| sources(&predicate.whole, &lineage)).collect();
+        let inputs = scheme.conditions().flat_map(|predicate| sources(&predicate.whole, &lineage)).collect();
         lineage.insert(format!("segment.{}", scheme.header.id.text), inputs);
     }
     for ladder in ladders {

@@ -51,6 +51,7 @@ pub struct CompiledRules {
     score_quantiles: Option<Query>,
     account_metrics: Query,
     derived: Vec<DerivedColumn>,
+    memberships: Option<Query>,
     judged: Query,
     tables: Vec<(&'static OutputTable, Query)>,
     audits: Vec<Audit>,
@@ -65,6 +66,7 @@ pub fn compile(rules: &CheckedRules, context: &PlanContext) -> CompiledRules {
         score_quantiles: segment::quantiles(&rules.schemes, &base),
         account_metrics: account_metrics(rules, context, &base),
         derived: derived(rules),
+        memberships: segment::memberships(&rules.schemes, dialect),
         judged: judged(rules, dialect),
         tables: tables(rules, dialect),
         audits: audit::audits(&rules.audits, &rules.triggers, dialect),
@@ -89,6 +91,13 @@ impl CompiledRules {
     #[must_use]
     pub fn account_metric_columns(&self) -> &[DerivedColumn] {
         &self.derived
+    }
+
+    /// Over `account_metrics` and the last published night's `previous_segment_scores`: where accounts are held in
+    /// their segments, where any scheme holds them. To be materialised before [`Self::judged`].
+    #[must_use]
+    pub fn memberships(&self) -> Option<&Query> {
+        self.memberships.as_ref()
     }
 
     /// Over `account_metrics`: all its columns, a text column `segment.<scheme>` for each scheme, a flag
@@ -151,8 +160,9 @@ fn account_metrics(rules: &CheckedRules, context: &PlanContext, base: &str) -> Q
 fn judged(rules: &CheckedRules, dialect: Dialect) -> Query {
     let segments = rules.schemes.iter().map(|scheme| segment::column(scheme, dialect));
     let milestones = rules.ladders.iter().flat_map(|ladder| milestone::columns(ladder, dialect));
-    let columns: Vec<_> = std::iter::once("*".to_owned()).chain(segments).chain(milestones).collect();
-    Query::new("judged", format!("SELECT {} FROM account_metrics ORDER BY account_id", columns.join(", ")))
+    let columns: Vec<_> = std::iter::once("account_metrics.*".to_owned()).chain(segments).chain(milestones).collect();
+    let held: String = rules.schemes.iter().filter_map(segment::joins).map(|join| format!(" {join}")).collect();
+    Query::new("judged", format!("SELECT {} FROM account_metrics{held} ORDER BY account_id", columns.join(", ")))
 }
 
 fn tables(rules: &CheckedRules, dialect: Dialect) -> Vec<(&'static OutputTable, Query)> {

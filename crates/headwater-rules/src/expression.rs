@@ -27,6 +27,6 @@ pub(crate) use overlap::{both_hold, implies, never_holds};
 pub(crate) use parse::tokens;
 pub use plan::PLAN_NESTING;
 pub(crate) use plan::Planner;
-pub(crate) use shape::shape;
+pub(crate) use shape::{hashed, shape};
 pub(crate) use sql::{Dialect, chained};
 pub(crate) use walk::{Checked, Use, check_expression, resolve_name};

@@ -8,4 +8,5 @@ pub(crate) mod milestone;
 pub(crate) mod param;
 pub(crate) mod predicate;
 pub(crate) mod segment;
+pub(crate) mod stretch;
 pub(crate) mod trigger;

@@ -91,6 +91,24 @@ impl OutputTable {
             column("entered_on", Unit::Date, "the night from which the account is in this segment"),
             column("why", Unit::Text, "the conditions that put it there, with their values"),
             column("unknown", Unit::Flag, "whether a segment tried before could not be decided"),
+            column(
+                "next_segment",
+                Unit::Text,
+                "the segment it belongs to and has not entered, because a hold makes it wait; null where it is in it",
+            ),
+            column("next_since", Unit::Date, "the night from which it belongs there; null where it is in it"),
+            column("next_nights", Unit::Count, "published nights it belongs there, tonight among them; null likewise"),
+            column(
+                "leaving_since",
+                Unit::Date,
+                "the night from which what ends its stay holds; null where it does not, or the scheme holds nobody",
+            ),
+            column("leaving_nights", Unit::Count, "published nights of that, tonight among them; null likewise"),
+            column(
+                "shape",
+                Unit::Text,
+                "what is counted of stays rests on, as a hash: the scheme's conditions without their constants; null where the scheme holds nobody",
+            ),
         ],
     };
 
@@ -257,6 +275,19 @@ impl OutputTable {
             ),
             column("reason", Unit::Text, "why there is no verdict, or a remark on the value; null where none"),
             OWNER,
+            column("tonight", Unit::Text, "the verdict on tonight's value alone"),
+            column("since", Unit::Date, "the night from which that one stands without a break"),
+            column("nights", Unit::Count, "published nights on which it stands, tonight among them"),
+            column(
+                "settled",
+                Unit::Text,
+                "the last verdict that stood as long as the guardrail asks; null where none did yet",
+            ),
+            column(
+                "provisional",
+                Unit::Flag,
+                "whether tonight's verdict has not stood long enough to replace the settled one",
+            ),
         ],
     };
 

@@ -74,7 +74,7 @@ impl TestedKind {
 pub type Cell = Option<String>;
 
 /// A metric of a group that a test gives.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GivenGroup {
     /// How accounts are grouped.
     pub scope: String,
@@ -82,10 +82,18 @@ pub struct GivenGroup {
     pub group: String,
     /// The metric.
     pub metric: String,
-    /// Its value.
-    pub value: Option<f64>,
+    /// Its value on each night, none on nights without the group; a list that is over goes on with its last one.
+    pub values: Vec<Option<Cell>>,
     /// The accounts it rests on.
     pub accounts: i64,
+}
+
+impl GivenGroup {
+    /// Its value on a night, from nought.
+    #[must_use]
+    pub fn on(&self, night: usize) -> Option<&Cell> {
+        self.values.get(night).or_else(|| self.values.last())?.as_ref()
+    }
 }
 
 /// A test of one rule.
@@ -101,11 +109,13 @@ pub struct RuleTest {
     pub rule: String,
     /// The first night.
     pub as_of: NaiveDate,
+    /// Days from one night to the next.
+    pub days_between_nights: u64,
     /// The columns of `measured`, `account_id` first.
     pub columns: Vec<(String, Unit)>,
     /// The accounts of each night, a cell for each column.
     pub nights: Vec<Vec<Vec<Cell>>>,
-    /// What is given of groups, on every night.
+    /// What is given of groups.
     pub groups: Vec<GivenGroup>,
     /// What must come out.
     pub expected: Vec<Expectation>,

@@ -89,6 +89,12 @@ impl<'a> Fields<'a> {
         self.span
     }
 
+    /// Whether some key is none that the shape declares: then what seems to be missing may only be misspelt.
+    #[must_use]
+    pub fn has_unknown(&self) -> bool {
+        self.shape.is_some_and(|shape| self.entries.iter().any(|(key, _)| !shape.has(&key.name)))
+    }
+
     /// Takes a key's value out; an explicit null counts as absent.
     pub fn take(&mut self, name: &'static str) -> Option<&'a Node> {
         self.take_with_key(name).map(|(_, value)| value)

@@ -1,5 +1,9 @@
 //! What an expression asks, whatever it compares with: the same text for expressions that differ in constants alone.
 
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+
 use super::Expression;
 use super::node::{LikeForm, Node};
 
@@ -16,6 +20,20 @@ pub(crate) fn shape(expression: &Expression) -> String {
         parts.dedup();
     }
     format!("{}({})", word(&expression.node), parts.join(","))
+}
+
+/// How many characters of the hash of a shape are kept: that two shapes share them will not happen.
+const SHAPE_LENGTH: usize = 16;
+
+/// A shape, or several, as the first characters of a hash.
+pub(crate) fn hashed(shape: &str) -> String {
+    let mut hex = String::new();
+    for byte in Sha256::digest(shape.as_bytes()) {
+        // Writing to a String cannot fail.
+        let _infallible = write!(hex, "{byte:02x}");
+    }
+    hex.truncate(SHAPE_LENGTH);
+    hex
 }
 
 /// What tells a construct from others with the same parts.

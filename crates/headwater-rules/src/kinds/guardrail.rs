@@ -4,6 +4,7 @@ mod bands;
 mod check;
 mod compile;
 mod profile;
+mod promotion;
 mod syntax;
 #[cfg(test)]
 mod tests;

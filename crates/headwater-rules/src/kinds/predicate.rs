@@ -1,9 +1,11 @@
 //! Predicates in their three forms: one expression, all of several, any of several.
 
 use headwater_diagnostics::yaml::{Fields, Holds, Node, Shape, Value, key, required};
-use headwater_diagnostics::{Code, Diagnostic};
+use headwater_diagnostics::{Code, Diagnostic, Diagnostics, Span};
 
-use crate::expression::{Checked, Expression, Kind, Leaf, Names, Stage, Use, check_expression, leaves, never_holds};
+use crate::expression::{
+    Checked, Expression, Kind, Leaf, Names, Stage, Use, both_hold, check_expression, leaves, never_holds,
+};
 use crate::reading::{Reading, Word, Written, first_of};
 
 /// A predicate: one expression, or several of which all or any must hold.
@@ -153,6 +155,34 @@ impl Predicate {
         let whole = Expression::joined(parts, any);
         Self { whole, leaves: leaves(conditions), written }
     }
+}
+
+/// What ends something must be another condition than the one that begins it, and should not hold beside it. The answer
+/// is the place to speak of: where the condition is written, its text where it is one, else where its list begins.
+pub(crate) fn check_distance(
+    when: &Predicate,
+    exit: &Predicate,
+    place: Span,
+    what: &str,
+    problems: &mut Diagnostics,
+) -> Span {
+    let place = match exit.written.as_slice() {
+        [only] => only.written.whole(),
+        _ => first_of(place),
+    };
+    if when.whole.to_string() == exit.whole.to_string() {
+        let problem = Diagnostic::at(Code::Contradiction, place, format!("the {what} would end where it begins"))
+            .label("the same condition as `when`")
+            .help(format!("leave `exit_when` out: then the {what} ends where `when` no longer holds"));
+        problems.push(problem);
+    } else if let Some(example) = both_hold(&when.whole, &exit.whole) {
+        let problem =
+            Diagnostic::at(Code::ConditionsOverlap, place, "`when` and `exit_when` can hold at the same time")
+                .label(format!("both do for {example}"))
+                .help(format!("the {what} goes on there; leave a distance between the two"));
+        problems.push(problem);
+    }
+    place
 }
 
 /// An expression that must be true, false or unknown.

@@ -50,6 +50,9 @@ impl CheckedRules {
                 let leaves = segment.predicate.iter().flat_map(|predicate| &predicate.leaves);
                 let rule = &scheme.header.id.text;
                 all.extend(leaves.map(|leaf| condition(TestedKind::SegmentScheme, rule, Some(&segment.id), leaf)));
+                let exits = segment.exit_when().into_iter().flat_map(|exit| &exit.leaves);
+                let exit = format!("{}.exit", segment.id);
+                all.extend(exits.map(|leaf| condition(TestedKind::SegmentScheme, rule, Some(&exit), leaf)));
             }
         }
         for ladder in &self.ladders {

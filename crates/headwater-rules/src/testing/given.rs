@@ -14,6 +14,9 @@ use crate::environment::Environment;
 use crate::raw::VERSIONED;
 use crate::reading::{Reading, Word, first_of};
 
+/// The most days from one night of a test to the next.
+const MOST_DAYS_BETWEEN: i64 = 400;
+
 /// A test file as written.
 pub(crate) const TEST_FILE: Shape =
     Shape::new("a test file", &[VERSIONED, &[key("tests", Holds::List(&Holds::Map(&TEST)), "tests of rules")]]);
@@ -24,6 +27,11 @@ const TEST: Shape = Shape::new(
         required("rule", Holds::Text, "`<kind>:<id>` of the rule it is about"),
         key("description", Holds::Text, "what it shows"),
         required("as_of", Holds::Day, "the first night"),
+        key(
+            "days_between_nights",
+            Holds::Integer(1, MOST_DAYS_BETWEEN),
+            "days from one night to the next; 1 where not said",
+        ),
         key("given", Holds::Map(&GIVEN), "what is known"),
         key(
             "timeline",
@@ -37,7 +45,7 @@ const GIVEN: Shape = Shape::new(
     "`given`",
     &[&[
         key("account_metrics", Holds::Map(&ACCOUNTS), "columns of accounts and metrics of theirs"),
-        key("group_metrics", Holds::List(&Holds::Map(&GROUP)), "metrics of groups, on every night"),
+        key("group_metrics", Holds::List(&Holds::Map(&GROUP)), "metrics of groups"),
     ]],
 );
 const ACCOUNTS: Shape = Shape::new(
@@ -48,13 +56,14 @@ const ACCOUNTS: Shape = Shape::new(
     ]],
 );
 const CELLS: Holds = Holds::MapOf(&Holds::Scalar);
+const VALUES: Holds = Holds::Either(&[Holds::Number, Holds::Text]);
 const GROUP: Shape = Shape::new(
     "a metric of a group",
     &[&[
         required("metric", Holds::Named("group metric"), "the metric"),
         key("scope", Holds::Text, "how accounts are grouped; `total` where not said"),
         key("group", Holds::Text, "the group; `all` where not said"),
-        key("value", Holds::Number, "its value; unknown where not said"),
+        key("value", VALUES, "its value, or `0.9*2 1.1 _`, a value a night; unknown where not said"),
         key("accounts", Holds::Integer(0, i64::MAX), "the accounts it rests on; 1000 where not said"),
     ]],
 );
@@ -132,6 +141,8 @@ fn test(
     let place = id.span;
     fields.take("description");
     let as_of = as_of(&mut fields, reading);
+    let days_between_nights =
+        fields.integer("days_between_nights", 1, MOST_DAYS_BETWEEN, reading.problems).unwrap_or(1);
     let mut accounts = Accounts::default();
     let mut groups = Vec::new();
     if let Some(mut given) = fields.take("given").and_then(|node| Fields::shaped(node, &GIVEN, reading.problems)) {
@@ -154,7 +165,9 @@ fn test(
             Diagnostic::at(Code::MissingKey, first_of(span), format!("the test `{}` expects nothing", id.text));
         reading.problems.push(problem.help("add `expect:` with what must come out"));
     }
-    let nights = expected.iter().map(|expectation| expectation.night).max().unwrap_or(1).max(accounts.nights()).max(1);
+    let of_groups = groups.iter().map(|group| group.values.len()).max().unwrap_or(1);
+    let expected_nights = expected.iter().map(|expectation| expectation.night).max().unwrap_or(1);
+    let nights = expected_nights.max(accounts.nights()).max(of_groups).max(1);
     if nights > MOST_NIGHTS {
         let message = format!("a test has at most {MOST_NIGHTS} nights, not {nights}");
         reading.problems.push(Diagnostic::at(Code::InvalidValue, first_of(span), message));
@@ -162,7 +175,19 @@ fn test(
     }
     let columns = accounts.columns(known);
     let nights = (0..nights).map(|night| accounts.rows(night, &columns)).collect();
-    Some(RuleTest { id: id.text, place, kind, rule, as_of: as_of?, columns, nights, groups, expected })
+    let days_between_nights = days_between_nights.unsigned_abs();
+    Some(RuleTest {
+        id: id.text,
+        place,
+        kind,
+        rule,
+        as_of: as_of?,
+        days_between_nights,
+        columns,
+        nights,
+        groups,
+        expected,
+    })
 }
 
 fn as_of(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Option<NaiveDate> {
@@ -379,7 +404,7 @@ fn group(node: &Node, known: &Known<'_>, reading: &mut Reading<'_>) -> Option<Gi
     let metric = reading.require_word(&mut fields, "metric");
     let scope = fields.text("scope", reading.problems).unwrap_or_else(|| "total".to_owned());
     let group = fields.text("group", reading.problems).unwrap_or_else(|| "all".to_owned());
-    let value = fields.number("value", reading.problems);
+    let values = fields.take("value").and_then(|node| values(node, Unit::Number, "value", reading));
     let accounts = fields.integer("accounts", 0, i64::MAX, reading.problems).unwrap_or(1_000);
     fields.finish(reading.problems);
     let metric = metric?;
@@ -391,5 +416,6 @@ fn group(node: &Node, known: &Known<'_>, reading: &mut Reading<'_>) -> Option<Gi
         reading.problems.push(problem.label("not a metric of groups").suggest(&metric.text, names));
         return None;
     }
-    Some(GivenGroup { scope, group, metric: metric.text, value, accounts })
+    let values = values.unwrap_or_else(|| vec![Some(None)]);
+    Some(GivenGroup { scope, group, metric: metric.text, values, accounts })
 }

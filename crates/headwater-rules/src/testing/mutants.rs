@@ -79,8 +79,11 @@ const WORDS: &[(&str, &str, &str)] = &[
 const LEFT_OUT: &[&str] = &[
     "after",
     "due_within_days",
+    "enter_for",
+    "exit_for",
     "exit_when",
     "for",
+    "hold",
     "keep_firing_for",
     "limit",
     "min_accounts",

@@ -20,9 +20,13 @@ const OPTIONAL: &[&str] = &[
     "defaults",
     "description",
     "due_within_days",
+    "enter_for",
+    "exit_for",
     "exit_when",
+    "hold",
     "inverted",
     "keep_firing_for",
+    "max_gap_days",
     "min_accounts",
     "on_missing",
     "out_of_order",
@@ -200,7 +204,14 @@ segment_schemes:
     bins: 3
     edges: {recency: [30, 60], frequency: [2, 4], monetary: [100, 200]}
     inputs: {recency: days_since_last_order, frequency: orders_total, monetary: net_revenue_total}
-  - {id: said, description: d, segments: [{id: all, description: everyone, otherwise: true}]}
+  - id: said
+    description: d
+    segments:
+      - {id: much, when: "mrr > 9", hold: {enter_for: {days: 2}, exit_when: "mrr < 5", exit_for: {runs: 2}, max_gap_days: 3}}
+      - {id: all, description: everyone, otherwise: true}
+guardrails:
+  - {id: kept, description: d, owner: o, metric: nrr_12m, bands: {pass: "> 1"}, for: {runs: 2}, max_gap_days: 40}
+  - {id: grown, description: d, owner: o, metric: grr_12m, bands: {pass: "> 1"}, for: {worse: {days: 2}, better: {months: 2}}}
 milestone_ladders:
   - {id: steps, description: d, milestones: [{id: first, description: d, reached_when: "mrr > 0"}]}
 audits:

@@ -13,6 +13,7 @@ mod problems;
 mod random;
 mod rfm;
 mod scores;
+mod stays;
 mod suggestions;
 mod support;
 mod testing;

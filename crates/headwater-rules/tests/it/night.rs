@@ -25,19 +25,24 @@ impl Night {
         let config = config.set_usize("datafusion.sql_parser.recursion_limit", PLAN_NESTING);
         let night = Self { context: SessionContext::new_with_config(config), compiled };
         night.table("measured", columns, rows).await;
-        if let Some(quantiles) = night.compiled.score_quantiles() {
-            night.run(&format!("CREATE TABLE score_quantiles AS {}", quantiles.sql)).await;
-        }
-        for (table, query) in
-            [("account_metrics", night.compiled.account_metrics()), ("judged", night.compiled.judged())]
-        {
-            night.run(&format!("CREATE TABLE {table} AS {}", query.sql)).await;
-        }
         for table in OutputTable::ALL {
             night.run(&format!("CREATE TABLE previous_{} AS SELECT {} WHERE FALSE", table.name, nulls(table))).await;
         }
-        night.keep("flag_states").await;
+        if let Some(quantiles) = night.compiled.score_quantiles() {
+            night.run(&format!("CREATE TABLE score_quantiles AS {}", quantiles.sql)).await;
+        }
+        night.run(&format!("CREATE TABLE account_metrics AS {}", night.compiled.account_metrics().sql)).await;
+        night.judge().await;
         night
+    }
+
+    /// Judges the accounts after what was published before.
+    async fn judge(&self) {
+        let memberships = self.compiled.memberships().map(|query| ("memberships", query));
+        for (table, query) in memberships.into_iter().chain([("judged", self.compiled.judged())]) {
+            self.run(&format!("CREATE OR REPLACE TABLE {table} AS {}", query.sql)).await;
+        }
+        self.keep("flag_states").await;
     }
 
     /// Registers a table from the text after VALUES.
@@ -69,7 +74,7 @@ impl Night {
             next.context.deregister_table(format!("previous_{table}")).unwrap();
             next.context.register_batch(format!("previous_{table}").as_str(), batch).unwrap();
         }
-        next.keep("flag_states").await;
+        next.judge().await;
     }
 
     /// The rows of a published table, columns by name, `-` for null.

@@ -103,7 +103,8 @@ const SLIPS: &[(&str, &str, &str, &str)] = &[
         "[account_id, scheme]",
         "[account_id, sceme]",
         "scheme",
-        "one of account_id, as_of, entered_on, previous_segment, rank, scheme, score, segment, unknown, why",
+        "one of account_id, as_of, entered_on, leaving_nights, leaving_since, next_nights, next_segment, next_since, \
+         previous_segment, rank, scheme, score, segment, shape, unknown, why",
     ),
     ("columns: [account_id]", "columns: [usage_event_28d]", "usage_events_28d", ""),
     ("scheme: lifecycle, warn", "scheme: lifecycl, warn", "lifecycle", "one of lifecycle, tier"),

@@ -25,3 +25,17 @@ pub(crate) fn judge(files: &[(&str, &str)], environment: &Environment) -> (Optio
     problems.append(found);
     (rules, problems, sources)
 }
+
+/// Random rules and what is seen by them; the same on every machine.
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    pub(crate) fn below(&mut self, most: i64) -> i64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        i64::try_from(self.0 >> 33).unwrap() % most
+    }
+
+    pub(crate) fn once_in(&mut self, times: i64) -> bool {
+        self.below(times) == 0
+    }
+}

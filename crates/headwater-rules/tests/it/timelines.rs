@@ -10,22 +10,9 @@ use headwater_rules::CheckedRules;
 
 use crate::execution::{checked, same};
 use crate::night::Night;
+use crate::support::Dice;
 
 const COLUMNS: &[(&str, Unit)] = &[("account_id", Unit::Text), ("plan", Unit::Text), ("events", Unit::Count)];
-
-/// Random rules and what is seen of accounts; the same on every machine.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, most: i64) -> i64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        i64::try_from(self.0 >> 33).unwrap() % most
-    }
-
-    fn once_in(&mut self, times: i64) -> bool {
-        self.below(times) == 0
-    }
-}
 
 /// A rule as the slow reading knows it: begins from six events on, ends as it says.
 #[derive(Debug, Clone)]

@@ -7,6 +7,7 @@ use headwater_metrics::Grain;
 
 use super::bands::{Bands, Problem, Range};
 use super::profile::{Profile, Stage};
+use super::promotion::Promotion;
 use super::syntax::{RawBands, RawGuardrail, RawProfile};
 use crate::check::{Checking, Fate, Reads};
 use crate::expression::{Column, ColumnSource};
@@ -26,6 +27,7 @@ pub(crate) struct Guardrail {
     pub(crate) scopes: BTreeSet<String>,
     pub(crate) bands: BandSource,
     pub(crate) min_accounts: i64,
+    pub(crate) promotion: Promotion,
     /// Guardrails that must pass first, sorted.
     pub(crate) after: BTreeSet<String>,
 }
@@ -120,6 +122,7 @@ fn check_guardrail(
         scopes,
         bands: bands?,
         min_accounts: raw.min_accounts,
+        promotion: raw.promotion,
         after: raw.after.iter().map(|word| word.text.clone()).collect(),
     })
 }

@@ -7,6 +7,7 @@ use headwater_metrics::{joined, literal};
 
 use super::bands::Bands;
 use super::check::{BandSource, Guardrail, closure};
+use super::promotion::promoted;
 use crate::expression::Dialect;
 
 /// The rows of `guardrail_verdicts`; nothing where there are no guardrails.
@@ -15,13 +16,13 @@ pub(crate) fn verdicts(guardrails: &[Guardrail], dialect: Dialect) -> Option<Str
         return None;
     }
     let judged: Vec<_> = guardrails.iter().map(|guardrail| alone(guardrail, dialect.as_of)).collect();
-    let judged = judged.join(" UNION ALL ");
+    let judged = promoted(guardrails, &judged.join(" UNION ALL "), dialect);
     let waiting = waiting_for(guardrails);
     let gates = gates(guardrails);
     Some(format!(
         "SELECT {as_of} AS as_of, guardrail_id, scope, group_name, metric, \
          CASE WHEN verdict IN ('pass', 'watch') AND waiting_for IS NOT NULL THEN 'waiting' ELSE verdict END AS verdict, \
-         value, accounts, bands, severity, waiting_for, reason, owner \
+         value, accounts, bands, severity, waiting_for, reason, owner, tonight, since, nights, settled, provisional \
          FROM (SELECT alone.*, {waiting} AS waiting_for FROM ({judged}) AS alone CROSS JOIN \
          (SELECT {gates} FROM ({judged}) AS alone) AS gates) AS verdicts",
         as_of = Dialect::date(dialect.as_of),

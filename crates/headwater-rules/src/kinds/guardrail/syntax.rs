@@ -5,7 +5,9 @@ use headwater_diagnostics::yaml::{Fields, Holds, Node, Shape, Value, key, requir
 use headwater_diagnostics::{Code, Diagnostic, Span};
 
 use super::profile::Profile;
+use super::promotion::{PROMOTION, Promotion};
 use crate::header::{Defaults, HEADER, Header, SEVERITY};
+use crate::kinds::stretch::COUNTED;
 use crate::reading::{Reading, Word, Written, first_of};
 
 /// A guardrail as written.
@@ -24,6 +26,8 @@ pub(crate) const GUARDRAIL: Shape = Shape {
                 Holds::Integer(0, MOST_ACCOUNTS),
                 "groups of fewer accounts get no verdict but `insufficient_evidence`",
             ),
+            key("for", Holds::Map(&PROMOTION), "how long a verdict must stand before it replaces the one before"),
+            key("max_gap_days", COUNTED, "days without a published night after which `for` starts again"),
             key("after", WORDS, "guardrails that must pass for everyone before this one advises"),
         ],
     ],
@@ -65,6 +69,8 @@ pub(crate) struct RawGuardrail {
     pub(crate) bands: Option<RawBands>,
     /// Groups of fewer accounts get no verdict.
     pub(crate) min_accounts: i64,
+    /// How long a verdict must stand.
+    pub(crate) promotion: Promotion,
     /// Guardrails that must pass before this one advises.
     pub(crate) after: Vec<Word>,
 }
@@ -98,9 +104,10 @@ impl RawGuardrail {
         let by = fields.take("scope").map(|scope| read_scope(scope, reading)).unwrap_or_default();
         let bands = RawBands::read(node, &mut fields, reading);
         let min_accounts = fields.integer("min_accounts", 0, MOST_ACCOUNTS, reading.problems).unwrap_or(0);
+        let promotion = Promotion::read(&mut fields, reading);
         let after = reading.words_at(&mut fields, "after");
         fields.finish(reading.problems);
-        Some(Self { header, metric, by, bands, min_accounts, after })
+        Some(Self { header, metric, by, bands, min_accounts, promotion, after })
     }
 }
 

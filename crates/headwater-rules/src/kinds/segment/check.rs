@@ -2,6 +2,7 @@
 
 use headwater_diagnostics::{Code, Diagnostic};
 
+use super::hold::Hold;
 use super::presets::{self, Population, PopulationColumn};
 use super::rfm::{self, Cells, Edges, Scoring};
 use super::syntax::{RawForm, RawRfm, RawScheme, RawSegment, RawTier};
@@ -29,6 +30,27 @@ pub(crate) struct Segment {
     pub(crate) id: String,
     /// None for the one that takes the rest.
     pub(crate) predicate: Option<Predicate>,
+    /// None where accounts come and go at once.
+    pub(crate) hold: Option<Hold>,
+}
+
+impl SegmentScheme {
+    /// Whether where an account was matters to where it is.
+    pub(crate) fn is_held(&self) -> bool {
+        self.segments.iter().any(|segment| segment.hold.is_some())
+    }
+
+    /// All conditions: those that put accounts into segments, and those that end their stay.
+    pub(crate) fn conditions(&self) -> impl Iterator<Item = &Predicate> {
+        self.segments.iter().flat_map(|segment| segment.predicate.iter().chain(segment.exit_when()))
+    }
+}
+
+impl Segment {
+    /// What ends a stay in it, where the rule says so.
+    pub(crate) fn exit_when(&self) -> Option<&Predicate> {
+        self.hold.as_ref()?.exit_when.as_ref()
+    }
 }
 
 /// Checks all schemes; the answer is sorted by id.
@@ -100,7 +122,8 @@ fn check_segments(
             checking.plan(&predicate.written);
         }
         warn_unreachable(&segment.id, predicate.as_ref(), &segments, checking);
-        segments.push(Segment { id: segment.id.text.clone(), predicate });
+        let hold = segment.hold.as_ref().map(|hold| hold.check(segment, predicate.as_ref(), reads, checking));
+        segments.push(Segment { id: segment.id.text.clone(), predicate, hold });
     }
     // A segment that could not be read as either form was reported there.
     let readable = raw.iter().all(|segment| segment.otherwise || segment.when.is_some());

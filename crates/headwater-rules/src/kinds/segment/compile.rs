@@ -3,12 +3,36 @@
 use headwater_metrics::{identifier, joined, literal};
 
 use super::check::{Segment, SegmentScheme};
+use super::membership::{COUNTED, MEMBERSHIPS, shape_of};
 use crate::expression::{Dialect, Expression, Reason, comparison, reasons};
 
 /// The column of `judged` with each account's segment.
 pub(crate) fn column(scheme: &SegmentScheme, dialect: Dialect) -> String {
     let name = identifier(&segment_column(scheme));
-    format!("{} AS {name}", by_segment(scheme, |segment| literal(&segment.id), dialect))
+    let segment = if scheme.is_held() {
+        held_column(scheme, "segment")
+    } else {
+        by_segment(scheme, |segment| literal(&segment.id), dialect)
+    };
+    format!("{segment} AS {name}")
+}
+
+/// What `judged` is joined with for a scheme that holds its members.
+pub(crate) fn joins(scheme: &SegmentScheme) -> Option<String> {
+    let account = held_column(scheme, "account_id");
+    // Columns of accounts have at most one dot in their names, so these are nobody else's.
+    scheme.is_held().then(|| {
+        format!(
+            "LEFT JOIN (SELECT account_id AS {account}, segment AS {segment} FROM {MEMBERSHIPS} WHERE scheme = {id}) \
+             ON {account} = account_id",
+            segment = held_column(scheme, "segment"),
+            id = literal(&scheme.header.id.text),
+        )
+    })
+}
+
+fn held_column(scheme: &SegmentScheme, name: &str) -> String {
+    identifier(&format!("held.{}.{name}", scheme.header.id.text))
 }
 
 fn segment_column(scheme: &SegmentScheme) -> String {
@@ -45,27 +69,66 @@ pub(crate) fn scores(scheme: &SegmentScheme, dialect: Dialect) -> String {
          {rank} AS rank, \
          before.segment AS previous_segment, \
          CASE WHEN before.segment = now.segment THEN COALESCE(before.entered_on, {as_of}) ELSE {as_of} END AS entered_on, \
-         now.why, now.unknown \
+         now.why, now.unknown, {counted} \
          FROM (SELECT account_id, {segment} AS segment, {score} AS score, {why} AS why, {unknown} AS unknown FROM judged) AS now \
          LEFT JOIN (SELECT account_id, segment, entered_on FROM previous_segment_scores WHERE scheme = {name}) AS before \
-         ON before.account_id = now.account_id",
+         ON before.account_id = now.account_id{held}",
+        counted = counted(scheme),
+        held = held(scheme),
         why = why(scheme, dialect),
         unknown = unknown(scheme, dialect),
     )
 }
 
-/// The conditions that put an account into its segment, with their values.
+/// What is counted of stays; unknown where nobody is held.
+fn counted(scheme: &SegmentScheme) -> String {
+    if scheme.is_held() {
+        let columns = COUNTED.iter().map(|name| format!("held.{name}"));
+        return columns.chain([format!("{} AS shape", literal(&shape_of(scheme)))]).collect::<Vec<_>>().join(", ");
+    }
+    "NULL AS next_segment, NULL AS next_since, NULL AS next_nights, NULL AS leaving_since, NULL AS leaving_nights, \
+     NULL AS shape"
+        .to_owned()
+}
+
+fn held(scheme: &SegmentScheme) -> String {
+    let of_scheme = format!(
+        " LEFT JOIN (SELECT * FROM {MEMBERSHIPS} WHERE scheme = {}) AS held ON held.account_id = now.account_id",
+        literal(&scheme.header.id.text)
+    );
+    if scheme.is_held() { of_scheme } else { String::new() }
+}
+
+/// The conditions that put an account into its segment, with their values, or what would end its stay where they no
+/// longer hold.
 fn why(scheme: &SegmentScheme, dialect: Dialect) -> String {
     let column = identifier(&segment_column(scheme));
     let mut sql = format!("CASE {column}");
     for segment in &scheme.segments {
         let words = match &segment.predicate {
-            Some(predicate) => listed(&reasons(&predicate.whole), dialect),
+            Some(predicate) => {
+                let reasons = listed(&reasons(&predicate.whole), dialect);
+                match scheme.is_held() {
+                    true => format!(
+                        "CASE WHEN {} THEN {reasons} ELSE {} END",
+                        dialect.sql(&predicate.whole),
+                        why_held(segment, dialect)
+                    ),
+                    false => reasons,
+                }
+            }
             None => literal("otherwise"),
         };
         sql += &format!(" WHEN {} THEN {words}", literal(&segment.id));
     }
     sql + " END"
+}
+
+/// `held: usage_trend_28d = -0.3 (leaves where > -0.2)`.
+fn why_held(segment: &Segment, dialect: Dialect) -> String {
+    let Some(exit) = segment.exit_when() else { return literal("held") };
+    let words: Vec<_> = exit.leaves.iter().map(|leaf| leaf_words(&leaf.expression, "leaves where ", dialect)).collect();
+    format!("concat('held: ', {})", joined(", ", &words))
 }
 
 /// Reasons that hold, joined with commas.
@@ -76,14 +139,14 @@ fn listed(reasons: &[Reason<'_>], dialect: Dialect) -> String {
 
 fn reason_words(reason: &Reason<'_>, dialect: Dialect) -> String {
     let (condition, words) = match reason {
-        Reason::Leaf(leaf) => (leaf, leaf_words(leaf, dialect)),
+        Reason::Leaf(leaf) => (leaf, leaf_words(leaf, "", dialect)),
         Reason::Alternative(alternative, parts) => (alternative, listed(parts, dialect)),
     };
     format!("CASE WHEN {} THEN {words} END", dialect.sql(condition))
 }
 
 /// `usage_trend_28d = -0.62 (<= -0.5)`.
-fn leaf_words(leaf: &Expression, dialect: Dialect) -> String {
+fn leaf_words(leaf: &Expression, before_operator: &str, dialect: Dialect) -> String {
     match comparison(leaf) {
         Some(found) => {
             let before = literal(&format!("{} = ", found.value));
@@ -92,7 +155,7 @@ fn leaf_words(leaf: &Expression, dialect: Dialect) -> String {
                 Some(threshold) => format!("COALESCE({}, 'unknown')", dialect.words(threshold)),
                 None => literal(&found.words),
             };
-            let operator = literal(&format!(" ({} ", found.operator));
+            let operator = literal(&format!(" ({before_operator}{} ", found.operator));
             format!("concat({before}, COALESCE({value}, 'unknown'), {operator}, {threshold}, ')')")
         }
         None => literal(&leaf.to_string()),

@@ -49,14 +49,14 @@ pub(crate) fn tiers(scheme: &str, tiers: &[(String, f64)]) -> Vec<Segment> {
     let tier = |(id, top_pct): &(String, f64)| {
         let place = Expression::number_column(population_column(&top_column(scheme)));
         let below = Expression::compared(Operator::LessOrEqual, place, Literal::Real(top_pct.to_string()));
-        Segment { id: id.clone(), predicate: Some(all(vec![below])) }
+        Segment { id: id.clone(), predicate: Some(all(vec![below])), hold: None }
     };
     tiers.iter().map(tier).chain([rest()]).collect()
 }
 
 /// The segment of accounts whose values are unknown.
 pub(super) fn rest() -> Segment {
-    Segment { id: UNSCORED.to_owned(), predicate: None }
+    Segment { id: UNSCORED.to_owned(), predicate: None, hold: None }
 }
 
 /// All of the conditions.

@@ -133,7 +133,7 @@ fn levels(scheme: &str, bins: i64) -> Vec<Segment> {
     let part = |part, level| within(population(&score_column(scheme, part)), level, bins);
     let cells = LEVELS.iter().map(|(recency, frequency, id)| {
         let conditions = [part("recency", *recency), part("frequency", *frequency)].concat();
-        Segment { id: (*id).to_owned(), predicate: Some(all(conditions)) }
+        Segment { id: (*id).to_owned(), predicate: Some(all(conditions)), hold: None }
     });
     cells.chain([rest()]).collect()
 }
@@ -145,10 +145,10 @@ fn package(scheme: &str) -> Vec<Segment> {
         let conditions = PARTS.into_iter().zip(ranges).flat_map(|(part, (low, high))| {
             [compared(part, Operator::GreaterOrEqual, *low), compared(part, Operator::LessOrEqual, *high)]
         });
-        Segment { id: (*id).to_owned(), predicate: Some(all(conditions.collect())) }
+        Segment { id: (*id).to_owned(), predicate: Some(all(conditions.collect())), hold: None }
     });
     let scored = PARTS.into_iter().map(|part| compared(part, Operator::GreaterOrEqual, 1)).collect();
-    let others = Segment { id: OTHERS.to_owned(), predicate: Some(all(scored)) };
+    let others = Segment { id: OTHERS.to_owned(), predicate: Some(all(scored)), hold: None };
     cells.chain([others, rest()]).collect()
 }
 

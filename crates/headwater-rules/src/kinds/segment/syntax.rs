@@ -4,6 +4,7 @@ use headwater_diagnostics::yaml::{Fields, Holds, Node, Shape, Value, key, requir
 use headwater_diagnostics::{Code, Diagnostic, Span};
 use headwater_metrics::Unit;
 
+use super::hold::{HOLD, RawHold};
 use super::presets;
 use super::rfm::{self, Cells};
 use crate::header::{Defaults, HEADER, Header};
@@ -37,6 +38,7 @@ const SEGMENT: Shape = Shape {
         key("description", Holds::Text, "what it means"),
         key("when", PREDICATE, "what puts an account into it"),
         key("otherwise", Holds::True, "the last segment takes the rest"),
+        key("hold", Holds::Map(&HOLD), "what keeps accounts from coming and going every night"),
     ]],
     one_of: &[&["when", "otherwise"]],
 };
@@ -93,6 +95,7 @@ pub(crate) struct RawSegment {
     /// None where it takes the rest, or was refused.
     pub(crate) when: Option<RawPredicate>,
     pub(crate) otherwise: bool,
+    pub(crate) hold: Option<RawHold>,
     pub(crate) span: Span,
 }
 
@@ -218,8 +221,9 @@ impl RawSegment {
         }
         let takes_rest = otherwise.is_some_and(|(_, value)| is_true(value, reading));
         let predicate = when.and_then(|(_, value)| RawPredicate::read(value, "when", reading));
+        let hold = fields.take("hold").and_then(|node| RawHold::read(node, reading));
         fields.finish(reading.problems);
-        Some(Self { id, when: predicate, otherwise: takes_rest, span: node.span })
+        Some(Self { id, when: predicate, otherwise: takes_rest, hold, span: node.span })
     }
 }
 

@@ -1,17 +1,16 @@
 //! What triggers mean.
 
-use headwater_diagnostics::{Code, Diagnostic, Span};
+use headwater_diagnostics::{Code, Diagnostic};
 
 use super::syntax::RawTrigger;
-use super::timing::{Limit, RawTiming, Stretch, Wait};
+use super::timing::{Limit, RawTiming, Wait};
 use crate::check::{Checking, Fate, Reads};
-use crate::expression::{
-    Checked, Column, ColumnSource, Expression, Kind, Leaf, Stage, both_hold, check_expression, shape,
-};
+use crate::expression::{Checked, Column, ColumnSource, Expression, Kind, Leaf, Stage, check_expression, shape};
 use crate::header::Header;
 use crate::kinds::milestone::RawLadder;
-use crate::kinds::predicate::{Predicate, check_condition};
-use crate::reading::{Word, Written, first_of};
+use crate::kinds::predicate::{Predicate, check_condition, check_distance};
+use crate::kinds::stretch::Stretch;
+use crate::reading::{Word, Written};
 use crate::testing::TestedKind;
 
 /// A trigger that can be computed.
@@ -90,10 +89,7 @@ impl Trigger {
     pub(crate) fn shape(&self) -> String {
         let of =
             |condition: &Option<Predicate>| condition.as_ref().map_or_else(String::new, |given| shape(&given.whole));
-        let counted = |stretch: &Stretch| match stretch {
-            Stretch::Runs(_) => "runs",
-            Stretch::Days(_) => "days",
-        };
+        let counted = |stretch: &Stretch| stretch.counted().0;
         let wait = match &self.timing.wait {
             Wait::Row(stretch) => counted(stretch),
             Wait::Matches { .. } => "matches",
@@ -158,20 +154,8 @@ fn check_trigger(raw: &RawTrigger, checking: &mut Checking<'_>) -> Option<Trigge
 fn check_exit(raw: &RawTiming, when: Option<&Predicate>, checking: &mut Checking<'_>) -> Option<Predicate> {
     let (place, raw) = raw.exit_when.as_ref()?;
     let exit = raw.check(Stage::Flag, checking.names, &mut checking.used);
-    let place = first_of_condition(*place, &exit);
     let when = when?;
-    if when.whole.to_string() == exit.whole.to_string() {
-        let problem = Diagnostic::at(Code::Contradiction, place, "the flag would end where it begins")
-            .label("the same condition as `when`")
-            .help("leave `exit_when` out: then the flag ends where `when` no longer holds");
-        checking.used.problems.push(problem);
-    } else if let Some(example) = both_hold(&when.whole, &exit.whole) {
-        let problem =
-            Diagnostic::at(Code::ConditionsOverlap, place, "`when` and `exit_when` can hold at the same time")
-                .label(format!("both do for {example}"))
-                .help("the flag goes on there; leave a distance between the two");
-        checking.used.problems.push(problem);
-    }
+    let place = check_distance(when, &exit, *place, "flag", &mut checking.used.problems);
     let taken = |id: &str| when.leaves.iter().any(|leaf| leaf.id == id);
     if let Some(id) = exit.leaves.iter().map(exit_id).find(|id| taken(id)) {
         let message = format!("`flag_evidence` would have two rows of the id `{id}`");
@@ -183,14 +167,6 @@ fn check_exit(raw: &RawTiming, when: Option<&Predicate>, checking: &mut Checking
 /// The id of a condition that ends a flag, beside those that begin it.
 fn exit_id(leaf: &Leaf) -> String {
     format!("exit_{}", leaf.id)
-}
-
-/// Where a condition is written: its text where it is one, else where its list begins.
-fn first_of_condition(place: Span, condition: &Predicate) -> Span {
-    match condition.written.as_slice() {
-        [only] => only.written.whole(),
-        _ => first_of(place),
-    }
 }
 
 fn check_amount(written: &Written, checking: &mut Checking<'_>) -> Checked {

@@ -1,23 +1,18 @@
 //! The states of flags as SQL: what tonight says of each account, and what follows from it and from the state that was
 //! published for the last night before. Nothing else decides: the same night run again gives the same states.
 
-use std::fmt::Write as _;
-
 use headwater_metrics::{Query, literal};
-use sha2::{Digest, Sha256};
 
 use super::check::{Timing, Trigger};
 use super::compile::filter;
-use super::timing::{Limit, Stretch, Wait};
+use super::timing::{Limit, Wait};
 use crate::compile::Audit;
-use crate::expression::{Dialect, chained};
+use crate::expression::{Dialect, chained, hashed};
 use crate::header::RuleSeverity;
+use crate::kinds::stretch::{Stretch, days_between};
 
 /// The states in which an account is flagged.
 pub(super) const FLAGGED: &str = "('firing', 'recovering')";
-
-/// How many characters of the hash of a shape are kept: that two shapes share them will not happen.
-const SHAPE_LENGTH: usize = 16;
 
 /// Whether all that a trigger's flag depends on is whether its condition holds tonight.
 pub(super) fn is_of_tonight(trigger: &Trigger) -> bool {
@@ -76,12 +71,12 @@ fn state(dialect: Dialect) -> String {
     let as_of = Dialect::date(dialect.as_of);
     let is_over = format!(
         "CASE keep_count WHEN 'runs' THEN before_nights >= keep WHEN 'days' THEN {} >= keep ELSE TRUE END",
-        days(&as_of, "before_since")
+        days_between(&as_of, "before_since")
     );
     let has_waited = format!(
         "CASE wait_count WHEN 'runs' THEN counted_nights >= wait WHEN 'days' THEN {} + 1 >= wait \
          ELSE length(replace(history, '0', '')) >= wait END",
-        days(&as_of, "counted_since")
+        days_between(&as_of, "counted_since")
     );
     let of_flagged = format!(
         "CASE WHEN matches THEN 'firing' WHEN is_held THEN before_state \
@@ -134,8 +129,8 @@ fn facts(triggers: &[&Trigger], dialect: Dialect) -> String {
          ON rules.rule_id = states.rule_id AND rules.shape = states.shape WHERE states.state <> 'resolved') AS before \
          ON before.account_id = tonight.account_id AND before.rule_id = tonight.rule_id \
          JOIN ({rules}) AS rules ON rules.rule_id = COALESCE(tonight.rule_id, before.rule_id)",
-        gap = days(&as_of, "before.as_of"),
-        unseen = days(&as_of, "before.last_seen"),
+        gap = days_between(&as_of, "before.as_of"),
+        unseen = days_between(&as_of, "before.last_seen"),
         before = listed(BEFORE, |name| format!("before.{name} AS before_{name}")),
         answers = answers.join(" UNION ALL "),
     )
@@ -175,17 +170,15 @@ fn rules(triggers: &[&Trigger]) -> String {
     let row = |trigger: &&Trigger| {
         let Timing { wait, keep_firing_for, holds, max_gap_days, .. } = &trigger.timing;
         let (wait_count, wait, wait_nights) = match wait {
-            Wait::Row(Stretch::Runs(runs)) => ("runs", runs, &0),
-            Wait::Row(Stretch::Days(days)) => ("days", days, &0),
-            Wait::Matches { matches, of } => ("matches", matches, of),
+            Wait::Row(stretch) => (stretch.counted().0, stretch.counted().1, 0),
+            Wait::Matches { matches, of } => ("matches", *matches, *of),
         };
-        let (keep_count, keep) = match keep_firing_for {
-            Some(Stretch::Runs(runs)) => ("'runs'", *runs),
-            Some(Stretch::Days(days)) => ("'days'", *days),
-            None => ("CAST(NULL AS VARCHAR)", 0),
+        let (keep_count, keep) = match keep_firing_for.map(Stretch::counted) {
+            Some((unit, count)) => (literal(unit), count),
+            None => ("CAST(NULL AS VARCHAR)".to_owned(), 0),
         };
         let id = literal(&trigger.header.id.text);
-        let shape = literal(&hash(&trigger.shape()));
+        let shape = literal(&hashed(&trigger.shape()));
         format!("({id}, {shape}, '{wait_count}', {wait}, {wait_nights}, {keep_count}, {keep}, {holds}, {max_gap_days})")
     };
     let rows: Vec<_> = triggers.iter().map(row).collect();
@@ -194,22 +187,6 @@ fn rules(triggers: &[&Trigger]) -> String {
          (rule_id, shape, wait_count, wait, wait_nights, keep_count, keep, holds, max_gap_days)",
         rows.join(", ")
     )
-}
-
-/// A text as the first characters of its hash.
-fn hash(text: &str) -> String {
-    let mut hex = String::new();
-    for byte in Sha256::digest(text.as_bytes()) {
-        // Writing to a String cannot fail.
-        let _infallible = write!(hex, "{byte:02x}");
-    }
-    hex.truncate(SHAPE_LENGTH);
-    hex
-}
-
-/// The days from one day to a later one, as SQL.
-fn days(later: &str, earlier: &str) -> String {
-    format!("(CAST(CAST({later} AS INT) AS BIGINT) - CAST(CAST({earlier} AS INT) AS BIGINT))")
 }
 
 /// The same where rules have limits: a rule that would flag more accounts has the state of the night before.

@@ -1,24 +1,21 @@
 //! When a trigger's flag begins and ends in time, as written: how long its condition holds first, what ends the flag,
 //! how long it stays after that, and what may not happen in one night.
 
-use headwater_diagnostics::yaml::{Fields, Holds, Key, KeyShape, Node, Shape, key};
+use headwater_diagnostics::yaml::{Fields, Holds, KeyShape, Node, Shape, key};
 use headwater_diagnostics::{Code, Diagnostic, Span};
 
 use crate::kinds::predicate::{PREDICATE, RawPredicate};
+use crate::kinds::stretch::{COUNTED, MOST_COUNTED, STRETCH, Stretch, USUAL_GAP_DAYS, missing, one_of};
 use crate::reading::{Reading, first_of};
 
-/// The longest that nights or days are counted.
-const MOST_COUNTED: i64 = 400;
 /// The most nights that `matches` are looked for in.
 const MOST_NIGHTS: i64 = 60;
-/// The days without a published night after which counting starts again, where a rule does not say.
-const USUAL_GAP_DAYS: i64 = 7;
 
 /// The keys of a trigger about time.
 pub(super) const TIMING: &[KeyShape] = &[
     key("for", Holds::Map(&WAIT), "how long the condition must hold before the flag fires"),
     key("exit_when", PREDICATE, "what ends the flag; without it, that `when` no longer holds"),
-    key("keep_firing_for", Holds::Map(&KEPT), "how long the flag stays once its end is met"),
+    key("keep_firing_for", Holds::Map(&STRETCH), "how long the flag stays once its end is met"),
     key(
         "on_missing",
         Holds::Words(&ON_MISSING),
@@ -31,7 +28,6 @@ pub(super) const TIMING: &[KeyShape] = &[
         "days without a published night after which counting starts again",
     ),
 ];
-const COUNTED: Holds = Holds::Integer(1, MOST_COUNTED);
 const WAIT: Shape = Shape {
     what: "`for`",
     keys: &[&[
@@ -42,11 +38,6 @@ const WAIT: Shape = Shape {
     ]],
     one_of: &[&["runs", "days", "matches"]],
 };
-const KEPT: Shape = Shape {
-    what: "`keep_firing_for`",
-    keys: &[&[key("runs", COUNTED, "published nights"), key("days", COUNTED, "calendar days")]],
-    one_of: &[&["runs", "days"]],
-};
 const LIMIT: Shape = Shape::new(
     "`limit`",
     &[&[
@@ -55,15 +46,6 @@ const LIMIT: Shape = Shape::new(
     ]],
 );
 const ON_MISSING: [&str; 2] = ["hold", "resolve"];
-
-/// Nights or days in a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stretch {
-    /// Published nights.
-    Runs(i64),
-    /// Calendar days, the first and the last included.
-    Days(i64),
-}
 
 /// What has to be seen of a condition before its flag fires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,7 +97,7 @@ impl RawTiming {
         Self {
             wait: waited.and_then(|node| Wait::read(node, reading)),
             exit_when,
-            keep_firing_for: kept.and_then(|node| read_stretch(node, reading)),
+            keep_firing_for: kept.and_then(|node| Stretch::read(node, reading)),
             holds,
             limit,
             max_gap_days: max_gap_days.unwrap_or(USUAL_GAP_DAYS),
@@ -130,7 +112,7 @@ impl Wait {
         one_of(&fields, &["runs", "days", "matches"], reading);
         let of_place = fields.peek("of").map(|(key, _)| key.span);
         let matches_place = fields.peek("matches").map(|(key, node)| (key.span, node.span));
-        let row = stretch(&mut fields, reading);
+        let row = Stretch::of(&mut fields, reading);
         let matches = fields.integer("matches", 1, MOST_NIGHTS, reading.problems);
         let of = fields.integer("of", 1, MOST_NIGHTS, reading.problems);
         fields.finish(reading.problems);
@@ -155,7 +137,7 @@ impl Wait {
 
 impl Default for Wait {
     fn default() -> Self {
-        Self::Row(Stretch::Runs(1))
+        Self::Row(Stretch::ONE_NIGHT)
     }
 }
 
@@ -178,40 +160,4 @@ impl Limit {
         }
         Some(Self { max_accounts, max_pct })
     }
-}
-
-/// `{runs: n}` or `{days: n}`.
-fn read_stretch(node: &Node, reading: &mut Reading<'_>) -> Option<Stretch> {
-    let mut fields = Fields::shaped(node, &KEPT, reading.problems)?;
-    one_of(&fields, &["runs", "days"], reading);
-    let read = stretch(&mut fields, reading);
-    fields.finish(reading.problems);
-    read
-}
-
-fn stretch(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Option<Stretch> {
-    let runs = fields.integer("runs", 1, MOST_COUNTED, reading.problems);
-    let days = fields.integer("days", 1, MOST_COUNTED, reading.problems);
-    runs.map(Stretch::Runs).or_else(|| days.map(Stretch::Days))
-}
-
-/// Refuses a mapping that has none of some keys, or more than one of them.
-fn one_of(fields: &Fields<'_>, names: &[&'static str], reading: &mut Reading<'_>) {
-    let mut there: Vec<&Key> = names.iter().filter_map(|name| fields.peek(name)).map(|(key, _)| key).collect();
-    there.sort_by_key(|key| key.span.start);
-    let listed = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    match there.as_slice() {
-        [] if fields.peek("of").is_none() => {
-            reading.problems.push(missing(first_of(fields.span()), &format!("nothing to count: one of {listed}")));
-        }
-        [first, second, ..] => {
-            let message = format!("`{}` and `{}` count differently", first.name, second.name);
-            reading.problems.push(Diagnostic::at(Code::ConflictingKeys, second.span, message).help("keep one of them"));
-        }
-        _ => {}
-    }
-}
-
-fn missing(place: Span, message: &str) -> Diagnostic {
-    Diagnostic::at(Code::MissingKey, place, message)
 }
