@@ -117,8 +117,11 @@ codes! {
         "An audit names a table or column that is not published.",
         "`headwater schema` lists what is published.";
     UnknownRule "E0208" "unknown rule",
-        "A test names a rule that no rule file has.",
+        "A test, an audit or a mute names a rule that no rule file has.",
         "Correct the name; `kind:id` as in the table `rule_catalog`.";
+    UnknownOwner "E0209" "unknown owner",
+        "A rule names an owner that is not among the `owners` which the rule files declare.",
+        "Declare the owner, or correct the name.";
     ExpressionSyntax "E0301" "the expression is not valid SQL",
         "The expression cannot be read as a SQL scalar expression.",
         "Mend the part under the caret; text stands in single quotes.";
@@ -275,6 +278,9 @@ codes! {
     SegmentUnreachable "W0405" "a segment that nobody gets into",
         "Every account that meets its condition meets that of a segment that is tried before, and the first that matches wins.",
         "Put the narrower condition first.";
+    MuteOver "W0406" "a mute that is over",
+        "The night is later than the last one of a mute, which does nothing any more: its rules are heard again.",
+        "Remove it, or give it another last night.";
     SmallSample "W0501" "an input with very few rows",
         "Metrics over this input rest on little.",
         "Check that the pattern matches the whole export.";

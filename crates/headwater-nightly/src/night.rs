@@ -89,6 +89,7 @@ impl<'a> AtWork<'a> {
         let mut warnings = request.allowed(FailureKind::BrokenContract, inputs.warnings.clone())?;
         let (rules, of_rules) = sound(check_rules_over(project, &request.sources, &request.rule_files, &inputs))?;
         warnings.append(request.allowed(FailureKind::InvalidProject, of_rules)?);
+        warnings.append(request.allowed(FailureKind::InvalidProject, rules.over(request.as_of))?);
         Ok(Opened { inputs, rules, warnings })
     }
 

@@ -11,7 +11,7 @@ use crate::checked::{CheckedRules, LeftOutRule};
 use crate::environment::Environment;
 use crate::expression::{Checked, Column, ColumnSource, Names, Planner, Scheme, Use};
 use crate::header::Header;
-use crate::kinds::{audit, guardrail, metric, milestone, segment, trigger};
+use crate::kinds::{audit, guardrail, metric, milestone, mute, owner, segment, trigger};
 use crate::raw::RawRules;
 use crate::reading::Word;
 use crate::testing::TestedKind;
@@ -30,6 +30,12 @@ pub fn check(raw: &RawRules, environment: &Environment) -> (Option<CheckedRules>
     let profile = guardrail::check_profiles(&raw.profiles, &mut checking);
     let guardrails = guardrail::check(&raw.guardrails, profile, &mut checking);
     let audits = audit::check(&raw.audits, &metrics, &schemes, &raw.triggers, &mut checking);
+    let speakers = raw.headers().filter(|(kind, _)| mute::KINDS.contains(kind));
+    let mutes = mute::check(&raw.mutes, speakers, &mut checking);
+    let owners = raw.headers().filter_map(|(_, header)| header.owner.as_deref().zip(header.owner_place));
+    if !raw.incomplete {
+        owner::check(&raw.owners, owners, &mut checking.used.problems);
+    }
     // What refers to a parameter may be the very thing that is wrong.
     if !raw.broken && !checking.used.problems.has_errors() {
         warn_unused(raw, &mut checking.used);
@@ -37,7 +43,8 @@ pub fn check(raw: &RawRules, environment: &Environment) -> (Option<CheckedRules>
     let Checking { used: Use { problems, .. }, skipped, .. } = checking;
     let sound = !(raw.broken || problems.has_errors());
     let rules = sound
-        .then(|| CheckedRules::new(environment, metrics, schemes, ladders).with(triggers, guardrails, audits, skipped));
+        .then(|| CheckedRules::new(environment, metrics, schemes, ladders).with(triggers, guardrails, audits, skipped))
+        .map(|rules| rules.heard_by(raw.owners.clone(), mutes));
     (rules, problems)
 }
 
@@ -211,7 +218,7 @@ fn duplicates<'w>(what: &str, ids: impl IntoIterator<Item = &'w Word>, problems:
     let mut seen = BTreeSet::new();
     for id in ids {
         if !id.text.is_empty() && !seen.insert(id.text.as_str()) {
-            let article = if what.starts_with('a') { "an" } else { "a" };
+            let article = if what.starts_with(['a', 'o']) { "an" } else { "a" };
             let message = format!("there is already {article} {what} `{}`", id.text);
             problems.push(Diagnostic::at(Code::DuplicateId, id.span, message).label("second of this name"));
         }
@@ -221,6 +228,7 @@ fn duplicates<'w>(what: &str, ids: impl IntoIterator<Item = &'w Word>, problems:
 /// Every name that items declare, whatever is wrong with the items otherwise.
 fn declared<'e>(raw: &RawRules, environment: &'e Environment, used: &mut Use) -> Names<'e> {
     let problems = &mut used.problems;
+    duplicates("owner", raw.owners.iter().map(|owner| &owner.id), problems);
     duplicates("parameter", raw.params.iter().map(|param| &param.id), problems);
     duplicates("metric", raw.metrics.iter().map(|metric| &metric.header.id), problems);
     duplicates("segment scheme", raw.schemes.iter().map(|scheme| &scheme.header.id), problems);

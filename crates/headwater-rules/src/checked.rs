@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use chrono::NaiveDate;
+use headwater_diagnostics::Diagnostics;
 use headwater_metrics::InputTable;
 
 use crate::environment::Environment;
@@ -12,6 +14,8 @@ use crate::kinds::audit::CheckedAudit;
 use crate::kinds::guardrail::Guardrail;
 use crate::kinds::metric::DerivedMetric;
 use crate::kinds::milestone::Ladder;
+use crate::kinds::mute::{self, Mute};
+use crate::kinds::owner::Owner;
 use crate::kinds::segment::SegmentScheme;
 use crate::kinds::trigger::Trigger;
 use crate::testing::TestedKind;
@@ -26,6 +30,8 @@ pub struct CheckedRules {
     pub(crate) triggers: Vec<Trigger>,
     pub(crate) guardrails: Vec<Guardrail>,
     pub(crate) audits: Vec<CheckedAudit>,
+    pub(crate) mutes: Vec<Mute>,
+    pub(crate) owners: Vec<Owner>,
     /// Whether accounts carry their day of sign-up.
     pub(crate) has_sign_up: bool,
     /// The inputs each computed column comes from.
@@ -75,6 +81,8 @@ impl CheckedRules {
             triggers: Vec::new(),
             guardrails: Vec::new(),
             audits: Vec::new(),
+            mutes: Vec::new(),
+            owners: Vec::new(),
             has_sign_up: environment.attribute("signed_up_on").is_some(),
             skipped: Vec::new(),
         }
@@ -88,6 +96,11 @@ impl CheckedRules {
         skipped: Vec<LeftOutRule>,
     ) -> Self {
         Self { triggers, guardrails, audits, skipped, ..self }
+    }
+
+    /// Who is told of what the rules say, and what nobody wants to hear.
+    pub(crate) fn heard_by(self, owners: Vec<Owner>, mutes: Vec<Mute>) -> Self {
+        Self { owners, mutes, ..self }
     }
 
     /// The catalogue's account metrics that the rules read.
@@ -114,13 +127,40 @@ impl CheckedRules {
         of_metrics.chain(of_schemes).chain(of_expressions).map(|column| column.name.clone()).collect()
     }
 
+    /// The rules that speak on a night: without triggers, guardrails and audits that are not yet, or no longer, in force.
+    /// A guardrail waits for none of those.
+    pub(crate) fn in_force(&self, night: NaiveDate) -> Self {
+        let is_in_force = |header: &Header| header.effective.contains(night);
+        let mut rules = self.clone();
+        rules.triggers.retain(|rule| is_in_force(&rule.header));
+        rules.guardrails.retain(|rule| is_in_force(&rule.header));
+        rules.audits.retain(|rule| is_in_force(&rule.header));
+        let there: BTreeSet<String> = rules.guardrails.iter().map(|rule| rule.header.id.text.clone()).collect();
+        for guardrail in &mut rules.guardrails {
+            guardrail.after.retain(|gate| there.contains(gate));
+        }
+        rules
+    }
+
+    /// Warnings about what a night finds to be over.
+    #[must_use]
+    pub fn over(&self, night: NaiveDate) -> Diagnostics {
+        mute::over(&self.mutes, night)
+    }
+
+    /// Who is told of what rules of an owner say, joined with commas; none where nobody is named.
+    pub(crate) fn subscribers(&self, owner: Option<&str>) -> Option<String> {
+        let owner = self.owners.iter().find(|known| Some(known.id.text.as_str()) == owner)?;
+        (!owner.subscribers.is_empty()).then(|| owner.subscribers.join(","))
+    }
+
     /// One rule of a kind as in `rule_catalog`, with those that it rests on.
     ///
     /// What it says of accounts is what it says among all rules; plans of it alone are smaller.
     #[must_use]
     pub fn only(&self, kind: &str, id: &str) -> Self {
         let is_it = |of: &str, header: &Header| kind == of && header.id.text == id;
-        let mut rules = Self { audits: Vec::new(), skipped: Vec::new(), ..self.clone() };
+        let mut rules = Self { audits: Vec::new(), mutes: Vec::new(), skipped: Vec::new(), ..self.clone() };
         rules.triggers.retain(|rule| is_it("trigger", &rule.header));
         rules.keep_guardrails(|rule| is_it("guardrail", &rule.header));
         let named: BTreeSet<String> = rules.triggers.iter().flat_map(Trigger::names).collect();
@@ -243,7 +283,8 @@ impl CheckedRules {
         let milestones = milestones
             .flat_map(|milestone| std::iter::once(&milestone.reached_when.whole).chain(&milestone.reached_on));
         let triggers = self.triggers.iter().flat_map(Trigger::expressions);
-        schemes.chain(milestones).chain(triggers).collect()
+        let mutes = self.mutes.iter().filter_map(|mute| mute.accounts.as_ref());
+        schemes.chain(milestones).chain(triggers).chain(mutes).collect()
     }
 }
 

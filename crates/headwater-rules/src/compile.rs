@@ -7,7 +7,7 @@ use crate::checked::CheckedRules;
 use crate::expression::Dialect;
 use crate::header::{Header, RuleSeverity};
 use crate::kinds::trigger::Evidence;
-use crate::kinds::{audit, guardrail, metric, milestone, segment, trigger};
+use crate::kinds::{audit, guardrail, metric, milestone, mute, segment, trigger};
 use crate::outputs::OutputTable;
 
 /// What a night adds to the rules.
@@ -61,6 +61,8 @@ pub struct CompiledRules {
 #[must_use]
 pub fn compile(rules: &CheckedRules, context: &PlanContext) -> CompiledRules {
     let dialect = Dialect { as_of: context.as_of };
+    let all = rules;
+    let rules = &all.in_force(context.as_of);
     let base = metric::measured_with_derived(&rules.metrics, dialect);
     CompiledRules {
         score_quantiles: segment::quantiles(&rules.schemes, &base),
@@ -68,7 +70,7 @@ pub fn compile(rules: &CheckedRules, context: &PlanContext) -> CompiledRules {
         derived: derived(rules),
         memberships: segment::memberships(&rules.schemes, dialect),
         judged: judged(rules, dialect),
-        tables: tables(rules, dialect),
+        tables: tables(rules, all, dialect),
         audits: audit::audits(&rules.audits, &rules.triggers, dialect),
     }
 }
@@ -165,8 +167,13 @@ fn judged(rules: &CheckedRules, dialect: Dialect) -> Query {
     Query::new("judged", format!("SELECT {} FROM account_metrics{held} ORDER BY account_id", columns.join(", ")))
 }
 
-fn tables(rules: &CheckedRules, dialect: Dialect) -> Vec<(&'static OutputTable, Query)> {
-    OutputTable::ALL.iter().map(|table| (table, table.query(&rows(table, rules, dialect)))).collect()
+/// The published tables of the rules in force; the catalogue is of all.
+fn tables(rules: &CheckedRules, all: &CheckedRules, dialect: Dialect) -> Vec<(&'static OutputTable, Query)> {
+    let query = |table: &OutputTable| match table.name {
+        "rule_catalog" => table.query(&catalog(all, dialect)),
+        _ => table.query(&rows(table, rules, dialect)),
+    };
+    OutputTable::ALL.iter().map(|table| (table, query(table))).collect()
 }
 
 /// The selects whose union is a table.
@@ -182,26 +189,36 @@ fn rows(table: &OutputTable, rules: &CheckedRules, dialect: Dialect) -> Vec<Stri
         "flagged_accounts" => {
             let out_of_order = rules.ladders.iter().flat_map(|ladder| milestone::flags(ladder, dialect));
             let triggers = rules.triggers.iter().map(|rule| trigger::flags(rule, dialect));
-            vec![trigger::flagged(&out_of_order.chain(triggers).collect::<Vec<_>>(), dialect)]
+            let flagged = trigger::flagged(&out_of_order.chain(triggers).collect::<Vec<_>>(), dialect);
+            vec![mute::muted_flags(&rules.mutes, &flagged, dialect)]
         }
         "flag_evidence" => {
             let out_of_order = rules.ladders.iter().flat_map(|ladder| milestone::evidence(ladder, &evidence));
             out_of_order.chain(rules.triggers.iter().filter_map(|rule| trigger::evidence(rule, &evidence))).collect()
         }
-        "guardrail_verdicts" => guardrail::verdicts(&rules.guardrails, dialect).into_iter().collect(),
-        "rule_catalog" => {
-            rules.headers().into_iter().map(|(kind, header)| catalog_row(kind, header, dialect)).collect()
+        "guardrail_verdicts" => {
+            let verdicts = guardrail::verdicts(&rules.guardrails, dialect);
+            verdicts.iter().map(|verdicts| mute::muted_verdicts(&rules.mutes, verdicts, dialect)).collect()
         }
         _ => Vec::new(),
     }
 }
 
-fn catalog_row(kind: &str, header: &Header, dialect: Dialect) -> String {
+fn catalog(rules: &CheckedRules, dialect: Dialect) -> Vec<String> {
+    let row = |(kind, header): (&'static str, &Header)| {
+        catalog_row(kind, header, rules.subscribers(header.owner.as_deref()).as_deref(), dialect)
+    };
+    rules.headers().into_iter().map(row).collect()
+}
+
+fn catalog_row(kind: &str, header: &Header, subscribers: Option<&str>, dialect: Dialect) -> String {
     let or_null = |text: Option<&str>| text.map_or_else(|| "CAST(NULL AS VARCHAR)".to_owned(), literal);
+    let day = |day: Option<NaiveDate>| day.map_or_else(|| "CAST(NULL AS DATE)".to_owned(), Dialect::date);
     let tags = header.tags.join(",");
     format!(
         "SELECT {as_of} AS as_of, {id} AS rule_id, {kind} AS kind, {file} AS file, {line} AS line, {severity} AS severity, \
-         {owner} AS owner, {description} AS description, {definition} AS definition, {tags} AS tags",
+         {owner} AS owner, {description} AS description, {definition} AS definition, {tags} AS tags, \
+         {subscribers} AS subscribers, {from} AS effective_from, {until} AS effective_until",
         as_of = Dialect::date(dialect.as_of),
         id = literal(&header.id.text),
         kind = literal(kind),
@@ -212,5 +229,8 @@ fn catalog_row(kind: &str, header: &Header, dialect: Dialect) -> String {
         description = or_null(header.description.as_deref()),
         definition = literal(&header.definition),
         tags = or_null((!tags.is_empty()).then_some(tags.as_str())),
+        subscribers = or_null(subscribers),
+        from = day(header.effective.from),
+        until = day(header.effective.until),
     )
 }

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use chrono::NaiveDate;
 use headwater_diagnostics::yaml::{Fields, Holds, KeyShape, Node, Shape, Value, key, required};
-use headwater_diagnostics::{Code, Diagnostic, Diagnostics, Sources};
+use headwater_diagnostics::{Code, Diagnostic, Diagnostics, Sources, Span};
 
 use crate::reading::{Reading, Word, first_of};
 
@@ -23,6 +24,12 @@ pub(crate) const HEADER: &[KeyShape] = &[
 /// How loud a rule is, of kinds that have it.
 pub(crate) const SEVERITY: &[KeyShape] =
     &[key("severity", Holds::Words(&RuleSeverity::WORDS), "how loud it is when it speaks; `warn` where not said")];
+
+/// From when until when a rule is in force, of kinds that nothing else rests on.
+pub(crate) const EFFECTIVE: &[KeyShape] = &[
+    key("effective_from", Holds::Day, "the first night it is in force"),
+    key("effective_until", Holds::Day, "the last night it is in force"),
+];
 
 /// The words of `when_unavailable`.
 const UNAVAILABLE: [&str; 2] = ["error", "skip"];
@@ -73,10 +80,37 @@ impl RuleSeverity {
     }
 }
 
+/// From when until when a rule is in force, both nights included; open where nothing is said.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Effective {
+    pub(crate) from: Option<NaiveDate>,
+    pub(crate) until: Option<NaiveDate>,
+}
+
+impl Effective {
+    fn read(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Self {
+        let from = reading.day_at(fields, "effective_from");
+        let place = fields.peek("effective_until").map(|(_, node)| node.span);
+        let until = reading.day_at(fields, "effective_until");
+        if let (Some(first), Some(last), Some(place)) = (from, until, place)
+            && last < first
+        {
+            let message = format!("the rule ends before it begins, on {first}");
+            reading.problems.push(Diagnostic::at(Code::Contradiction, place, message));
+        }
+        Self { from, until }
+    }
+
+    /// Whether the rule is in force on a night.
+    pub(crate) fn contains(self, night: NaiveDate) -> bool {
+        self.from.is_none_or(|first| first <= night) && self.until.is_none_or(|last| night <= last)
+    }
+}
+
 /// Values a file gives to those of its rules that do not say otherwise.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Defaults {
-    owner: Option<String>,
+    owner: Option<Word>,
     tags: Vec<String>,
     severity: Option<RuleSeverity>,
     skip_unavailable: bool,
@@ -89,7 +123,7 @@ impl Defaults {
             return Self::default();
         };
         let read = Self {
-            owner: block.text("owner", problems),
+            owner: owner(&mut block, problems),
             tags: block.texts("tags", problems),
             severity: RuleSeverity::read(&mut block, problems),
             skip_unavailable: skips_unavailable(&mut block, problems).unwrap_or(false),
@@ -106,8 +140,11 @@ pub(crate) struct Header {
     pub(crate) id: Word,
     pub(crate) description: Option<String>,
     pub(crate) owner: Option<String>,
+    /// Where the owner is named.
+    pub(crate) owner_place: Option<Span>,
     pub(crate) tags: Vec<String>,
     pub(crate) severity: RuleSeverity,
+    pub(crate) effective: Effective,
     /// Whether the rule is left out, instead of refused, where an input it needs is not declared.
     pub(crate) skip_unavailable: bool,
     /// The file it stands in.
@@ -123,7 +160,7 @@ impl Header {
     pub(crate) fn read(node: &Node, fields: &mut Fields<'_>, defaults: &Defaults, reading: &mut Reading<'_>) -> Self {
         let id = reading.id(fields);
         let description = fields.text("description", reading.problems);
-        let owner = fields.text("owner", reading.problems).or_else(|| defaults.owner.clone());
+        let owner = owner(fields, reading.problems).or_else(|| defaults.owner.clone());
         let mut tags = fields.texts("tags", reading.problems);
         tags.extend(defaults.tags.iter().cloned());
         tags.sort();
@@ -131,13 +168,30 @@ impl Header {
         let severity = defaults.severity.unwrap_or(RuleSeverity::Warn);
         let skip_unavailable = skips_unavailable(fields, reading.problems).unwrap_or(defaults.skip_unavailable);
         let (file, line) = place(node, reading.sources);
-        Self { id, description, owner, tags, severity, skip_unavailable, file, line, definition: canonical(node) }
+        Self {
+            id,
+            description,
+            owner_place: owner.as_ref().map(|owner| owner.span),
+            owner: owner.map(|owner| owner.text),
+            tags,
+            severity,
+            effective: Effective::default(),
+            skip_unavailable,
+            file,
+            line,
+            definition: canonical(node),
+        }
     }
 
     /// Reads the severity too, for kinds that have one.
     pub(crate) fn with_severity(self, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Self {
         let severity = RuleSeverity::read(fields, reading.problems).unwrap_or(self.severity);
         Self { severity, ..self }
+    }
+
+    /// Reads from when until when it is in force too, for kinds of which that can be said.
+    pub(crate) fn with_effective(self, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Self {
+        Self { effective: Effective::read(fields, reading), ..self }
     }
 
     /// Warns where nobody could tell what the rule means, or whom to ask (`with_owner`).
@@ -156,11 +210,16 @@ impl Header {
     }
 }
 
+fn owner(fields: &mut Fields<'_>, problems: &mut Diagnostics) -> Option<Word> {
+    let span = fields.peek("owner").map(|(_, node)| node.span);
+    fields.text("owner", problems).zip(span).map(|(text, span)| Word { text, span })
+}
+
 fn skips_unavailable(fields: &mut Fields<'_>, problems: &mut Diagnostics) -> Option<bool> {
     fields.choice("when_unavailable", &UNAVAILABLE, problems).map(|choice| choice == 1)
 }
 
-fn first_of_id(id: &Word) -> headwater_diagnostics::Span {
+fn first_of_id(id: &Word) -> Span {
     if id.text.is_empty() { first_of(id.span) } else { id.span }
 }
 

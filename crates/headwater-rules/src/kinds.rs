@@ -5,6 +5,8 @@ pub(crate) mod audit;
 pub(crate) mod guardrail;
 pub(crate) mod metric;
 pub(crate) mod milestone;
+pub(crate) mod mute;
+pub(crate) mod owner;
 pub(crate) mod param;
 pub(crate) mod predicate;
 pub(crate) mod segment;

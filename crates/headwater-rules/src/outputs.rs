@@ -34,6 +34,9 @@ const AS_OF: OutputColumn = column("as_of", Unit::Date, "the day the night is fo
 const ACCOUNT: OutputColumn = column("account_id", Unit::Text, "the account");
 const RULE: OutputColumn = column("rule_id", Unit::Text, "the rule, as in rule_catalog");
 const SEVERITY: OutputColumn = column("severity", Unit::Text, "`info`, `warn` or `error`");
+const MUTED_UNTIL: OutputColumn =
+    column("muted_until", Unit::Date, "the last night on which nobody wants to hear of it; null where it is not muted");
+const MUTE_REASON: OutputColumn = column("mute_reason", Unit::Text, "why; null where it is not muted");
 const OWNER: OutputColumn = column("owner", Unit::Text, "who answers for the rule; null where nobody is named");
 
 impl OutputTable {
@@ -225,6 +228,8 @@ impl OutputTable {
             column("unknown_conditions", Unit::Count, "how many of its conditions could not be decided"),
             OWNER,
             column("summary", Unit::Text, "the flag in a sentence"),
+            MUTED_UNTIL,
+            MUTE_REASON,
         ],
     };
 
@@ -288,6 +293,8 @@ impl OutputTable {
                 Unit::Flag,
                 "whether tonight's verdict has not stood long enough to replace the settled one",
             ),
+            MUTED_UNTIL,
+            MUTE_REASON,
         ],
     };
 
@@ -310,6 +317,13 @@ impl OutputTable {
             column("description", Unit::Text, "what it means; null where it does not say"),
             column("definition", Unit::Text, "the rule as one line of JSON with sorted keys"),
             column("tags", Unit::Text, "its tags, joined by commas; null where it has none"),
+            column(
+                "subscribers",
+                Unit::Text,
+                "who is told of what it says, joined by commas: the contact and the subscribers of its owner; null where nobody is named",
+            ),
+            column("effective_from", Unit::Date, "the first night it is in force; null where it always was"),
+            column("effective_until", Unit::Date, "the last night it is in force; null where it has no end"),
         ],
     };
 

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use chrono::NaiveDate;
 use headwater_diagnostics::yaml::{Fields, Node, TextPositions, Value};
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics, Sources, Span};
 
@@ -105,13 +106,30 @@ impl Reading<'_> {
 
     /// A list of texts with their places; a single text stands for a list of one.
     pub(crate) fn words_at(&mut self, fields: &mut Fields<'_>, name: &'static str) -> Vec<Word> {
-        match fields.take(name) {
-            None => Vec::new(),
-            Some(Node { value: Value::List(items), .. }) => {
-                items.iter().filter_map(|item| self.word(item, name)).collect()
-            }
-            Some(node) => self.word(node, name).into_iter().collect(),
+        fields.take(name).map(|node| self.words(node, name)).unwrap_or_default()
+    }
+
+    /// The same of a node.
+    pub(crate) fn words(&mut self, node: &Node, name: &str) -> Vec<Word> {
+        match &node.value {
+            Value::List(items) => items.iter().filter_map(|item| self.word(item, name)).collect(),
+            _ => self.word(node, name).into_iter().collect(),
         }
+    }
+
+    /// A calendar day.
+    pub(crate) fn day(&mut self, node: &Node, name: &str) -> Option<NaiveDate> {
+        let day = node.as_text().and_then(|text| text.parse().ok());
+        if day.is_none() {
+            self.wrong_shape(node, name, "a date, written YYYY-MM-DD");
+        }
+        day
+    }
+
+    /// An optional day under a key.
+    pub(crate) fn day_at(&mut self, fields: &mut Fields<'_>, name: &'static str) -> Option<NaiveDate> {
+        let node = fields.take(name)?;
+        self.day(node, name)
     }
 
     /// A number under a key that must be there.

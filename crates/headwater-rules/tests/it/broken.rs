@@ -14,7 +14,7 @@ use crate::support::judge;
 
 /// Codes of rules that no broken rule file shows: what needs another project, and what tests of rules say.
 const ELSEWHERE: &[Code] =
-    &[Code::MissingFile, Code::SecretInProject, Code::UnknownRule, Code::MetricUnavailable, Code::UnnoticedChange];
+    &[Code::MissingFile, Code::SecretInProject, Code::MetricUnavailable, Code::UnnoticedChange, Code::MuteOver];
 
 #[test]
 fn each_way_to_be_wrong_is_told_at_its_place_with_its_remedy() {

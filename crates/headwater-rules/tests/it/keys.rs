@@ -171,6 +171,8 @@ fn no_key_of_the_shipped_rules_can_be_misspelt_or_lost_in_silence() {
 const THE_OTHER_KEYS: &str = r#"
 version: 1
 stage_profile: {profile: land_grab, expires_on: 2027-01-31}
+owners: [{id: o, name: n, contact: c, subscribers: [s]}]
+mutes: [{select: "id:counted", where: "mrr > 1", until: 2027-01-31, reason: r}]
 triggers:
   - id: counted
     description: d
@@ -183,7 +185,8 @@ triggers:
     max_gap_days: 5
     limit: {max_accounts: 5, max_pct: 2}
   - {id: in_days, description: d, owner: o, when: "mrr > 3", for: {days: 2}, keep_firing_for: {runs: 1}}
-  - {id: in_nights, description: d, owner: o, tags: [t], when_unavailable: skip, when: "mrr > 4", for: {runs: 2}}
+  - {id: in_nights, description: d, owner: o, tags: [t], when_unavailable: skip, when: "mrr > 4", for: {runs: 2},
+     effective_from: 2026-01-01, effective_until: 2026-12-31}
 metrics:
   - id: score_of_use
     description: d
@@ -210,12 +213,14 @@ segment_schemes:
       - {id: much, when: "mrr > 9", hold: {enter_for: {days: 2}, exit_when: "mrr < 5", exit_for: {runs: 2}, max_gap_days: 3}}
       - {id: all, description: everyone, otherwise: true}
 guardrails:
-  - {id: kept, description: d, owner: o, metric: nrr_12m, bands: {pass: "> 1"}, for: {runs: 2}, max_gap_days: 40}
+  - {id: kept, description: d, owner: o, metric: nrr_12m, bands: {pass: "> 1"}, for: {runs: 2}, max_gap_days: 40,
+     effective_from: 2026-01-01, effective_until: 2026-12-31}
   - {id: grown, description: d, owner: o, metric: grr_12m, bands: {pass: "> 1"}, for: {worse: {days: 2}, better: {months: 2}}}
 milestone_ladders:
   - {id: steps, description: d, milestones: [{id: first, description: d, reached_when: "mrr > 0"}]}
 audits:
-  - {id: some, description: d, owner: o, table: segment_scores, check: row_count, min: 0, max: 9}
+  - {id: some, description: d, owner: o, table: segment_scores, check: row_count, min: 0, max: 9,
+     effective_from: 2026-01-01, effective_until: 2026-12-31}
   - {id: part, description: d, owner: o, table: segment_scores, check: segment_share_pct, scheme: said, segment: all, max: 100}
   - {id: new, description: d, owner: o, table: flagged_accounts, check: new_flags_pct, rule: counted, max: 5}
   - {id: known, description: d, owner: o, table: segment_scores, check: accepted_values, column: scheme, values: [a]}

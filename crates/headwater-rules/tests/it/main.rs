@@ -4,6 +4,7 @@
 
 mod broken;
 mod execution;
+mod heard;
 mod keys;
 mod long;
 mod mutants;

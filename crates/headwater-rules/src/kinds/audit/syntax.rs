@@ -3,7 +3,7 @@
 use headwater_diagnostics::yaml::{Fields, Holds, Node, Shape, Value, key, required};
 use headwater_diagnostics::{Code, Diagnostic};
 
-use crate::header::{Defaults, HEADER, Header, SEVERITY};
+use crate::header::{Defaults, EFFECTIVE, HEADER, Header, SEVERITY};
 use crate::reading::{Reading, Word};
 
 /// An audit as written; which of its keys belong to which check is for its reader to say.
@@ -11,6 +11,7 @@ pub(crate) const AUDIT: Shape = Shape::new(
     "an audit",
     &[
         HEADER,
+        EFFECTIVE,
         SEVERITY,
         &[
             required("table", Holds::Text, "the published table it looks at"),
@@ -102,6 +103,7 @@ impl RawAudit {
     pub(crate) fn read(node: &Node, defaults: &Defaults, reading: &mut Reading<'_>) -> Option<Self> {
         let mut fields = Fields::shaped(node, &AUDIT, reading.problems)?;
         let header = Header::read(node, &mut fields, defaults, reading).with_severity(&mut fields, reading);
+        let header = header.with_effective(&mut fields, reading);
         let table = reading.require_word(&mut fields, "table");
         let test = reading.require_word(&mut fields, "check").and_then(|check| read_test(&check, &mut fields, reading));
         if test.is_none() {

@@ -6,7 +6,7 @@ use headwater_diagnostics::{Code, Diagnostic, Span};
 
 use super::profile::Profile;
 use super::promotion::{PROMOTION, Promotion};
-use crate::header::{Defaults, HEADER, Header, SEVERITY};
+use crate::header::{Defaults, EFFECTIVE, HEADER, Header, SEVERITY};
 use crate::kinds::stretch::COUNTED;
 use crate::reading::{Reading, Word, Written, first_of};
 
@@ -16,6 +16,7 @@ pub(crate) const GUARDRAIL: Shape = Shape {
     keys: &[
         HEADER,
         SEVERITY,
+        EFFECTIVE,
         &[
             required("metric", Holds::Named("group metric"), "the metric of groups that is judged"),
             key("scope", Holds::Map(&SCOPE), "how accounts are grouped; all of them together where not said"),
@@ -100,6 +101,7 @@ impl RawGuardrail {
     pub(crate) fn read(node: &Node, defaults: &Defaults, reading: &mut Reading<'_>) -> Option<Self> {
         let mut fields = Fields::shaped(node, &GUARDRAIL, reading.problems)?;
         let header = Header::read(node, &mut fields, defaults, reading).with_severity(&mut fields, reading);
+        let header = header.with_effective(&mut fields, reading);
         let metric = reading.require_word(&mut fields, "metric");
         let by = fields.take("scope").map(|scope| read_scope(scope, reading)).unwrap_or_default();
         let bands = RawBands::read(node, &mut fields, reading);
@@ -176,13 +178,7 @@ impl RawProfile {
         }
         let mut profile_fields = Fields::shaped(node, &PROFILE, reading.problems)?;
         let profile = profile_fields.require("profile", reading.problems).and_then(|node| read_profile(node, reading));
-        let expires_on = profile_fields.take("expires_on").and_then(|node| {
-            let day = node.as_text().and_then(|text| text.parse().ok());
-            if day.is_none() {
-                reading.wrong_shape(node, "expires_on", "a date, written YYYY-MM-DD");
-            }
-            day
-        });
+        let expires_on = reading.day_at(&mut profile_fields, "expires_on");
         profile_fields.finish(reading.problems);
         Some(Self { profile, expires_on, span })
     }

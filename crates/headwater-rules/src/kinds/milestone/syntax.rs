@@ -121,6 +121,7 @@ impl RawOutOfOrder {
         let header = Header {
             description: own.description.clone().or_else(|| ladder.description.clone()),
             owner: own.owner.clone().or_else(|| ladder.owner.clone()),
+            owner_place: own.owner_place.or(ladder.owner_place),
             ..own
         };
         let milestone = reading.require_word(&mut fields, "milestone");

@@ -4,7 +4,7 @@ use headwater_diagnostics::yaml::{Fields, Holds, Node, Shape, key, required};
 
 use super::check::OnNull;
 use super::timing::{RawTiming, TIMING};
-use crate::header::{Defaults, HEADER, Header, SEVERITY};
+use crate::header::{Defaults, EFFECTIVE, HEADER, Header, SEVERITY};
 use crate::kinds::predicate::{PREDICATE, RawPredicate};
 use crate::reading::{Reading, Word, Written};
 
@@ -14,6 +14,7 @@ pub(crate) const TRIGGER: Shape = Shape::new(
     &[
         HEADER,
         SEVERITY,
+        EFFECTIVE,
         &[
             required("when", PREDICATE, "what must hold of an account"),
             key("scope", Holds::Text, "the accounts it is about, as a condition"),
@@ -57,6 +58,7 @@ impl RawTrigger {
     pub(crate) fn read(node: &Node, defaults: &Defaults, reading: &mut Reading<'_>) -> Option<Self> {
         let mut fields = Fields::shaped(node, &TRIGGER, reading.problems)?;
         let header = Header::read(node, &mut fields, defaults, reading).with_severity(&mut fields, reading);
+        let header = header.with_effective(&mut fields, reading);
         let when =
             fields.require("when", reading.problems).and_then(|value| RawPredicate::read(value, "when", reading));
         let scope = reading.written_at(&mut fields, "scope");
