@@ -138,7 +138,7 @@ fn has_inputs(id: &str, grain: Grain, night: &Night) -> bool {
 pub(crate) async fn judge(mut case: Case<'_>) -> Result<Judged, RunError> {
     let compiled = compiled(case.rules, case.measured, case.request.as_of);
     let mut staged = BTreeMap::new();
-    case.previous_night().await?;
+    case.previous_night(&compiled).await?;
     if let Some(quantiles) = compiled.score_quantiles() {
         case.keep(quantiles).await?;
     }
@@ -254,7 +254,7 @@ impl Case<'_> {
     /// Registers what was published for the last night before this one, or tables without rows.
     ///
     /// The state of a night follows from an earlier night's, never from its own: a re-run sees what the run saw.
-    async fn previous_night(&self) -> Result<(), RunError> {
+    async fn previous_night(&self, compiled: &CompiledRules) -> Result<(), RunError> {
         let before = self.before.and_then(|latest| latest.nights.range(..self.request.as_of).next_back());
         let manifest = match before {
             None => None,
@@ -262,9 +262,7 @@ impl Case<'_> {
                 Some(self.publication.manifest(*number).await.map_err(|error| self.request.publishing(&error))?)
             }
         };
-        let of_rules = CARRIED.iter().filter_map(|name| OutputTable::named(name)).map(published);
-        let of_catalogue = CATALOGUE_TABLES.iter().filter(|table| table.is_carried).map(|table| (table.contract)());
-        for contract in of_rules.chain(of_catalogue).chain([contract::realised_values()]) {
+        for contract in self.carried(compiled) {
             let name = format!("previous_{}", contract.name);
             match manifest.as_ref().and_then(|manifest| manifest.table(&contract.name)) {
                 None => tables::register_empty(self.engine, &name, &contract)?,
@@ -276,6 +274,22 @@ impl Case<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The tables of the last night that this one reads: those that carry state, and those that audits compare with.
+    fn carried(&self, compiled: &CompiledRules) -> Vec<TableContract> {
+        let compared = compiled.compared_with();
+        let is_read = |name: &str, is_carried: bool| is_carried || compared.contains(name);
+        let of_rules = OutputTable::ALL.iter().filter(|table| is_read(table.name, CARRIED.contains(&table.name)));
+        let of_catalogue = CATALOGUE_TABLES.iter().map(|table| ((table.contract)(), table.is_carried));
+        let others = [
+            (contract::realised_values(), true),
+            (contract::account_metrics(&account_columns(self.measured, compiled)), false),
+            (contract::group_metrics(), false),
+            (contract::run_manifest(), false),
+        ];
+        let others = of_catalogue.chain(others).filter(|(table, is_carried)| is_read(&table.name, *is_carried));
+        of_rules.map(published).chain(others.map(|(table, _)| table)).collect()
     }
 
     async fn account_metrics(

@@ -1,5 +1,7 @@
 //! The third pass: checked rules as queries over the tables of the night.
 
+use std::collections::BTreeSet;
+
 use chrono::NaiveDate;
 use headwater_metrics::{Query, Unit, identifier, literal};
 
@@ -43,6 +45,8 @@ pub struct Audit {
     pub severity: RuleSeverity,
     /// The test, over the table by its name.
     pub query: Query,
+    /// The table whose last published night it compares with, as `previous_<table>`; none where it looks at tonight.
+    pub previous: Option<String>,
 }
 
 /// The queries of one night, in the order they are run.
@@ -121,6 +125,12 @@ impl CompiledRules {
     #[must_use]
     pub fn table(&self, name: &str) -> Option<&Query> {
         self.tables.iter().find(|(table, _)| table.name == name).map(|(_, query)| query)
+    }
+
+    /// The tables of the last published night that audits compare with, each as `previous_<table>`.
+    #[must_use]
+    pub fn compared_with(&self) -> BTreeSet<&str> {
+        self.audits.iter().filter_map(|audit| audit.previous.as_deref()).collect()
     }
 
     /// The tests of the staged tables, in the order of their ids.

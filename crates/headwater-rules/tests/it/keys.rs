@@ -223,6 +223,16 @@ audits:
      effective_from: 2026-01-01, effective_until: 2026-12-31}
   - {id: part, description: d, owner: o, table: segment_scores, check: segment_share_pct, scheme: said, segment: all, max: 100}
   - {id: new, description: d, owner: o, table: flagged_accounts, check: new_flags_pct, rule: counted, max: 5}
+  - {id: high, description: d, owner: o, table: segment_scores, check: quantile, column: score, at: 0.9, since_last_night: true, max: 5}
+  - {id: moves, description: d, owner: o, table: segment_scores, check: transition_pct, scheme: said, from: much, to: all, max: 5}
+  - id: agrees
+    description: d
+    owner: o
+    table: flagged_accounts
+    check: same_sum
+    column: value_at_stake
+    other: {table: segment_scores, column: rank, rows: {scheme: said}}
+    tolerance: 1
   - {id: known, description: d, owner: o, table: segment_scores, check: accepted_values, column: scheme, values: [a]}
 "#;
 

@@ -77,6 +77,12 @@ impl Night {
         next.judge().await;
     }
 
+    /// Registers a table of another night under a name of its own.
+    pub(crate) async fn copy_as(&self, table: &str, of: &Self, name: &str) {
+        let batch = of.batch(&format!("SELECT * FROM {table}")).await;
+        self.context.register_batch(name, batch).unwrap();
+    }
+
     /// The rows of a published table, columns by name, `-` for null.
     pub(crate) async fn rows(&self, table: &str, columns: &str) -> String {
         self.query(&self.compiled.table(table).unwrap().sql, columns).await

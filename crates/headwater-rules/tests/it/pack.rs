@@ -179,6 +179,9 @@ async fn the_shipped_audits_pass_on_a_sound_night() {
     for (table, _) in night.compiled.tables() {
         night.keep(table.name).await;
     }
+    for table in night.compiled.compared_with() {
+        night.copy_as(table, &night, &format!("previous_{table}")).await;
+    }
     for audit in night.compiled.audits() {
         let row = night.query(&audit.query.sql, "failed observed expected").await;
         assert!(row.starts_with("false"), "{}: {row}", audit.id);

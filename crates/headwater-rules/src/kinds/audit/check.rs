@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use headwater_diagnostics::{Code, Diagnostic};
 use headwater_metrics::{Grain, Unit};
 
-use super::syntax::{OfColumn, RawAudit, RawTest};
+use super::syntax::{Bounds, Figure, RawAudit, RawOther, RawTest};
 use crate::check::Checking;
 use crate::compile::DerivedColumn;
 use crate::header::Header;
@@ -29,12 +29,49 @@ pub(crate) enum Test {
     Unique(Vec<String>),
     NotNull(Vec<String>),
     AcceptedValues(String, Vec<String>),
-    RowCount(Option<f64>, Option<f64>),
-    Range(String, Option<f64>, Option<f64>),
-    OfColumn(OfColumn, String, Option<f64>, Option<f64>),
-    SegmentSharePct { scheme: String, segment: String, min: Option<f64>, max: Option<f64> },
-    FlagsPct { rule: String, are_new: bool, min: Option<f64>, max: Option<f64> },
-    MovedPct { scheme: String, warn: Option<f64>, error: Option<f64> },
+    Range(String, Bounds),
+    /// Of a column, where the figure is of one.
+    Figure {
+        figure: Figure,
+        column: Option<String>,
+        since_last_night: bool,
+        bounds: Bounds,
+    },
+    Shift(String, Bounds),
+    SameSum {
+        column: String,
+        other: Other,
+        tolerance: f64,
+    },
+    SegmentSharePct {
+        scheme: String,
+        segment: String,
+        bounds: Bounds,
+    },
+    TransitionPct {
+        scheme: String,
+        from: String,
+        to: String,
+        bounds: Bounds,
+    },
+    FlagsPct {
+        rule: String,
+        are_new: bool,
+        bounds: Bounds,
+    },
+    MovedPct {
+        scheme: String,
+        warn: Option<f64>,
+        error: Option<f64>,
+    },
+}
+
+/// A column of another published table, in some of its rows.
+#[derive(Debug, Clone)]
+pub(crate) struct Other {
+    pub(crate) table: String,
+    pub(crate) column: String,
+    pub(crate) rows: Vec<(String, String)>,
 }
 
 /// The table that carries the accounts with their metrics.
@@ -75,32 +112,49 @@ fn check_audit(
         }
         RawTest::NotNull(words) => Test::NotNull(words.iter().filter_map(|word| known(word, checking)).collect()),
         RawTest::AcceptedValues(word, values) => Test::AcceptedValues(known(word.as_ref()?, checking)?, values.clone()),
-        RawTest::RowCount(bounds) => Test::RowCount(bounds.min, bounds.max),
         RawTest::Range(word, bounds) => {
             let word = word.as_ref()?;
             let column = known(word, checking)?;
             refuse_other_than_numbers(&column, word, table, checking);
-            Test::Range(column, bounds.min, bounds.max)
+            Test::Range(column, *bounds)
         }
-        RawTest::OfColumn(of, word, bounds) => {
+        RawTest::Figure { figure, column: None, since_last_night, bounds } if *figure == Figure::RowCount => {
+            Test::Figure { figure: *figure, column: None, since_last_night: *since_last_night, bounds: *bounds }
+        }
+        RawTest::Figure { figure, column, since_last_night, bounds } => {
+            let word = column.as_ref()?;
+            let column = known(word, checking)?;
+            match figure {
+                Figure::UnknownPct => {}
+                Figure::AgeDays => refuse_other_than_days(&column, word, table, checking),
+                _ => refuse_other_than_numbers(&column, word, table, checking),
+            }
+            let (column, since_last_night) = (Some(column), *since_last_night);
+            Test::Figure { figure: *figure, column, since_last_night, bounds: *bounds }
+        }
+        RawTest::Shift(word, bounds) => {
             let word = word.as_ref()?;
             let column = known(word, checking)?;
-            if *of != OfColumn::UnknownPct {
-                refuse_other_than_numbers(&column, word, table, checking);
-            }
-            Test::OfColumn(*of, column, bounds.min, bounds.max)
+            refuse_other_than_numbers(&column, word, table, checking);
+            Test::Shift(column, *bounds)
+        }
+        RawTest::SameSum { column, other, tolerance } => {
+            let (word, other) = (column.as_ref()?, other.as_ref()?);
+            let column = known(word, checking)?;
+            refuse_other_than_numbers(&column, word, table, checking);
+            Test::SameSum { column, other: check_other(other, derived, checking)?, tolerance: *tolerance }
         }
         RawTest::SegmentSharePct { scheme, segment, bounds } => {
             let (scheme, segment) = (scheme.as_ref()?, segment.as_ref()?);
             check_segments_of(table, scheme, "segment_share_pct", checking);
-            let known = checking.names.schemes.get(&scheme.text).map(|scheme| scheme.segments.clone());
-            if let Some(known) = known.filter(|known| !known.contains(&segment.text)) {
-                let message = format!("`{}` has no segment `{}`", scheme.text, segment.text);
-                let problem = Diagnostic::at(Code::UnknownSegment, segment.span, message);
-                checking.used.problems.push(problem.one_of(&segment.text, known.iter().map(String::as_str)));
-            }
-            let (scheme, segment) = (scheme.text.clone(), segment.text.clone());
-            Test::SegmentSharePct { scheme, segment, min: bounds.min, max: bounds.max }
+            let segment = known_segment(scheme, segment, checking);
+            Test::SegmentSharePct { scheme: scheme.text.clone(), segment, bounds: *bounds }
+        }
+        RawTest::TransitionPct { scheme, from, to, bounds } => {
+            let (scheme, from, to) = (scheme.as_ref()?, from.as_ref()?, to.as_ref()?);
+            check_segments_of(table, scheme, "transition_pct", checking);
+            let (from, to) = (known_segment(scheme, from, checking), known_segment(scheme, to, checking));
+            Test::TransitionPct { scheme: scheme.text.clone(), from, to, bounds: *bounds }
         }
         RawTest::FlagsPct { rule, are_new, bounds } => {
             let rule = rule.as_ref()?;
@@ -112,7 +166,7 @@ fn check_audit(
                     Diagnostic::at(Code::UnknownRule, rule.span, format!("there is no trigger `{}`", rule.text));
                 checking.used.problems.push(problem.suggest(&rule.text, triggers.iter().copied()));
             }
-            Test::FlagsPct { rule: rule.text.clone(), are_new: *are_new, min: bounds.min, max: bounds.max }
+            Test::FlagsPct { rule: rule.text.clone(), are_new: *are_new, bounds: *bounds }
         }
         RawTest::MovedPct { scheme, warn, error } => {
             let scheme = scheme.as_ref()?;
@@ -121,6 +175,32 @@ fn check_audit(
         }
     };
     Some(CheckedAudit { header: raw.header.clone(), table: table.text.clone(), test })
+}
+
+/// A segment of a scheme; a problem where it has no such.
+fn known_segment(scheme: &Word, segment: &Word, checking: &mut Checking<'_>) -> String {
+    let known = checking.names.schemes.get(&scheme.text).map(|scheme| scheme.segments.clone());
+    if let Some(known) = known.filter(|known| !known.contains(&segment.text)) {
+        let message = format!("`{}` has no segment `{}`", scheme.text, segment.text);
+        let problem = Diagnostic::at(Code::UnknownSegment, segment.span, message);
+        checking.used.problems.push(problem.one_of(&segment.text, known.iter().map(String::as_str)));
+    }
+    segment.text.clone()
+}
+
+/// A column of another table; problems where it is none.
+fn check_other(raw: &RawOther, derived: &BTreeSet<String>, checking: &mut Checking<'_>) -> Option<Other> {
+    let columns = known_columns(&raw.table, checking)?;
+    let column = known_column(&raw.column, &raw.table, &columns, derived, checking);
+    if let Some(column) = &column {
+        refuse_other_than_numbers(column, &raw.column, &raw.table, checking);
+    }
+    let rows: Vec<_> = raw
+        .rows
+        .iter()
+        .filter_map(|(word, value)| Some((known_column(word, &raw.table, &columns, derived, checking)?, value.clone())))
+        .collect();
+    Some(Other { table: raw.table.text.clone(), column: column?, rows })
 }
 
 /// The columns of a published table; a problem where it is none.
@@ -183,6 +263,13 @@ fn unit_of(column: &str, table: &Word, checking: &Checking<'_>) -> Option<Unit> 
 fn refuse_other_than_numbers(column: &str, word: &Word, table: &Word, checking: &mut Checking<'_>) {
     if let Some(unit) = unit_of(column, table, checking).filter(|unit| !unit.is_numeric()) {
         let message = format!("`{column}` is {} and no number", unit.word());
+        checking.problem(Code::TypeMismatch, word.span, message);
+    }
+}
+
+fn refuse_other_than_days(column: &str, word: &Word, table: &Word, checking: &mut Checking<'_>) {
+    if let Some(unit) = unit_of(column, table, checking).filter(|unit| *unit != Unit::Date) {
+        let message = format!("`{column}` is {} and no day", unit.word());
         checking.problem(Code::TypeMismatch, word.span, message);
     }
 }

@@ -22,16 +22,31 @@ pub(crate) const AUDIT: Shape = Shape::new(
                 Holds::Text,
                 "of all but `unique`, `not_null` and those of rows, segments and flags: the column",
             ),
+            key("at", Holds::Number, "of `quantile`: which, between 0 and 1"),
+            key("since_last_night", Holds::Flag, "of rows, sums and the like: bounds are of the change in percent"),
+            key("other", Holds::Map(&OTHER), "of `same_sum`: what has the same sum"),
+            key("tolerance", Holds::Number, "of `same_sum`: how far the two may be apart"),
             key("values", Holds::Items(&Holds::Scalar), "of `accepted_values`: the values"),
             key("min", Holds::Number, "of all that come to a number: the least"),
             key("max", Holds::Number, "of all that come to a number: the most"),
-            key("scheme", Holds::Text, "of `moved_pct` and `segment_share_pct`: the segment scheme"),
+            key("scheme", Holds::Text, "of `moved_pct`, `segment_share_pct` and `transition_pct`: the segment scheme"),
+            key("from", Holds::Text, "of `transition_pct`: the segment of the last night"),
+            key("to", Holds::Text, "of `transition_pct`: the segment of tonight"),
             key("segment", Holds::Text, "of `segment_share_pct`: the segment"),
             key("rule", Holds::Text, "of `new_flags_pct` and `resolved_flags_pct`: the trigger"),
             key("warn", Holds::Number, "of `moved_pct`: the share of accounts, in percent, from which it warns"),
             key("error", Holds::Number, "of `moved_pct`: the share from which nothing is published"),
         ],
     ],
+);
+
+const OTHER: Shape = Shape::new(
+    "`other`",
+    &[&[
+        required("table", Holds::Text, "a published table"),
+        required("column", Holds::Text, "the column that is added up"),
+        key("rows", Holds::MapOf(&Holds::Scalar), "of which rows: columns with the value that each must have"),
+    ]],
 );
 
 /// An audit.
@@ -52,12 +67,16 @@ pub(crate) enum RawTest {
     NotNull(Vec<Word>),
     /// Every known value is one of these.
     AcceptedValues(Option<Word>, Vec<String>),
-    /// The number of rows.
-    RowCount(Bounds),
     /// Every known value of a column.
     Range(Option<Word>, Bounds),
-    /// One number of a column over all rows.
-    OfColumn(OfColumn, Option<Word>, Bounds),
+    /// One number of the table: of all its rows, or of a column.
+    Figure { figure: Figure, column: Option<Word>, since_last_night: bool, bounds: Bounds },
+    /// How far a column's values lie from those of the last night.
+    Shift(Option<Word>, Bounds),
+    /// The sum of a column is that of another one.
+    SameSum { column: Option<Word>, other: Option<RawOther>, tolerance: f64 },
+    /// The share of the accounts of one segment that are in another one the night after.
+    TransitionPct { scheme: Option<Word>, from: Option<Word>, to: Option<Word>, bounds: Bounds },
     /// The share of accounts in a segment.
     SegmentSharePct { scheme: Option<Word>, segment: Option<Word>, bounds: Bounds },
     /// The share of accounts that a rule newly flags, or whose flag ended, tonight.
@@ -66,14 +85,28 @@ pub(crate) enum RawTest {
     MovedPct { scheme: Option<Word>, warn: Option<f64>, error: Option<f64> },
 }
 
-/// A number that a column comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OfColumn {
-    /// The share of rows, in percent, in which it is unknown.
+/// A number that a table comes to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Figure {
+    /// Its rows.
+    RowCount,
+    /// The share of rows, in percent, in which a column is unknown.
     UnknownPct,
     Sum,
     Mean,
     Median,
+    Quantile(f64),
+    /// The days since the newest day in a column.
+    AgeDays,
+}
+
+/// A column of another table.
+#[derive(Debug)]
+pub(crate) struct RawOther {
+    pub(crate) table: Word,
+    pub(crate) column: Word,
+    /// The value that a column must have.
+    pub(crate) rows: Vec<(Word, String)>,
 }
 
 /// A least and a greatest number.
@@ -83,7 +116,7 @@ pub(crate) struct Bounds {
     pub(crate) max: Option<f64>,
 }
 
-const CHECKS: [&str; 13] = [
+const CHECKS: [&str; 18] = [
     "unique",
     "not_null",
     "accepted_values",
@@ -93,7 +126,12 @@ const CHECKS: [&str; 13] = [
     "sum",
     "mean",
     "median",
+    "quantile",
+    "age_days",
+    "shift",
+    "same_sum",
     "segment_share_pct",
+    "transition_pct",
     "new_flags_pct",
     "resolved_flags_pct",
     "moved_pct",
@@ -126,21 +164,34 @@ fn read_test(check: &Word, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -
             Some(RawTest::AcceptedValues(column, values))
         }
         "row_count" => {
-            for name in ["min", "max"] {
-                let node = fields.peek(name).map(|(_, node)| node);
-                let is_count = |node: &&Node| !matches!(node.value, Value::Integer(0..) | Value::Text(_));
-                if let Some(node) = node.filter(is_count) {
-                    let message = format!("`{name}` of `row_count` is a whole number of rows, not {}", node.words());
-                    reading.problems.push(Diagnostic::at(Code::InvalidValue, node.span, message));
-                }
-            }
-            Some(RawTest::RowCount(bounds(fields, reading)))
+            refuse_parts_of_rows(fields, reading);
+            figure(Figure::RowCount, None, fields, reading)
         }
         "range" => Some(RawTest::Range(reading.require_word(fields, "column"), bounds(fields, reading))),
-        "unknown_pct" => Some(of_column(OfColumn::UnknownPct, fields, reading)),
-        "sum" => Some(of_column(OfColumn::Sum, fields, reading)),
-        "mean" => Some(of_column(OfColumn::Mean, fields, reading)),
-        "median" => Some(of_column(OfColumn::Median, fields, reading)),
+        "unknown_pct" => of_column(Figure::UnknownPct, fields, reading),
+        "sum" => of_column(Figure::Sum, fields, reading),
+        "mean" => of_column(Figure::Mean, fields, reading),
+        "median" => of_column(Figure::Median, fields, reading),
+        "quantile" => {
+            let at = share("at", 1.0, fields, reading);
+            if at.is_none() && fields.peek("at").is_none() {
+                reading.problems.push(Diagnostic::at(Code::MissingKey, check.span, "`quantile` needs `at`"));
+            }
+            of_column(Figure::Quantile(at.unwrap_or(0.5)), fields, reading)
+        }
+        "age_days" => of_column(Figure::AgeDays, fields, reading),
+        "shift" => Some(RawTest::Shift(reading.require_word(fields, "column"), bounds(fields, reading))),
+        "same_sum" => Some(RawTest::SameSum {
+            column: reading.require_word(fields, "column"),
+            other: fields.require("other", reading.problems).and_then(|node| RawOther::read(node, reading)),
+            tolerance: fields.number("tolerance", reading.problems).unwrap_or(0.0),
+        }),
+        "transition_pct" => Some(RawTest::TransitionPct {
+            scheme: reading.require_word(fields, "scheme"),
+            from: reading.require_word(fields, "from"),
+            to: reading.require_word(fields, "to"),
+            bounds: bounds(fields, reading),
+        }),
         "segment_share_pct" => Some(RawTest::SegmentSharePct {
             scheme: reading.require_word(fields, "scheme"),
             segment: reading.require_word(fields, "segment"),
@@ -178,19 +229,60 @@ fn read_test(check: &Word, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -
     }
 }
 
-fn of_column(of: OfColumn, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> RawTest {
-    RawTest::OfColumn(of, reading.require_word(fields, "column"), bounds(fields, reading))
+/// Rows are whole; their change in percent need not be.
+fn refuse_parts_of_rows(fields: &Fields<'_>, reading: &mut Reading<'_>) {
+    let is_of_change = fields.peek("since_last_night").is_some();
+    for name in ["min", "max"].into_iter().filter(|_| !is_of_change) {
+        let node = fields.peek(name).map(|(_, node)| node);
+        let is_count = |node: &&Node| !matches!(node.value, Value::Integer(0..) | Value::Text(_));
+        if let Some(node) = node.filter(is_count) {
+            let message = format!("`{name}` of `row_count` is a whole number of rows, not {}", node.words());
+            reading.problems.push(Diagnostic::at(Code::InvalidValue, node.span, message));
+        }
+    }
+}
+
+fn of_column(of: Figure, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Option<RawTest> {
+    let column = reading.require_word(fields, "column");
+    figure(of, column, fields, reading)
+}
+
+fn figure(figure: Figure, column: Option<Word>, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Option<RawTest> {
+    let since_last_night = fields.flag("since_last_night", reading.problems).unwrap_or(false);
+    Some(RawTest::Figure { figure, column, since_last_night, bounds: bounds(fields, reading) })
 }
 
 /// A share of accounts in percent.
 fn percentage(name: &'static str, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Option<f64> {
+    share(name, 100.0, fields, reading)
+}
+
+/// A share, where `whole` is all.
+fn share(name: &'static str, whole: f64, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Option<f64> {
     let place = fields.peek(name).map(|(_, node)| node.span);
     let share = fields.number(name, reading.problems)?;
-    if let Some(place) = place.filter(|_| !(0.0..=100.0).contains(&share)) {
-        let message = format!("`{name}` is a percentage from 0 to 100, not {share}");
+    if let Some(place) = place.filter(|_| !(0.0..=whole).contains(&share)) {
+        let what = if whole > 1.0 { "a percentage" } else { "a share" };
+        let message = format!("`{name}` is {what} from 0 to {whole}, not {share}");
         reading.problems.push(Diagnostic::at(Code::InvalidValue, place, message));
     }
     Some(share)
+}
+
+impl RawOther {
+    fn read(node: &Node, reading: &mut Reading<'_>) -> Option<Self> {
+        let mut fields = Fields::shaped(node, &OTHER, reading.problems)?;
+        let table = reading.require_word(&mut fields, "table");
+        let column = reading.require_word(&mut fields, "column");
+        let rows = fields.take("rows").and_then(|node| Fields::of(node, "`rows`", reading.problems));
+        let rows = rows.map(|mut rows| rows.rest()).unwrap_or_default();
+        let rows = rows.into_iter().filter_map(|(key, value)| {
+            Some((Word { text: key.name.clone(), span: key.span }, as_text(value, reading)?))
+        });
+        let rows = rows.collect();
+        fields.finish(reading.problems);
+        Some(Self { table: table?, column: column?, rows })
+    }
 }
 
 fn columns(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Vec<Word> {
@@ -206,6 +298,17 @@ fn as_text(node: &Node, reading: &mut Reading<'_>) -> Option<String> {
         _ => {
             reading.wrong_shape(node, "values", "text");
             None
+        }
+    }
+}
+
+impl std::fmt::Display for Bounds {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.min, self.max) {
+            (Some(min), Some(max)) => write!(formatter, "from {min} to {max}"),
+            (Some(min), None) => write!(formatter, "at least {min}"),
+            (None, Some(max)) => write!(formatter, "at most {max}"),
+            (None, None) => formatter.write_str("any"),
         }
     }
 }

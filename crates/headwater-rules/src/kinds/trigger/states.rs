@@ -242,5 +242,12 @@ pub(crate) fn over_limit(trigger: &Trigger, dialect: Dialect) -> Option<Audit> {
         tonight = tonight(&[trigger], dialect),
     );
     let query = Query::new(format!("audit {id}"), sql);
-    Some(Audit { id, rule_id: rule.clone(), table: "flag_states".to_owned(), severity: RuleSeverity::Warn, query })
+    Some(Audit {
+        id,
+        rule_id: rule.clone(),
+        table: "flag_states".to_owned(),
+        severity: RuleSeverity::Warn,
+        query,
+        previous: None,
+    })
 }
