@@ -1,6 +1,6 @@
 //! One thing to say, and the collection of all of them.
 
-use crate::{Code, Severity, Span};
+use crate::{Code, Fix, Severity, Span};
 
 /// Where a problem is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +27,8 @@ pub struct Diagnostic {
     pub label: Option<String>,
     /// How to mend it.
     pub help: Option<String>,
+    /// What to put for what, where there is one answer.
+    pub fix: Option<Fix>,
     /// Facts that help to understand it.
     pub notes: Vec<String>,
 }
@@ -45,7 +47,7 @@ impl Diagnostic {
     }
 
     fn new(code: Code, place: Place, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), place, label: None, help: None, notes: Vec::new() }
+        Self { code, message: message.into(), place, label: None, help: None, fix: None, notes: Vec::new() }
     }
 
     /// Adds the words at the caret.
@@ -62,11 +64,23 @@ impl Diagnostic {
         self
     }
 
+    /// Says what stands in its place, and what is put instead: the only way to mend it.
+    #[must_use]
+    pub fn fixed_by(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
+        self.fix = Some(Fix { from: from.into(), to: to.into() });
+        self
+    }
+
     /// Adds `did you mean …?` when a name among `known` is close to `name`.
     #[must_use]
     pub fn suggest<'a>(self, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        let known: Vec<&str> = known.into_iter().collect();
+        let meant = crate::suggest::surely_meant(name, &known);
         match crate::closest(name, known) {
-            Some(close) => self.help(format!("did you mean `{close}`?")),
+            Some(close) => {
+                let problem = self.help(format!("did you mean `{close}`?"));
+                if meant.is_some() { problem.fixed_by(name, close) } else { problem }
+            }
             None => self,
         }
     }

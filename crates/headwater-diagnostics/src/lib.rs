@@ -5,6 +5,7 @@
 
 mod code;
 mod diagnostic;
+mod fix;
 mod render;
 mod source;
 mod suggest;
@@ -14,6 +15,7 @@ pub mod yaml;
 
 pub use code::{Code, Severity};
 pub use diagnostic::{Diagnostic, Diagnostics, Place};
+pub use fix::{Fix, Mended};
 pub use render::{Rendering, render};
 pub use source::{FileId, Sources, Span};
 pub use suggest::closest;

@@ -1,5 +1,17 @@
 //! "Did you mean": the known name closest to a mistyped one.
 
+/// The most edits from a name to one that is surely meant.
+const FEW_EDITS: usize = 2;
+
+/// The known name that is meant by `name`: a slip away from it, and farther from every other.
+pub(crate) fn surely_meant<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let close = closest(name, known.iter().copied())?;
+    let edits = |candidate: &str| strsim::damerau_levenshtein(name, candidate);
+    let nearest = edits(close);
+    let is_rival = |candidate: &&&str| **candidate != close && edits(candidate) <= nearest;
+    (nearest <= FEW_EDITS && !known.iter().any(|candidate| is_rival(&candidate))).then_some(close)
+}
+
 /// The known name that differs from `name` by the fewest edits, if few enough for a slip of the hand.
 ///
 /// Ties go to the name that comes first in alphabetical order, so the answer never depends on the order given.

@@ -122,3 +122,22 @@ fn a_character_of_a_value_is_found_where_it_was_written() {
         assert_eq!((span.start, sources.slice(span)), (text.find('§').unwrap(), ">"), "{written}");
     }
 }
+
+#[test]
+fn only_what_has_one_answer_is_mended() {
+    let mut sources = Sources::default();
+    let file = sources.add("rules.yaml", "when: usage_evnts > 1\nscope: plan = plan\n");
+    let at = |range: std::ops::Range<usize>| Span { file, start: range.start, end: range.end };
+    let names = ["usage_events", "usage_event", "users"];
+    let problem = |range, name: &str, known: &[&str]| {
+        Diagnostic::at(Code::UnknownName, at(range), "unknown").suggest(name, known.iter().copied())
+    };
+    // Two names are as near, or none is; and a text that stands twice in its place.
+    assert_eq!(problem(6..17, "usage_evet", &["usage_even", "usage_eves"]).fix, None);
+    assert_eq!(problem(6..17, "weather", &names).fix, None);
+    assert!(Diagnostics::from(problem(22..40, "plan", &["plans"])).mended(&sources).is_empty());
+    let mended = Diagnostics::from(problem(6..17, "usage_evnts", &names)).mended(&sources);
+    let [mended] = mended.as_slice() else { panic!("{mended:?}") };
+    assert_eq!(mended.text, "when: usage_events > 1\nscope: plan = plan\n");
+    assert_eq!(mended.fixes[0].0, 1);
+}

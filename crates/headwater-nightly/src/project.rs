@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
-use headwater_diagnostics::yaml::{self, Fields, Node};
+use headwater_diagnostics::yaml::{self, Fields, Key, Node};
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics, FileId, Sources, Span};
 use headwater_ingest::{InputSpec, LakeSpec, Location, SourceSpec, StoreOptions, StoreOverride, Stores};
 use headwater_metrics::{
@@ -60,6 +60,8 @@ pub struct Project {
     pub groups: Vec<String>,
     /// Catalogue metrics that are published whether or not a rule needs them.
     pub metrics: Vec<String>,
+    /// Values of parameters that the rule files declare, instead of theirs.
+    pub params: Vec<(Key, Node)>,
     /// Patterns of rule files, relative to the project's folder.
     pub rules: Vec<RulePattern>,
     /// Patterns of files with tests of rules, relative to the project's folder.
@@ -210,6 +212,8 @@ impl Reading<'_> {
         let policy = self.policy(&mut fields);
         let groups = self.groups(&mut fields, &inputs);
         let metrics = self.metrics(&mut fields);
+        let params = self.entries(&mut fields, "params").into_iter().map(|(key, node)| (key.clone(), node.clone()));
+        let params = params.collect();
         let rules = self.patterns(&mut fields, "rules", "rules/*.yaml");
         let tests = self.patterns(&mut fields, "tests", "rules/tests/*.yaml");
         fields.take("profiles");
@@ -230,6 +234,7 @@ impl Reading<'_> {
             policy,
             groups,
             metrics,
+            params,
             rules,
             tests,
             profile: None,

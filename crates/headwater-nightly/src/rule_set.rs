@@ -41,6 +41,7 @@ pub(crate) fn environment_of(project: &Project) -> Environment {
         inputs: project.inputs.iter().map(|input| input.table).collect(),
         attributes: contract.chain(project.attributes()).collect(),
         other_tables: other_tables(),
+        params: project.params.clone(),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::checked::{CheckedRules, LeftOutRule};
 use crate::environment::Environment;
 use crate::expression::{Checked, Column, ColumnSource, Names, Planner, Scheme, Use};
 use crate::header::Header;
-use crate::kinds::{audit, guardrail, metric, milestone, mute, owner, segment, trigger};
+use crate::kinds::{audit, guardrail, metric, milestone, mute, owner, param, segment, trigger};
 use crate::raw::RawRules;
 use crate::reading::Word;
 use crate::testing::TestedKind;
@@ -228,6 +228,8 @@ fn duplicates<'w>(what: &str, ids: impl IntoIterator<Item = &'w Word>, problems:
 /// Every name that items declare, whatever is wrong with the items otherwise.
 fn declared<'e>(raw: &RawRules, environment: &'e Environment, used: &mut Use) -> Names<'e> {
     let problems = &mut used.problems;
+    // Where a file could not be read, a parameter that is not known may stand there.
+    let given_params = if raw.incomplete { &[] } else { environment.params.as_slice() };
     duplicates("owner", raw.owners.iter().map(|owner| &owner.id), problems);
     duplicates("parameter", raw.params.iter().map(|param| &param.id), problems);
     duplicates("metric", raw.metrics.iter().map(|metric| &metric.header.id), problems);
@@ -237,7 +239,7 @@ fn declared<'e>(raw: &RawRules, environment: &'e Environment, used: &mut Use) ->
     duplicates("audit", raw.audits.iter().map(|audit| &audit.header.id), problems);
     let mut names = Names {
         environment,
-        params: raw.params.iter().map(|param| (param.id.text.clone(), param.value.clone())).collect(),
+        params: param::values(&raw.params, given_params, problems),
         derived: BTreeMap::new(),
         population: BTreeMap::new(),
         schemes: BTreeMap::new(),

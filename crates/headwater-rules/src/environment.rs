@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use headwater_diagnostics::yaml::{Key, Node};
 use headwater_metrics::{Catalogue, InputTable, Unit};
 
 /// What rules may refer to, as the project file declares it.
@@ -15,6 +16,8 @@ pub struct Environment {
     pub attributes: Vec<(String, Unit)>,
     /// Published tables beside those the rules produce, with their columns, for audits.
     pub other_tables: BTreeMap<String, Vec<String>>,
+    /// Values of parameters that count instead of those in the rule files.
+    pub params: Vec<(Key, Node)>,
 }
 
 impl Environment {

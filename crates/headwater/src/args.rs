@@ -84,7 +84,7 @@ pub(crate) enum Command {
     /// Start a project with a project file and the shipped rules
     Init(Init),
     /// Check the project file and its rules; reads no data and no store
-    Check,
+    Check(Check),
     /// Run the tests of the project's rules; reads no data and no store
     Test(Test),
     /// Run one night: read, judge, audit, publish
@@ -130,6 +130,14 @@ pub(crate) struct Init {
     /// Where the project goes
     #[arg(value_name = "DIR", default_value = ".")]
     pub(crate) dir: PathBuf,
+}
+
+/// Options of `check`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Check {
+    /// Mend in the files what has one answer: misspelt keys, names and words
+    #[arg(long)]
+    pub(crate) fix: bool,
 }
 
 /// Options of `test`.

@@ -27,7 +27,7 @@ fn main() -> std::process::ExitCode {
 fn begin() -> std::process::ExitCode {
     let arguments = Arguments::parse();
     let output = Output::new(&arguments.global);
-    if arguments.global.format == Format::Sarif && !matches!(arguments.command, Command::Check | Command::Test(_)) {
+    if arguments.global.format == Format::Sarif && !matches!(arguments.command, Command::Check(_) | Command::Test(_)) {
         output.error(
             "`--format sarif` is for `check` and `test`; other commands write `human`, `json`, `yaml` or `github`",
         );
@@ -49,7 +49,7 @@ async fn run(arguments: Arguments, output: &Output) -> Exit {
     match &arguments.command {
         Command::Demo(demo) => commands::demo::run(global, demo, output).await,
         Command::Init(init) => commands::init::run(init, output),
-        Command::Check => commands::check::run(global, output),
+        Command::Check(asked) => commands::check::run(global, asked, output),
         Command::Test(asked) => commands::test::run(global, asked, output).await,
         Command::Run(night) => commands::run::run(global, night, output).await,
         Command::Reconcile(asked) => commands::reconcile::run(global, asked, output).await,

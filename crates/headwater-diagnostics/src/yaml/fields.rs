@@ -231,11 +231,11 @@ impl<'a> Fields<'a> {
             if let Some(at) = close.and_then(|close| self.missing.iter().position(|(name, _)| *name == close)) {
                 let (name, said) = self.missing.remove(at);
                 problems.retract(&said);
-                problems.push(problem.help(format!("write `{name}`")));
+                problems.push(problem.help(format!("write `{name}`")).fixed_by(key.name.as_str(), name));
                 continue;
             }
             let problem = match self.asked.iter().find(|name| meant(name)) {
-                Some(name) => problem.help(format!("did you mean `{name}`?")),
+                Some(name) => problem.help(format!("did you mean `{name}`?")).fixed_by(key.name.as_str(), *name),
                 None => problem.suggest(&key.name, self.asked.iter().copied()),
             };
             problems.push(problem);

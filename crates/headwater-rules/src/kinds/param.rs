@@ -1,8 +1,10 @@
 //! Parameters: named, typed constants that many rules share.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
-use headwater_diagnostics::yaml::{Fields, Holds, Node, Shape, Value, key, required};
-use headwater_diagnostics::{Code, Diagnostic};
+use headwater_diagnostics::yaml::{Fields, Holds, Key, Node, Shape, Value, key, required};
+use headwater_diagnostics::{Code, Diagnostic, Diagnostics};
 
 use crate::expression::Literal;
 use crate::reading::{Reading, Word};
@@ -11,6 +13,8 @@ use crate::reading::{Reading, Word};
 #[derive(Debug)]
 pub(crate) struct RawParam {
     pub(crate) id: Word,
+    /// The type of its value; none where it was refused.
+    kind: Option<&'static str>,
     /// Its value; none where it was refused.
     pub(crate) value: Option<Literal>,
 }
@@ -38,9 +42,15 @@ impl RawParam {
             None => None,
         };
         let written = fields.require("value", reading.problems);
-        let value = kind.zip(written).and_then(|(kind, node)| value(kind, node, reading));
+        let value = kind.zip(written).and_then(|(kind, node)| {
+            let found = value(kind, node);
+            if found.is_none() {
+                reading.wrong_shape(node, "value", expected(kind));
+            }
+            found
+        });
         fields.finish(reading.problems);
-        Some(Self { id, value })
+        Some(Self { id, kind, value })
     }
 }
 
@@ -55,24 +65,49 @@ fn choice(node: &Node, reading: &mut Reading<'_>) -> Option<&'static str> {
     found
 }
 
-fn value(kind: &str, node: &Node, reading: &mut Reading<'_>) -> Option<Literal> {
-    let found = match (kind, &node.value) {
+fn value(kind: &str, node: &Node) -> Option<Literal> {
+    match (kind, &node.value) {
         ("integer" | "decimal", Value::Integer(number)) => Some(Literal::Whole(*number)),
         ("decimal", Value::Float(number, text)) if number.is_finite() => Some(Literal::Real(text.clone())),
         ("text", Value::Text(text)) => Some(Literal::Text(text.clone())),
         ("date", Value::Text(text)) => text.parse::<NaiveDate>().ok().map(Literal::Date),
         ("flag", Value::Bool(flag)) => Some(Literal::Flag(*flag)),
         _ => None,
-    };
-    if found.is_none() {
-        let expected = match kind {
-            "integer" => "a whole number",
-            "decimal" => "a number",
-            "date" => "a date, written YYYY-MM-DD",
-            "flag" => "`true` or `false`",
-            _ => "text",
-        };
-        reading.wrong_shape(node, "value", expected);
     }
-    found
+}
+
+/// What a value of a type is, in words.
+fn expected(kind: &str) -> &'static str {
+    match kind {
+        "integer" => "a whole number",
+        "decimal" => "a number",
+        "date" => "a date, written YYYY-MM-DD",
+        "flag" => "`true` or `false`",
+        _ => "text",
+    }
+}
+
+/// The values of all parameters: those that the project gives, else those of the rule files.
+pub(crate) fn values(
+    params: &[RawParam],
+    given: &[(Key, Node)],
+    problems: &mut Diagnostics,
+) -> BTreeMap<String, Option<Literal>> {
+    let mut values: BTreeMap<_, _> = params.iter().map(|param| (param.id.text.clone(), param.value.clone())).collect();
+    for (key, node) in given {
+        let Some(param) = params.iter().find(|param| param.id.text == key.name) else {
+            let problem = Diagnostic::at(Code::UnknownParameter, key.span, format!("unknown parameter `{}`", key.name));
+            let known = params.iter().map(|param| param.id.text.as_str());
+            problems.push(problem.label("no rule file declares it").suggest(&key.name, known));
+            continue;
+        };
+        let Some(kind) = param.kind else { continue };
+        let found = value(kind, node);
+        if found.is_none() {
+            let message = format!("`{}` must be {}, not {}", key.name, expected(kind), node.words());
+            problems.push(Diagnostic::at(Code::WrongShape, node.span, message));
+        }
+        values.insert(key.name.clone(), found);
+    }
+    values
 }

@@ -12,6 +12,7 @@ pub(crate) fn environment(attributes: &[(&str, Unit)]) -> Environment {
         catalogue: Catalogue,
         inputs: InputTable::ALL.iter().copied().collect::<BTreeSet<_>>(),
         attributes: attributes.iter().map(|(name, unit)| ((*name).to_owned(), *unit)).collect(),
+        params: Vec::new(),
         other_tables: std::iter::once(("group_metrics".to_owned(), vec!["scope".to_owned()])).collect(),
     }
 }

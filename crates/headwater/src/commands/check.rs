@@ -1,13 +1,28 @@
 //! `check`: the project file and its rules, without data or store.
 
-use headwater_nightly::check_rules;
+use std::fs;
+use std::io;
+use std::path::Path;
 
-use super::project;
-use crate::args::Global;
+use headwater_diagnostics::{Diagnostics, Mended, Sources};
+use headwater_nightly::check_rules;
+use headwater_nightly::project::{Loaded, load};
+
+use super::{folder, project};
+use crate::args::{Check, Global};
 use crate::exit::Exit;
 use crate::render::Output;
 
-pub(crate) fn run(global: &Global, output: &Output) -> Exit {
+/// How often files are read again after something was mended in them: what was hidden by a mistake shows then.
+const ROUNDS: usize = 8;
+
+pub(crate) fn run(global: &Global, asked: &Check, output: &Output) -> Exit {
+    if asked.fix
+        && let Err(error) = mend(global, output)
+    {
+        output.error(&error);
+        return Exit::Failed;
+    }
     let (loaded, project) = match project(global, output) {
         Ok(found) => found,
         Err(exit) => return exit,
@@ -23,4 +38,42 @@ pub(crate) fn run(global: &Global, output: &Output) -> Exit {
         output.say(&format!("{}: project file and rule files ({rules}) have no error; no data was read", project.name));
     }
     Exit::Done
+}
+
+/// Mends what has one answer, and says so, until nothing has.
+fn mend(global: &Global, output: &Output) -> Result<(), String> {
+    let folder = folder(&global.directory);
+    for _ in 0..ROUNDS {
+        let (sources, problems) = problems(&folder, global.profile.as_deref());
+        let mended = problems.mended(&sources);
+        if mended.is_empty() {
+            break;
+        }
+        for file in &mended {
+            let name = sources.name(file.file);
+            write(&folder.join(name), file).map_err(|error| format!("{name} cannot be written: {error}"))?;
+            for (line, fix) in &file.fixes {
+                output.say(&format!("{name}:{line}: `{}` for `{}`", fix.to, fix.from));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn problems(folder: &Path, profile: Option<&str>) -> (Sources, Diagnostics) {
+    let Loaded { sources, project, rules, .. } = load(folder, profile);
+    let problems = match project {
+        Ok(project) => check_rules(&project, &sources, &rules).1,
+        Err(problems) => problems,
+    };
+    (sources, problems)
+}
+
+/// Puts the mended text in the file's place as a whole: whoever is stopped half-way has the old one.
+fn write(path: &Path, mended: &Mended) -> io::Result<()> {
+    let path = &fs::canonicalize(path)?;
+    let beside = path.with_extension("yaml.mended");
+    fs::write(&beside, &mended.text)?;
+    fs::set_permissions(&beside, fs::metadata(path)?.permissions())?;
+    fs::rename(&beside, path)
 }

@@ -179,3 +179,43 @@ fn two_policies_are_reconciled_switch_by_switch() {
         place.headwater(&asked).says(code, &[said]);
     }
 }
+
+#[test]
+fn what_has_one_answer_is_mended_in_the_files() {
+    let place = Place::demo();
+    let before = std::fs::read_to_string(place.path("rules/triggers.yaml")).unwrap();
+    let project = std::fs::read_to_string(place.path("headwater.yaml")).unwrap();
+    place.edit("rules/triggers.yaml", "    value_at_stake: mrr\n", "    value_at_steak: mmr\n");
+    place.edit("rules/triggers.yaml", "after: monetization.", "after: monetisation.");
+    place.edit("headwater.yaml", "currency:", "curency:");
+    let said = place.headwater(&["check", "--fix"]);
+    said.says(0, &["have no error", "headwater.yaml:", "`currency` for `curency`"]);
+    assert!(said.stdout.contains("`value_at_stake` for `value_at_steak`"), "{}", said.stdout);
+    // A mistake that another one hid is mended, too.
+    assert!(said.stdout.contains("`mrr` for `mmr`"), "{}", said.stdout);
+    assert_eq!(std::fs::read_to_string(place.path("rules/triggers.yaml")).unwrap(), before);
+    assert_eq!(std::fs::read_to_string(place.path("headwater.yaml")).unwrap(), project);
+    // What has no answer is left to its author.
+    place.edit("rules/engagement.yaml", "usage_events_28d", "weather_28d");
+    let left = std::fs::read_to_string(place.path("rules/engagement.yaml")).unwrap();
+    place.headwater(&["check", "--fix"]).says(3, &["E0302"]);
+    assert_eq!(std::fs::read_to_string(place.path("rules/engagement.yaml")).unwrap(), left);
+}
+
+#[test]
+fn a_profile_gives_parameters_other_values() {
+    let place = Place::demo();
+    let project = std::fs::read_to_string(place.path("headwater.yaml")).unwrap();
+    let with = |params: &str| {
+        place.write("headwater.yaml", &format!("{project}\nprofiles:\n  strict: {{params: {{{params}}}}}\n"));
+    };
+    with("quiet_days: 22");
+    place.headwater(&["test"]).says(0, &[" tests passed, 0 failed"]);
+    place.headwater(&["--profile", "strict", "test"]).says(6, &["E0901", "rules/tests/accounts.yaml"]);
+    with("quiet_day: 22");
+    place.headwater(&["--profile", "strict", "check"]).says(3, &["E0202", "did you mean `quiet_days`?"]);
+    with("quiet_days: soon");
+    place
+        .headwater(&["--profile", "strict", "check"])
+        .says(3, &["E0104", "`quiet_days` must be a whole number, not text"]);
+}
