@@ -251,6 +251,9 @@ codes! {
     NoNumberLeft "E0706" "a record that no other can follow",
         "Manifests and leases are numbered, and this one has the highest number there is. No run counts that far, so something else wrote it.",
         "Remove the object.";
+    NotPublished "E0709" "a night or an account that is not published",
+        "What was asked for is looked up in a published night, and it is not there.",
+        "`headwater status` lists the nights that are published.";
     AuditFailed "E0801" "an audit failed",
         "The staged tables do not hold what the audit demands, so nothing was published.",
         "Look at the staged tables; the last published night is untouched.";

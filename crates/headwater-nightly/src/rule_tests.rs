@@ -18,6 +18,7 @@ use headwater_rules::{
     ValueOf, compile, read_tests,
 };
 use serde::Serialize;
+use serde_yaml::Value;
 
 use crate::engine::{Engine, EngineError, EngineLimits, failed};
 use crate::failure::RunError;
@@ -131,6 +132,47 @@ pub(crate) async fn passes(rules: &CheckedRules, test: &RuleTest) -> Result<bool
     Ok(Case::new(rules, test)?.run(None).await?.is_empty())
 }
 
+/// What rules say of an account on the last night of a test, as an expectation.
+pub(crate) async fn said_of(rules: &CheckedRules, test: &RuleTest, account_id: &str) -> Result<Value, EngineError> {
+    let case = Case::new(rules, test)?;
+    case.run(None).await?;
+    let (rule, of_account) = (literal(&test.rule), format!("account_id = {}", literal(account_id)));
+    let of_rule = format!("rule_id = {rule} AND {of_account}");
+    let sql = match test.kind {
+        TestedKind::Trigger => format!(
+            "SELECT state FROM flagged_accounts WHERE {of_rule} \
+             UNION ALL SELECT state FROM flag_states WHERE {of_rule} AND state = 'pending'"
+        ),
+        TestedKind::Milestone => format!("SELECT state FROM flagged_accounts WHERE {of_rule}"),
+        TestedKind::SegmentScheme => {
+            format!("SELECT segment FROM segment_scores WHERE scheme = {rule} AND {of_account}")
+        }
+        TestedKind::MilestoneLadder => {
+            format!("SELECT coalesce(milestone, 'none') FROM milestone_states WHERE ladder = {rule} AND {of_account}")
+        }
+        TestedKind::Metric => {
+            format!("SELECT CAST({} AS VARCHAR) FROM account_metrics WHERE {of_account}", identifier(&test.rule))
+        }
+        TestedKind::Guardrail => return Ok(Value::Null),
+    };
+    let found = read(&case.engine, "what came out", &sql, |row| row.optional(0)).await?.into_iter().next();
+    let text = |text: &str| Value::String(text.to_owned());
+    let account = || Value::Sequence(vec![text(account_id)]);
+    let one = |key: &str, value: Value| Value::Mapping([(text(key), value)].into_iter().collect());
+    let (key, value) = match (test.kind, found.flatten()) {
+        (TestedKind::Trigger | TestedKind::Milestone, Some(state)) => (state, account()),
+        (TestedKind::Trigger | TestedKind::Milestone, None) => ("firing".to_owned(), Value::Sequence(Vec::new())),
+        (TestedKind::SegmentScheme, Some(segment)) => ("members".to_owned(), one(&segment, account())),
+        (TestedKind::MilestoneLadder, Some(milestone)) => ("at".to_owned(), one(&milestone, account())),
+        (_, value) => {
+            let number = value.map(|value| serde_yaml::from_str(&value).unwrap_or(Value::String(value)));
+            ("values".to_owned(), one(account_id, number.unwrap_or(Value::Null)))
+        }
+    };
+    let night = (text("night"), Value::Number(test.nights.len().into()));
+    Ok(Value::Mapping([night, (text(&key), value)].into_iter().collect()))
+}
+
 /// A failure with its reasons, as lines.
 fn in_words(problem: &Diagnostic) -> String {
     let night = problem.label.iter().map(|night| format!(" ({night})"));
@@ -180,7 +222,7 @@ struct Case<'a> {
 }
 
 /// Columns that plans name whatever a rule reads.
-const ALWAYS: [&str; 2] = ["account_id", "signed_up_on"];
+pub(crate) const ALWAYS: [&str; 2] = ["account_id", "signed_up_on"];
 
 impl<'a> Case<'a> {
     fn new(rules: &CheckedRules, test: &'a RuleTest) -> Result<Self, EngineError> {

@@ -152,6 +152,18 @@ pub(crate) struct Test {
     /// Also write the results to this file, as JUnit XML
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
+    /// Run no test, but write one from this account as it was published
+    #[arg(long, value_name = "ACCOUNT", requires_all = ["rule", "as_of"])]
+    pub(crate) generate: Option<String>,
+    /// With --generate: the rule that the test is about, `kind:id`
+    #[arg(long, value_name = "RULE", requires = "generate")]
+    pub(crate) rule: Option<String>,
+    /// With --generate: the last night of the test, YYYY-MM-DD
+    #[arg(long, value_name = "DAY", requires = "generate")]
+    pub(crate) as_of: Option<String>,
+    /// With --generate: how many published nights the test goes back
+    #[arg(long, value_name = "N", requires = "generate", default_value_t = 1)]
+    pub(crate) nights: usize,
 }
 
 /// Options of `run`.

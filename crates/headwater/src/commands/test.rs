@@ -5,20 +5,27 @@ use std::path::Path;
 
 use headwater_diagnostics::Diagnostics;
 use headwater_nightly::project::Project;
-use headwater_nightly::{MutationReport, RuleTestReport, RunError, mutate_rules, run_rule_tests};
+use headwater_nightly::{
+    GeneratedTestRequest, MutationReport, RuleTestReport, RunError, generate_test, mutate_rules, run_rule_tests,
+};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use serde_json::json;
 
+use super::run::day;
 use super::{Texts, project};
 use crate::args::{Global, Test};
 use crate::exit::Exit;
 use crate::render::Output;
+use crate::surroundings;
 
 pub(crate) async fn run(global: &Global, asked: &Test, output: &Output) -> Exit {
     let (texts, project) = match project(global, output) {
         Ok(found) => found,
         Err(exit) => return exit,
     };
+    if let Some(account) = &asked.generate {
+        return generate(&texts, &project, account, asked, output).await;
+    }
     let (report, changes) = match run_tests(&texts, &project, asked.mutate).await {
         Ok(done) => done,
         Err(error) => {
@@ -43,6 +50,28 @@ pub(crate) async fn run(global: &Global, asked: &Test, output: &Output) -> Exit 
     }
     let unnoticed = changes.map_or(0, |changes| changes.unnoticed);
     if report.counts().1 + unnoticed == 0 { Exit::Done } else { Exit::TestsFailed }
+}
+
+/// Writes a test from what was published.
+async fn generate(texts: &Texts, project: &Project, account: &str, asked: &Test, output: &Output) -> Exit {
+    let Some(as_of) = day(asked.as_of.as_deref().unwrap_or_default(), output) else { return Exit::Usage };
+    let request = GeneratedTestRequest {
+        account: account.to_owned(),
+        rule: asked.rule.clone().unwrap_or_default(),
+        as_of,
+        nights: asked.nights.max(1),
+    };
+    let environment = surroundings::store_environment();
+    match generate_test(project, &texts.sources, &texts.rules, environment, &request).await {
+        Ok(test) => {
+            output.result(test.trim_end());
+            Exit::Done
+        }
+        Err(error) => {
+            output.diagnostics(&error.diagnostics, &texts.sources);
+            error.kind.into()
+        }
+    }
 }
 
 /// Runs the tests; where they pass and it is asked for, also against changed rules.

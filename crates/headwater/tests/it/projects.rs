@@ -219,3 +219,39 @@ fn a_profile_gives_parameters_other_values() {
         .headwater(&["--profile", "strict", "check"])
         .says(3, &["E0104", "`quiet_days` must be a whole number, not text"]);
 }
+
+#[test]
+fn a_test_is_written_from_what_was_published_and_passes() {
+    let place = Place::demo();
+    std::fs::remove_dir_all(place.path("rules/tests")).unwrap();
+    for night in ["2026-05-29", "2026-05-31"] {
+        assert_eq!(place.headwater(&["run", "--as-of", night]).code, 0);
+    }
+    let generate = |rule: &str, account: &str, nights: &str| {
+        let asked = ["test", "--generate", account, "--rule", rule, "--as-of", "2026-05-31", "--nights", nights];
+        place.headwater(&asked)
+    };
+    let mut count = 0;
+    for (at, rule) in
+        ["segment_scheme:lifecycle", "trigger:gone_quiet", "metric:engagement_score", "milestone_ladder:monetization"]
+            .into_iter()
+            .enumerate()
+    {
+        for (account, nights) in [("A0000001", "1"), ("A0000002", "2")] {
+            let made = generate(rule, account, nights);
+            made.says(0, &["given:", "account_metrics:", "expect:"]);
+            place.write(&format!("rules/tests/made_{at}_{nights}.yaml"), &made.stdout);
+            count += 1;
+        }
+    }
+    place.headwater(&["test"]).says(0, &[" tests passed, 0 failed"]);
+    // A night between that was not published: a timeline with a night of nothing.
+    let made = std::fs::read_to_string(place.path("rules/tests/made_2_2.yaml")).unwrap();
+    assert!(made.contains("as_of: 2026-05-29") && made.contains(" _ ") && made.contains("night: 3"), "{made}");
+    assert_eq!(count, 8);
+    generate("trigger:gone_quit", "A0000001", "1").says(9, &["E0208", "did you mean `trigger:gone_quiet`?"]);
+    generate("trigger:gone_quiet", "A9", "1").says(9, &["E0709", "A9"]);
+    let asked = ["test", "--generate", "A0000001", "--rule", "trigger:gone_quiet", "--as-of", "2026-05-30"];
+    place.headwater(&asked).says(9, &["E0709", "the last are 2026-05-31, 2026-05-29"]);
+    place.headwater(&["test", "--generate", "A0000001"]).says(2, &["--rule"]);
+}
