@@ -284,6 +284,12 @@ codes! {
     MuteOver "W0406" "a mute that is over",
         "The night is later than the last one of a mute, which does nothing any more: its rules are heard again.",
         "Remove it, or give it another last night.";
+    SameForAll "W0407" "a condition that says the same of every account",
+        "Two constants are compared with each other, so no account can make it true or false.",
+        "Compare a metric or a column with a constant.";
+    BandGap "W0408" "a breach between two bands",
+        "Values between two bands are a breach, although smaller and greater ones are not: most often an edge that belongs to neither.",
+        "Let the bands meet, for example `>= 1.00` and `0.95..1.00`.";
     SmallSample "W0501" "an input with very few rows",
         "Metrics over this input rest on little.",
         "Check that the pattern matches the whole export.";

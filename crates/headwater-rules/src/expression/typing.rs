@@ -101,6 +101,7 @@ impl Walk<'_, '_> {
     /// An operator over two checked operands.
     fn combine(&mut self, operator: Operator, left: Expression, right: Expression) -> Expression {
         let at = around(&left, &right);
+        self.remark_on_constants(operator, &left, &right, &at);
         let kind = if operator.compares() {
             let (left, right) = self.alike(left, right);
             return match self.comparable(operator, &left, &right) {
@@ -119,6 +120,26 @@ impl Walk<'_, '_> {
                     format!("`{}` between {} and {}", operator.symbol(), left.kind.words(), right.kind.words());
                 self.problem(Code::TypeMismatch, &at, message)
             }
+        }
+    }
+
+    /// Says what constants alone decide: a comparison of two, and a division by nought.
+    fn remark_on_constants(&mut self, operator: Operator, left: &Expression, right: &Expression, at: &Range<usize>) {
+        let literal = |side: &Expression| match &side.node {
+            Node::Literal(literal) if *literal != Literal::Null => Some(literal.clone()),
+            _ => None,
+        };
+        let place = self.span(at);
+        match (literal(left), literal(right)) {
+            (Some(_), Some(_)) if operator.compares() => {
+                let problem = Diagnostic::at(Code::SameForAll, place, "two constants are compared");
+                self.remark(problem.label("this is the same for every account"));
+            }
+            (_, Some(divisor)) if operator == Operator::Divide && divisor.number() == Some(0.0) => {
+                let problem = Diagnostic::at(Code::Contradiction, place, "a division by nought is never known");
+                self.remark(problem);
+            }
+            _ => {}
         }
     }
 

@@ -114,6 +114,11 @@ impl Walk<'_, '_> {
         Expression::refused(at.clone())
     }
 
+    /// Remarks on a part, which stays.
+    pub(super) fn remark(&mut self, problem: Diagnostic) {
+        self.used.problems.push(problem);
+    }
+
     /// Where in the file a range of characters stands.
     pub(super) fn span(&self, at: &Range<usize>) -> Span {
         self.written.span(at.clone())

@@ -44,7 +44,35 @@ pub(crate) enum Problem {
     Refused,
 }
 
+impl Bands {
+    /// Two bands between which there is a breach, the lower one first.
+    pub(crate) fn gap(&self) -> Option<(Range, Range)> {
+        let mut ranges: Vec<Range> = self.pass.iter().chain(&self.watch).copied().collect();
+        ranges.sort_by(|a, b| a.begins().total_cmp(&b.begins()));
+        let mut ranges = ranges.into_iter();
+        // Of the ranges so far, the one that reaches farthest.
+        let mut farthest = ranges.next()?;
+        for range in ranges {
+            if farthest.leaves_gap_before(range) {
+                return Some((farthest, range));
+            }
+            if farthest.ends() <= range.ends() {
+                farthest = range;
+            }
+        }
+        None
+    }
+}
+
 impl Range {
+    /// Where it ends.
+    fn ends(self) -> f64 {
+        match self.high {
+            Edge::Open => f64::INFINITY,
+            Edge::Included(high) | Edge::Excluded(high) => high,
+        }
+    }
+
     /// From `low` to before `high`.
     pub(crate) fn within(low: f64, high: f64) -> Self {
         Self { low: Edge::Included(low), high: Edge::Excluded(high) }
@@ -88,6 +116,23 @@ impl Range {
             (Edge::Open, _) | (_, Edge::Open) => false,
             (Edge::Included(low), Edge::Included(high)) => low > high,
             (Edge::Included(low) | Edge::Excluded(low), Edge::Excluded(high) | Edge::Included(high)) => low >= high,
+        }
+    }
+
+    /// Whether a number above this range and below `other`, which begins later, is in neither.
+    pub(crate) fn leaves_gap_before(self, other: Self) -> bool {
+        match (self.high, other.low) {
+            (Edge::Open, _) | (_, Edge::Open) => false,
+            (Edge::Excluded(high), Edge::Excluded(low)) => high <= low,
+            (Edge::Included(high) | Edge::Excluded(high), Edge::Included(low) | Edge::Excluded(low)) => high < low,
+        }
+    }
+
+    /// Where it begins.
+    pub(crate) fn begins(self) -> f64 {
+        match self.low {
+            Edge::Open => f64::NEG_INFINITY,
+            Edge::Included(low) | Edge::Excluded(low) => low,
         }
     }
 

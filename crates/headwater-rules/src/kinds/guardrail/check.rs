@@ -248,7 +248,13 @@ fn check_bands(pass: &[Written], watch: &[Written], checking: &mut Checking<'_>)
         }
         watched.push(range);
     }
-    Bands { pass: passing, watch: watched }
+    let bands = Bands { pass: passing, watch: watched };
+    if let (Some((below, above)), Some(first)) = (bands.gap(), watch.first().or_else(|| pass.first())) {
+        let message = format!("what lies between {below} and {above} is a breach");
+        let problem = Diagnostic::at(Code::BandGap, first.whole(), message);
+        checking.used.problems.push(problem.help("let the bands meet: in `3..5`, 5 is not included"));
+    }
+    bands
 }
 
 fn check_band(written: &Written, checking: &mut Checking<'_>) -> Option<Range> {
