@@ -11,6 +11,8 @@ pub enum Place {
     Named(String),
 }
 
+/// Most characters of a message, of the words at its caret, and so on.
+const MOST_SHOWN: usize = 2_000;
 /// Most names that are listed in a message.
 const MOST_LISTED: usize = 16;
 
@@ -47,20 +49,20 @@ impl Diagnostic {
     }
 
     fn new(code: Code, place: Place, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), place, label: None, help: None, fix: None, notes: Vec::new() }
+        Self { code, message: clipped(message.into()), place, label: None, help: None, fix: None, notes: Vec::new() }
     }
 
     /// Adds the words at the caret.
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {
-        self.label = Some(label.into());
+        self.label = Some(clipped(label.into()));
         self
     }
 
     /// Adds the remedy.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(clipped(help.into()));
         self
     }
 
@@ -101,7 +103,7 @@ impl Diagnostic {
     /// Adds a fact.
     #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Self {
-        self.notes.push(note.into());
+        self.notes.push(clipped(note.into()));
         self
     }
 
@@ -110,6 +112,17 @@ impl Diagnostic {
     pub fn severity(&self) -> Severity {
         self.code.severity()
     }
+}
+
+/// A text without its middle, where it is longer than anybody reads: names can be as long as files.
+fn clipped(text: String) -> String {
+    let length = text.chars().count();
+    if length <= MOST_SHOWN {
+        return text;
+    }
+    let half = MOST_SHOWN / 2;
+    let [begin, end]: [String; 2] = [text.chars().take(half).collect(), text.chars().skip(length - half).collect()];
+    format!("{begin} … {end}")
 }
 
 /// All problems of one run, in the order of the files they are in.

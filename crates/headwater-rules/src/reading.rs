@@ -6,6 +6,9 @@ use chrono::NaiveDate;
 use headwater_diagnostics::yaml::{Fields, Node, TextPositions, Value};
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics, Sources, Span};
 
+/// The longest id: ids become names of columns, which many warehouses cut off there.
+const LONGEST_ID: usize = 63;
+
 /// A text value and its place.
 #[derive(Debug, Clone)]
 pub(crate) struct Word {
@@ -186,6 +189,10 @@ impl Reading<'_> {
             let message = format!("`{}` is not a valid id", id.text);
             let problem = Diagnostic::at(Code::InvalidValue, id.span, message);
             self.problems.push(problem.help("an id is a lower-case letter, then lower-case letters, digits and `_`"));
+        } else if id.text.len() > LONGEST_ID {
+            let message = format!("an id of {} characters", id.text.len());
+            let problem = Diagnostic::at(Code::InvalidValue, id.span, message);
+            self.problems.push(problem.help(format!("ids name columns and rows: at most {LONGEST_ID} characters")));
         }
     }
 

@@ -8,6 +8,7 @@ mod execution;
 mod heard;
 mod keys;
 mod long;
+mod mangled;
 mod mutants;
 mod night;
 mod pack;
