@@ -290,6 +290,9 @@ codes! {
     BandGap "W0408" "a breach between two bands",
         "Values between two bands are a breach, although smaller and greater ones are not: most often an edge that belongs to neither.",
         "Let the bands meet, for example `>= 1.00` and `0.95..1.00`.";
+    UnitsMixed "W0409" "units that do not go together",
+        "Two values are added up or compared that are measured in different things: money and time, days and months, percentages and shares of one.",
+        "Bring both to one unit; `headwater metrics --search` says what a metric is measured in.";
     SmallSample "W0501" "an input with very few rows",
         "Metrics over this input rest on little.",
         "Check that the pattern matches the whole export.";

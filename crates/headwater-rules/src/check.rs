@@ -196,16 +196,7 @@ impl Checking<'_> {
     }
 
     fn typed(&self, column: &Column) -> Option<(String, Unit)> {
-        let unit = match &column.source {
-            ColumnSource::Attribute => self.names.environment.attribute(&column.name),
-            ColumnSource::Metric(_) => self.names.environment.catalogue.metric(&column.name).map(|metric| metric.unit),
-            ColumnSource::Derived => self.names.derived.get(&column.name).copied().flatten(),
-            ColumnSource::Population => self.names.population.get(&column.name).copied(),
-            ColumnSource::Segment => Some(Unit::Text),
-            ColumnSource::Milestone => Some(Unit::Flag),
-            ColumnSource::Unmapped => None,
-        };
-        unit.map(|unit| (column.name.clone(), unit))
+        self.names.unit_of(column).map(|unit| (column.name.clone(), unit))
     }
 
     /// Reports the second and further items of one kind with the same id.

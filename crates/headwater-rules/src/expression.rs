@@ -17,6 +17,7 @@ mod sql;
 #[cfg(test)]
 mod tests;
 mod typing;
+mod units;
 mod walk;
 
 pub(crate) use conditions::{Leaf, Reason, comparison, leaves, reasons};

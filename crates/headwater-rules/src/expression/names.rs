@@ -90,6 +90,19 @@ impl Names<'_> {
         Err(if self.incomplete { None } else { Some(self.unknown(name, span)) })
     }
 
+    /// What a column measures, where that is known.
+    pub(crate) fn unit_of(&self, column: &Column) -> Option<Unit> {
+        match &column.source {
+            ColumnSource::Attribute => self.environment.attribute(&column.name),
+            ColumnSource::Metric(_) => self.environment.catalogue.metric(&column.name).map(|metric| metric.unit),
+            ColumnSource::Derived => self.derived.get(&column.name).copied().flatten(),
+            ColumnSource::Population => self.population.get(&column.name).copied(),
+            ColumnSource::Segment => Some(Unit::Text),
+            ColumnSource::Milestone => Some(Unit::Flag),
+            ColumnSource::Unmapped => None,
+        }
+    }
+
     fn too_early(&self, name: &str, span: Span) -> Diagnostic {
         Diagnostic::at(
             Code::ConstructRefused,

@@ -12,6 +12,7 @@ use super::names::Meaning;
 use super::node::Node;
 use super::parse::{Positions, parse, too_deep};
 use super::sql::weight;
+use super::units::{Remark, remarks};
 use super::{Column, ColumnSource, Expression, Kind, Literal, Names, Stage};
 use crate::reading::Written;
 
@@ -43,6 +44,8 @@ pub(crate) fn check_expression(written: &Written, stage: Stage, names: &Names<'_
         Ok((tree, positions)) => {
             let checked =
                 Walk { names, stage, written, positions, used, depth: 0, beside_text: false }.expression(&tree);
+            let mixed = remarks(&checked, names);
+            used.problems.extend(mixed.into_iter().map(|remark| remark_on(remark, written)));
             refuse_heavy(checked, written, used)
         }
         Err(problem) => {
@@ -54,6 +57,14 @@ pub(crate) fn check_expression(written: &Written, stage: Stage, names: &Names<'_
         }
     };
     Checked { expression, written: written.clone() }
+}
+
+fn remark_on(remark: Remark, written: &Written) -> Diagnostic {
+    let problem = Diagnostic::at(Code::UnitsMixed, written.span(remark.at), remark.message);
+    match remark.help {
+        Some(help) => problem.help(help),
+        None => problem,
+    }
 }
 
 /// Refuses an expression whose SQL would be out of all proportion to its text.

@@ -500,7 +500,7 @@ fn a_flag_should_end_at_a_distance_from_where_it_begins() {
     let trigger = |when: &str, exit: &str| {
         format!(
             "version: 1\nparams: [{{id: most, type: decimal, value: 80}}]\ntriggers:\n  - {{id: t, description: d, owner: o, \
-             when: \"{when} AND share < param.most OR {when}\", exit_when: \"{exit}\"}}\n"
+             when: \"{when} AND seats < param.most OR {when}\", exit_when: \"{exit}\"}}\n"
         )
     };
     for (when, exit) in [
