@@ -20,6 +20,7 @@ mod mapping;
 mod objects;
 mod open;
 mod opened;
+mod pointers;
 mod prepare;
 mod query;
 mod sieve;

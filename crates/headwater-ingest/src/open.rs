@@ -214,7 +214,7 @@ impl Opening<'_> {
         if astray > 0 {
             unexpected.insert("merged_into_known_account".to_owned(), astray);
         }
-        if let Some(lost) = corrections::without_order(self.context, input).await?.filter(|lost| *lost > 0) {
+        if let Some(lost) = corrections::settle(self.context, self.work, input).await?.filter(|lost| *lost > 0) {
             unexpected.insert(corrections::KNOWN_ORDER.to_owned(), lost);
         }
         let rows =

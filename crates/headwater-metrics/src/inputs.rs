@@ -323,7 +323,7 @@ impl InputTable {
                         optional(
                             "corrects_order_id",
                             Id,
-                            "the order that a refund or credit, a row of its own with an amount below nothing, belongs to: it counts on that order's day and is no order; what corrects a correction counts on the day of the order behind both, and a chain of more links is not followed",
+                            "the order that a refund or credit, a row of its own with an amount below nothing, belongs to: it counts on that order's day and is no order; what corrects a correction counts on the day of the order behind all of them, where that one is not there on the day of the last correction that is, and in a circle on its own day",
                         ),
                         CURRENCY,
                     ]

@@ -160,3 +160,26 @@ async fn a_refund_of_an_order_that_is_not_there_is_kept_and_counted() {
     let rows = &night.opened.get(InputTable::Orders).unwrap().rows;
     assert_eq!((rows.kept, rows.unexpected.get("corrects_known_order")), (Some(5), Some(&2)));
 }
+
+/// `1`, an order, is refunded by `2`, taken back by `3`, refunded again by `4`, by a row without an id, and by `b`, which is
+/// another account. `5` corrects nobody that is there, `6` corrects `5`, `7` that one. `8` and `9` correct each other, and
+/// `10` corrects `9`.
+#[tokio::test]
+async fn a_chain_of_corrections_is_followed_to_the_order_behind_all() {
+    let lake = Lake::with_accounts();
+    let columns = [
+        ("account_id", texts(&["a", "a", "a", "a", "a", "b", "a", "a", "a", "a", "a", "a"])),
+        ("order_id", texts(&["1", "2", "3", "4", "", "11", "5", "6", "7", "8", "9", "10"])),
+        ("corrects_order_id", texts(&["", "1", "2", "3", "4", "3", "nobody", "5", "6", "9", "8", "9"])),
+        ("ordered_on", texts(&["2024-01-01"; 12])),
+        ("amount", numbers(&[10.0, -1.0, 1.0, -2.0, 2.0, -3.0, -4.0, 4.0, -4.0, -5.0, 5.0, -5.0])),
+    ];
+    let night = lake.open(&[lake.accounts(), written(&lake, InputTable::Orders, &columns)]).await.unwrap();
+    assert_eq!(
+        night.rows("SELECT order_id, corrects_order_id FROM orders").await,
+        [" 1", "1 ", "10 ", "11 1", "2 1", "3 1", "4 1", "5 nobody", "6 5", "7 5", "8 ", "9 "]
+    );
+    // Of `5`, of `b`'s row, and of the three that lead into the circle there is no order.
+    let rows = &night.opened.get(InputTable::Orders).unwrap().rows;
+    assert_eq!((rows.kept, rows.unexpected.get("corrects_known_order")), (Some(12), Some(&5)));
+}

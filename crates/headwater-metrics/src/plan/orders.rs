@@ -15,8 +15,9 @@ fn has(night: &Night, name: &str) -> bool {
 /// `account_id`, `ordered_on`, `orders` (1, or 0 for a refund or credit), `amount` of the order, `net_amount` after what
 /// was given back, `refunded_amount`, and `discount_amount`.
 ///
-/// A refund or credit that is a row of its own counts on the day of the order it corrects; what takes a refund back, on
-/// the day of the order behind both. Of an order that is not there, or is another account's, it counts on its own day.
+/// A refund or credit that is a row of its own counts on the day of the order it corrects. Where inputs are opened, what
+/// corrects a correction was made to correct the order behind all of them. Of an order that is not there, or is another
+/// account's, it counts on its own day.
 /// What corrects itself is an order. An amount below nothing that corrects nothing is a credit of its own day: nobody
 /// buys for less than nothing.
 pub(super) fn posted_orders(night: &Night) -> String {
@@ -36,17 +37,15 @@ pub(super) fn posted_orders(night: &Night) -> String {
     format!(
         "{orders}
         UNION ALL
-        SELECT given.account_id, coalesce(behind.known_on, corrected.known_on, given.ordered_on) AS ordered_on, 0 AS orders,
+        SELECT given.account_id, coalesce(corrected.known_on, given.ordered_on) AS ordered_on, 0 AS orders,
             CAST(0 AS DECIMAL(18, 2)) AS amount, amount - {refunded} AS net_amount,
             {refunded} - amount AS refunded_amount, {discount} AS discount_amount
         FROM (SELECT * FROM orders WHERE {CORRECTS}) AS given
-        LEFT JOIN ({known}) AS corrected
-            ON given.corrects_order_id = corrected.known_id AND given.account_id = corrected.known_account
-        LEFT JOIN ({known}) AS behind
-            ON corrected.known_corrects = behind.known_id AND corrected.known_account = behind.known_account",
+        LEFT JOIN (
+            SELECT order_id AS known_id, account_id AS known_account, ordered_on AS known_on FROM orders
+            WHERE order_id IS NOT NULL
+        ) AS corrected ON given.corrects_order_id = corrected.known_id AND given.account_id = corrected.known_account",
         orders = ordered(&format!(" WHERE ({CORRECTS}) IS NOT TRUE")),
-        known = "SELECT order_id AS known_id, account_id AS known_account, ordered_on AS known_on,
-            corrects_order_id AS known_corrects FROM orders WHERE order_id IS NOT NULL",
     )
 }
 

@@ -237,8 +237,7 @@ async fn a_metric_whose_column_is_not_mapped_is_unknown() {
     );
 }
 
-/// What corrects nothing, itself, or another account's order is not posted anywhere else. What takes a refund back stands
-/// on the day of the order too.
+/// What corrects nothing, itself, or another account's order is not posted anywhere else.
 #[tokio::test]
 async fn a_correction_belongs_to_an_order_of_its_own_account() {
     let columns =
@@ -246,7 +245,7 @@ async fn a_correction_belongs_to_an_order_of_its_own_account() {
     let rows =
         "('1', 'A', '2024-01-10', 100, NULL), ('2', 'A', '2024-04-20', -30, '1'), ('3', 'A', '2024-04-21', 10, ''),
         ('4', 'A', '2024-04-22', 50, '4'), ('5', 'B', '2024-04-23', -8, '1'), ('6', 'B', '2024-04-24', 20, NULL),
-        ('7', 'C', '2024-01-10', 100, NULL), ('8', 'C', '2024-02-01', -40, '7'), ('9', 'C', '2024-04-25', 40, '8')";
+        ('7', 'C', '2024-01-10', 100, NULL), ('8', 'C', '2024-02-01', -40, '7'), ('9', 'C', '2024-04-25', 40, '7')";
     let bench = Bench::new("2024-04-30")
         .input(InputTable::Accounts, "account_id VARCHAR", "('A'), ('B'), ('C')")
         .await
