@@ -145,7 +145,7 @@ pub fn mrr_movements() -> TableContract {
             ColumnContract::optional(
                 "reason",
                 Unit::Text,
-                "of expansion and contraction: add_on, cross_sell, part_cancelled, plan, seats, discount or price; within_period where an account came and went in one; null for others",
+                "of expansion and contraction: add_on, cross_sell, part_cancelled, plan, seats, discount or price, unknown where what began and what ended do not both say their plan and seats; within_period where an account came and went in one; null for others",
             ),
             ColumnContract::required("opening_mrr", Unit::Money, "recurring revenue before the movement"),
             ColumnContract::required("closing_mrr", Unit::Money, "recurring revenue after it"),

@@ -96,6 +96,46 @@ async fn a_movement_says_why() {
     );
 }
 
+/// A plan, or seats, that only one side says are no change; what is known to differ still is the reason.
+#[tokio::test]
+async fn what_is_not_known_of_both_sides_is_no_reason() {
+    let cases = [
+        ("'team', 5, NULL", "NULL, 5, NULL", "unknown"),
+        ("NULL, 5, NULL", "'team', 5, NULL", "unknown"),
+        ("'team', 5, NULL", "'team', NULL, NULL", "unknown"),
+        ("'team', NULL, NULL", "'solo', 5, NULL", "plan"),
+        ("'team', 5, NULL", "NULL, 7, NULL", "seats"),
+        ("NULL, NULL, NULL", "NULL, NULL, NULL", "price"),
+        ("NULL, 5, NULL", "NULL, 5, NULL", "price"),
+        ("NULL, NULL, NULL", "NULL, NULL, true", "price"),
+    ];
+    for (before, after, reason) in cases {
+        let rows = format!(
+            "('A', '2024-01-01', '2024-04-10', 50, {before}, NULL), ('A', '2024-04-10', NULL, 70, {after}, NULL)"
+        );
+        let company = company("A", &rows, RevenuePolicy::default()).await;
+        company.accounts(&["mrr"]).await;
+        let moves = company.lines("SELECT movement, reason FROM mrr_movements WHERE movement <> 'new'").await;
+        assert_eq!(moves, [format!("expansion {reason}")], "{before} {after}");
+    }
+}
+
+/// What began beside it and does not say its seats hides whether seats came; where both sides have such a one, the others
+/// are compared.
+#[tokio::test]
+async fn seats_are_compared_where_both_sides_say_them() {
+    let ended = "('A', '2024-01-01', '2024-04-10', 50, 'team', 5, NULL, NULL)";
+    let begun =
+        "('A', '2024-04-10', NULL, 60, 'team', 7, NULL, NULL), ('A', '2024-04-10', NULL, 5, 'team', NULL, NULL, NULL)";
+    let beside = "('A', '2024-01-01', '2024-04-10', 5, 'team', NULL, NULL, NULL)";
+    for (rows, reason) in [(format!("{ended}, {begun}"), "unknown"), (format!("{ended}, {begun}, {beside}"), "seats")] {
+        let company = company("A", &rows, RevenuePolicy::default()).await;
+        company.accounts(&["mrr"]).await;
+        let moves = company.lines("SELECT movement, reason FROM mrr_movements WHERE movement <> 'new'").await;
+        assert_eq!(moves, [format!("expansion {reason}")]);
+    }
+}
+
 #[tokio::test]
 async fn a_customer_is_lost_when_its_term_ends_or_when_it_gives_notice() {
     let rows = "('A', '2024-01-01', '2025-01-01', 10, NULL, NULL, NULL, '2024-03-10'), ('B', '2024-01-01', NULL, 10, NULL, NULL, NULL, NULL)";

@@ -84,21 +84,50 @@ impl Movements {
     }
 }
 
+/// What began, or what ended, in one period of an account.
+#[derive(Default)]
+struct Side<'a> {
+    subscriptions: i64,
+    /// The plan that stands for all of them, of those that say theirs.
+    plan: Option<&'a str>,
+    /// Seats of those that say theirs.
+    seats: i128,
+    /// Whether one of them does not say its plan, or its seats.
+    hides_plan: bool,
+    hides_seats: bool,
+}
+
+impl<'a> Side<'a> {
+    fn add(&mut self, change: &Change, plans: &'a Plans) {
+        self.subscriptions += 1;
+        self.plan = self.plan.max(change.plan.and_then(|number| plans.name(number)));
+        self.seats += i128::from(change.seats.unwrap_or(0));
+        self.hides_plan |= change.plan.is_none();
+        self.hides_seats |= change.seats.is_none();
+    }
+
+    /// Whether the plan differs from that of the other side; unknown where only one of them hides a plan.
+    fn has_other_plan(&self, other: &Self) -> Option<bool> {
+        (self.hides_plan == other.hides_plan).then(|| self.plan != other.plan)
+    }
+
+    /// The same of seats.
+    fn has_other_seats(&self, other: &Self) -> Option<bool> {
+        (self.hides_seats == other.hides_seats).then_some(self.seats != other.seats)
+    }
+}
+
 /// What came together in one period of an account.
 #[derive(Default)]
 struct Period<'a> {
     amount: i128,
     exchange: i128,
     step: i64,
-    begun: i64,
-    ended: i64,
+    begun: Side<'a>,
+    ended: Side<'a>,
     /// Whether all that began or ended are add-ons.
     only_add_ons: bool,
     discount_ended: bool,
-    plan_begun: Option<&'a str>,
-    plan_ended: Option<&'a str>,
-    /// Seats that came less those that went; unknown where no subscription says.
-    seats: Option<i128>,
     /// The first day on which anything began, and the amounts that began on it.
     first: Option<(i32, i128)>,
 }
@@ -121,17 +150,11 @@ impl<'a> Period<'a> {
         self.amount += amount;
         self.step += step;
         self.only_add_ons &= change.is_add_on;
-        if let Some(seats) = change.seats {
-            self.seats = Some(self.seats.unwrap_or(0) + i128::from(step) * i128::from(seats));
-        }
-        let plan = change.plan.and_then(|number| plans.name(number));
         if step < 0 {
-            self.ended += 1;
-            self.plan_ended = self.plan_ended.max(plan);
+            self.ended.add(change, plans);
             return;
         }
-        self.begun += 1;
-        self.plan_begun = self.plan_begun.max(plan);
+        self.begun.add(change, plans);
         self.discount_ended |= change.follows_discount;
         self.first = match self.first {
             Some((day, _)) if change.first_day < day => Some((change.first_day, amount)),
@@ -146,17 +169,23 @@ impl<'a> Period<'a> {
     }
 
     /// Why a customer expanded or contracted: `add_on` or `cross_sell` where subscriptions only came, `part_cancelled`
-    /// where they only went; else what differs between what ended and what began: `plan`, `seats`, a `discount` that
-    /// ended, or the `price` alone.
+    /// where they only went; else what is known to differ between what ended and what began: `plan`, `seats`, or a
+    /// `discount` that ended; the `price` where nothing differs that both sides say, and `unknown` where one side does
+    /// not say what the other does.
     fn reason(&self) -> &'static str {
-        match self {
-            Self { ended: 0, only_add_ons: true, .. } => "add_on",
-            Self { ended: 0, .. } => "cross_sell",
-            Self { begun: 0, .. } => "part_cancelled",
-            Self { plan_begun, plan_ended, .. } if plan_begun != plan_ended => "plan",
-            Self { seats: Some(seats), .. } if *seats != 0 => "seats",
-            Self { discount_ended: true, .. } => "discount",
-            _ => "price",
+        let Self { begun, ended, .. } = self;
+        match (begun.subscriptions, ended.subscriptions) {
+            (_, 0) if self.only_add_ons => return "add_on",
+            (_, 0) => return "cross_sell",
+            (0, _) => return "part_cancelled",
+            _ => {}
+        }
+        match (begun.has_other_plan(ended), begun.has_other_seats(ended)) {
+            (Some(true), _) => "plan",
+            (_, Some(true)) => "seats",
+            _ if self.discount_ended => "discount",
+            (Some(false), Some(false)) => "price",
+            _ => "unknown",
         }
     }
 }
@@ -190,7 +219,7 @@ fn write_period(age: i64, period: &Period<'_>, standing: &mut Standing, brief: b
     let was_known = standing.begun > 0;
     standing.closing += period.amount + period.exchange;
     standing.holding += period.step;
-    standing.begun += period.begun;
+    standing.begun += period.begun.subscriptions;
     let (leaves, comes) = (standing.holding == 0, standing.holding == period.step);
     let opening = standing.closing - period.amount;
     if period.exchange != 0 {
