@@ -4,7 +4,7 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{JoinType, ScalarValue};
 use datafusion::error::Result;
 use datafusion::functions::expr_fn::{btrim, upper};
-use datafusion::logical_expr::{Expr, cast, is_null, lit, when};
+use datafusion::logical_expr::{Expr, cast, is_null, lit, try_cast, when};
 use datafusion::prelude::{DataFrame, SessionContext};
 use headwater_metrics::{AsOf, ColumnType, Exchange, InputTable, exchanged, literal};
 
@@ -19,6 +19,8 @@ pub(crate) const NO_RATE: &str = "no_exchange_rate";
 /// The reason of rows that do not say their currency.
 pub(crate) const NO_CURRENCY: &str = "missing_currency";
 
+/// The part of a subscription's price that is given off.
+const DISCOUNT: &str = "discount";
 /// The column of the joined rate.
 const RATE: &str = "exchange:rate";
 /// The largest rate that is one.
@@ -109,14 +111,30 @@ impl Rates {
         if table == InputTable::Subscriptions && self.exchange == Exchange::Moving {
             return Ok(frame);
         }
-        for amount in mapping.columns.iter().filter(|filled| filled.kind == ColumnType::Money) {
-            let value = column(&amount.name);
-            let is_own = column("currency").eq(lit(self.own.as_str()));
-            let worth = when(is_own, value.clone()).otherwise(exchanged(value, column(RATE)))?;
-            frame = frame.with_column(&amount.name, worth)?;
+        let is_discounted = table == InputTable::Subscriptions && mapping.column(DISCOUNT).is_some();
+        if is_discounted {
+            let discount = self.worth(list_price())? - self.worth(column("mrr"))?;
+            let amount = contract::data_type(ColumnType::Money);
+            frame = frame.with_column(DISCOUNT, try_cast(discount, amount))?;
+        }
+        let amounts = mapping.columns.iter().filter(|filled| filled.kind == ColumnType::Money);
+        for amount in amounts.filter(|filled| !(is_discounted && filled.name == DISCOUNT)) {
+            frame = frame.with_column(&amount.name, self.worth(column(&amount.name))?)?;
         }
         Ok(frame)
     }
+
+    /// An amount of a row in the project's currency.
+    fn worth(&self, amount: Expr) -> Result<Expr> {
+        let is_own = column("currency").eq(lit(self.own.as_str()));
+        when(is_own, amount.clone()).otherwise(exchanged(amount, column(RATE)))
+    }
+}
+
+/// What a subscription costs once its discount ends: what is paid then is exchanged as one amount, and rounded once, and a
+/// discount is what lies between two such amounts.
+fn list_price() -> Expr {
+    try_cast(column("mrr") + column(DISCOUNT), contract::data_type(ColumnType::Money))
 }
 
 fn text() -> DataType {

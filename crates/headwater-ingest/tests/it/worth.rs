@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, Float64Array};
-use headwater_ingest::InputSpec;
-use headwater_metrics::{Exchange, InputTable};
+use headwater_ingest::{InputSpec, OpenedInput};
+use headwater_metrics::{
+    AsOf, Economics, Exchange, InputTable, Lifetimes, RevenuePolicy, movements, register_functions,
+};
 
-use crate::lake::{Lake, Mapped, texts};
+use crate::lake::{Lake, Mapped, NIGHT, texts};
 
 fn numbers(values: &[f64]) -> ArrayRef {
     Arc::new(Float64Array::from(values.to_vec()))
@@ -74,6 +76,62 @@ async fn all_amounts_may_count_at_the_rates_of_one_day() {
     assert_eq!(night.rows(ORDERS).await, ["2024-01-31 5.01 USD", "2024-02-01 5.01 USD", "2024-02-10 10.00 EUR"]);
     let left_out = &night.opened.get(InputTable::Orders).unwrap().rows.quarantined;
     assert_eq!(left_out.get("no_exchange_rate"), Some(&3));
+}
+
+/// The movements of recurring revenue over a lake.
+async fn movements_over(lake: &Lake, inputs: &[InputSpec]) -> Vec<String> {
+    let night = lake.open(inputs).await.unwrap();
+    register_functions(&mut night.context.clone()).unwrap();
+    let columns = |input: &OpenedInput| input.columns.iter().map(|column| column.name.clone()).collect();
+    let plans = headwater_metrics::Night {
+        as_of: AsOf::new(NIGHT.parse().unwrap(), "UTC".parse().unwrap()),
+        economics: Economics {
+            gross_margin: 1.0,
+            monthly_discount: 0.0,
+            horizon_months: 60,
+            lookback_months: 12,
+            cac_lag_months: 0,
+            clawback_days: 180,
+        },
+        lifetimes: Lifetimes::default(),
+        currency: "EUR".to_owned(),
+        exchange: lake.exchange,
+        policy: RevenuePolicy::default(),
+        features: Vec::new(),
+        inputs: night.opened.inputs.iter().map(|input| (input.table, columns(input))).collect(),
+        attributes: Vec::new(),
+    };
+    night.rows(&movements(&plans).sql).await
+}
+
+/// A price before and after its discount ends is rounded once, however rates are read.
+#[tokio::test]
+async fn a_rate_that_never_changes_makes_moving_and_constant_rates_equal() {
+    let amounts: Vec<f64> = (0..200_i32).map(|row| f64::from(row * 37 % 1_009) / 100.0).collect();
+    let discounts: Vec<f64> = (0..200_i32).map(|row| f64::from(row * 53 % 499) / 100.0).collect();
+    let columns = [
+        ("account_id", texts(&["a", "b"].repeat(100))),
+        ("started_on", texts(&["2024-01-10"; 200])),
+        ("ended_on", texts(&["", "", "", "2024-05-20"].repeat(50))),
+        ("mrr", numbers(&amounts)),
+        ("discount", numbers(&discounts)),
+        ("discount_ends_on", texts(&["2024-02-15", "", "2024-03-15", "2024-04-15"].repeat(50))),
+        ("currency", texts(&["USD", "USD", "USD", "USD", "EUR"].repeat(40))),
+    ];
+    let rates = [
+        ("currency", texts(&["USD"; 2])),
+        ("valid_on", texts(&["2023-01-01", "2024-03-10"])),
+        ("rate", numbers(&[0.5, 0.5])),
+    ];
+    let mut lake = Lake::with_accounts();
+    let subscriptions = written(&lake, InputTable::Subscriptions, &columns)
+        .map("ended_on", "nullif(ended_on, '')")
+        .map("discount_ends_on", "nullif(discount_ends_on, '')");
+    let inputs = [lake.accounts(), written(&lake, InputTable::ExchangeRates, &rates), subscriptions];
+    let moving = movements_over(&lake, &inputs).await;
+    lake.exchange = Exchange::Constant("2024-01-01".parse().unwrap());
+    assert_eq!(moving, movements_over(&lake, &inputs).await);
+    assert!(moving.iter().all(|movement| !movement.contains(" fx ")) && moving.len() > 4, "{moving:?}");
 }
 
 #[tokio::test]
