@@ -14,6 +14,7 @@ mod fill;
 mod fit;
 mod groups;
 mod lifetimes;
+mod margin;
 mod movements;
 mod orders;
 mod renewals;
@@ -33,6 +34,7 @@ pub use cohorts::{cohort_summary, cohorts};
 pub use features::{education_targets, feature_adoption};
 pub use fit::fit_cells;
 pub use groups::{GroupPlan, GroupScope};
+pub use margin::{GrossMargin, observed_margin};
 pub use movements::{movements, published_movements};
 /// Names that tables over accounts give to columns of their own: no attribute and no derived metric can have one.
 pub const RESERVED_NAMES: &[&str] = &[
@@ -79,8 +81,8 @@ pub use values::{
 /// What the economics of the company are, as the project declares them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Economics {
-    /// Share of revenue that remains after the cost of serving it, 0 to 1.
-    pub gross_margin: f64,
+    /// Share of revenue that remains after the cost of serving it.
+    pub gross_margin: GrossMargin,
     /// Discount rate a month.
     pub monthly_discount: f64,
     /// Months a lifetime value looks ahead.
@@ -117,11 +119,6 @@ impl Basis {
             Self::Net => "net",
             Self::Margin => "margin",
         }
-    }
-
-    /// The share of an amount that counts.
-    pub(crate) fn share(self, gross_margin: f64) -> f64 {
-        if self == Self::Margin { gross_margin } else { 1.0 }
     }
 }
 

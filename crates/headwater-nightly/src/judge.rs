@@ -158,7 +158,7 @@ pub(crate) async fn judge(mut case: Case<'_>) -> Result<Judged, RunError> {
         }
     }
     let left_out = records::LeftOut { metrics: &case.measured.unavailable, rules: case.rules.skipped() };
-    let manifest = records::run_manifest(case.request, case.inputs, left_out, &staged);
+    let manifest = records::run_manifest(case.request, case.night, case.inputs, left_out, &staged);
     case.stage(&manifest, &contract::run_manifest(), &mut staged).await?;
     let audits = compiled.audits().iter().map(check).collect();
     Ok(Judged { tables: staged, audits })

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::AsArray;
-use arrow::datatypes::{Date32Type, Int64Type};
+use arrow::datatypes::{Date32Type, Float64Type, Int64Type};
 use arrow::record_batch::RecordBatch;
 use headwater_ingest::{OpenedInputs, WorkArea};
-use headwater_metrics::{AsOf, FeatureSeen, GroupScope, InputTable, MeasurePlan, Night, Query};
+use headwater_metrics::{
+    AsOf, FeatureSeen, GrossMargin, GroupScope, InputTable, MeasurePlan, Night, Query, observed_margin,
+};
 
 use crate::engine::{Engine, EngineError, failed};
 use crate::failure::{FailureKind, RunError};
@@ -40,11 +42,33 @@ pub(crate) async fn measure(
         night.features = engine.rows(&query).await?.iter().flat_map(features).collect();
         steps.end(night.features.len() as u64);
     }
+    let kept = observe_margin(engine, work, night, steps).await?;
     let plan = MeasurePlan::new(asked, groups, night);
-    for query in &plan.queries {
+    for query in plan.queries.iter().filter(|query| !kept.contains(&query.name)) {
         keep(engine, work, query, steps).await?;
     }
     Ok(plan)
+}
+
+/// Looks what the gross margin is, where the project does not declare it. The answer names the tables kept for it, which
+/// plans made afterwards need not keep again.
+pub(crate) async fn observe_margin(
+    engine: &Engine,
+    work: &WorkArea,
+    night: &mut Night,
+    steps: &mut Steps,
+) -> Result<BTreeSet<String>, EngineError> {
+    let queries = observed_margin(night);
+    for query in &queries {
+        keep(engine, work, query, steps).await?;
+    }
+    if let Some(last) = queries.last() {
+        let rows = engine.rows(&Query::new(&last.name, format!("SELECT gross_margin FROM {}", last.name))).await?;
+        let share =
+            rows.iter().find_map(|batch| batch.columns().first()?.as_primitive_opt::<Float64Type>()?.iter().next());
+        night.economics.gross_margin = GrossMargin::Observed(share.flatten());
+    }
+    Ok(queries.into_iter().map(|query| query.name).collect())
 }
 
 /// Why measuring failed: a damaged object of a streamed input is a broken contract, and is named.

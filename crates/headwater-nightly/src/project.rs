@@ -207,7 +207,7 @@ impl Reading<'_> {
         let outputs = self.outputs(&mut fields);
         let stores = self.stores(&mut fields);
         let engine = self.engine(&mut fields);
-        let economics = self.economics(&mut fields);
+        let economics = self.economics(&mut fields, &inputs);
         let lifetimes = self.lifetimes(&mut fields, &inputs);
         let policy = self.policy(&mut fields);
         let groups = self.groups(&mut fields, &inputs);

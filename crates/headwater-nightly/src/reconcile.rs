@@ -179,11 +179,14 @@ async fn group_values(
     night: &Night,
     mut steps: Steps,
 ) -> Result<Values, EngineError> {
-    for query in &MeasurePlan::new(&BTreeSet::new(), wanted, night).queries {
+    let mut night = night.clone();
+    let kept = measure::observe_margin(engine, work, &mut night, &mut steps).await?;
+    let measured = MeasurePlan::new(&BTreeSet::new(), wanted, &night);
+    for query in measured.queries.iter().filter(|query| !kept.contains(&query.name)) {
         keep(engine, work, query, &mut steps).await?;
     }
     engine.view(&Query::new("judged", "SELECT * FROM measured")).await?;
-    let plan = GroupPlan::new(wanted, night);
+    let plan = GroupPlan::new(wanted, &night);
     keep(engine, work, &plan.facts, &mut steps).await?;
     let rows = engine.rows(&plan.metrics).await?;
     Ok(rows.iter().flat_map(|batch| values_of(batch).unwrap_or_default()).collect())

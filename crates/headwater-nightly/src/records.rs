@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use headwater_ingest::{Location, OpenedInput, OpenedInputs};
-use headwater_metrics::{InputTable, Query, RevenuePolicy, literal};
+use headwater_metrics::{InputTable, Night, Query, RevenuePolicy, literal};
 use headwater_rules::LeftOutRule;
 use object_store::path::Path;
 use sha2::{Digest, Sha256};
@@ -70,6 +70,7 @@ fn hex(bytes: &[u8]) -> String {
 /// id, no tags of the store.
 pub(crate) fn run_manifest(
     request: &RunRequest,
+    night: &Night,
     inputs: &[InputRecord],
     left_out: LeftOut<'_>,
     tables: &BTreeMap<String, StagedTable>,
@@ -79,8 +80,11 @@ pub(crate) fn run_manifest(
     let project = &request.project;
     rows.text("project", &project.name, "time_zone", project.time_zone.name());
     rows.text("project", &project.name, "currency", &project.currency);
-    let economics = &project.economics;
-    rows.text("project", &project.name, "gross_margin", &economics.gross_margin.to_string());
+    let economics = &night.economics;
+    // Observed, it may be unknown, and then nobody reads a number here.
+    if let Some(share) = economics.gross_margin.share() {
+        rows.text("project", &project.name, "gross_margin", &share.to_string());
+    }
     rows.text("project", &project.name, "monthly_discount", &economics.monthly_discount.to_string());
     rows.text("project", &project.name, "horizon_months", &economics.horizon_months.to_string());
     rows.text("project", &project.name, "lookback_months", &economics.lookback_months.to_string());

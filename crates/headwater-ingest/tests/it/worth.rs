@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, Float64Array};
 use headwater_ingest::{InputSpec, OpenedInput};
 use headwater_metrics::{
-    AsOf, Economics, Exchange, InputTable, Lifetimes, RevenuePolicy, movements, register_functions,
+    AsOf, Economics, Exchange, GrossMargin, InputTable, Lifetimes, RevenuePolicy, movements, register_functions,
 };
 
 use crate::lake::{Lake, Mapped, NIGHT, texts};
@@ -86,7 +86,7 @@ async fn movements_over(lake: &Lake, inputs: &[InputSpec]) -> Vec<String> {
     let plans = headwater_metrics::Night {
         as_of: AsOf::new(NIGHT.parse().unwrap(), "UTC".parse().unwrap()),
         economics: Economics {
-            gross_margin: 1.0,
+            gross_margin: GrossMargin::Declared(1.0),
             monthly_discount: 0.0,
             horizon_months: 60,
             lookback_months: 12,

@@ -82,7 +82,7 @@ const PATTERN_CHANGE: &str = "0.02";
 /// `cohort_summary`: one row a scope, group and cohort, over the published `cohort_metrics`.
 ///
 /// Payback is the first age at which the margin to date reaches what was spent in the cohort's own period; a cohort that
-/// is not there yet is censored at its age, and nothing is extrapolated. Without spend nothing is known of either. The
+/// is not there yet is censored at its age, and nothing is extrapolated. Without spend, or a margin, nothing is known of either. The
 /// value expected of a cohort that is old and large enough is its margin to date and what its customers of today bring
 /// until the horizon at the cohort's own churn, discounted: both sides of its ratio are of the same accounts.
 #[must_use]
@@ -91,7 +91,7 @@ pub fn cohort_summary(scopes: &[GroupScope], night: &Night) -> Option<Query> {
         return None;
     }
     let as_of = date(night.as_of.day());
-    let margin = super::fill::number(night.economics.gross_margin);
+    let margin = night.economics.gross_margin.sql();
     let sql = format!(
         "WITH spent AS ({spent}),
         followed AS (
@@ -127,7 +127,7 @@ pub fn cohort_summary(scopes: &[GroupScope], night: &Night) -> Option<Query> {
             acquisition_spend, CAST(acquisition_spend AS DOUBLE) / cohort_size AS cac,
             margin_to_date / cohort_size AS margin_per_account,
             margin_to_date / nullif(CAST(acquisition_spend AS DOUBLE), 0) AS margin_cac_ratio,
-            payback_months, CASE WHEN acquisition_spend IS NOT NULL THEN payback_months IS NULL END AS payback_censored,
+            payback_months, CASE WHEN acquisition_spend IS NOT NULL AND margin_to_date IS NOT NULL THEN payback_months IS NULL END AS payback_censored,
             CASE WHEN few_accounts OR age_months < {PATTERN_PERIODS} OR changed IS NULL THEN 'immature'
                 WHEN changed > {PATTERN_CHANGE} THEN 'rising'
                 WHEN changed < -{PATTERN_CHANGE} THEN 'decaying'

@@ -7,7 +7,7 @@ use crate::{Grain, InputTable, Query, identifier, literal};
 
 use super::accounts::rows_of;
 use super::fill::{fill, is_available, references};
-use super::{Night, date};
+use super::{Basis, Night, date};
 
 /// A way of dividing accounts into groups.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -261,7 +261,9 @@ fn metric_rows(ids: &[&str], scopes: &[&GroupScope], night: &Night) -> String {
 fn metric_item(metric: &Resolved, night: &Night) -> Option<String> {
     let Formula::Group { sql, accounts, reason } = metric.definition.formula else { return None };
     let (value, accounts, reason) = if is_available(metric, night) {
-        (group_sql(sql, metric, night), group_sql(accounts, metric, night), reason)
+        let of_margin =
+            counts_margin(metric, night).then(|| Basis::Margin.unknown_because(night.economics.gross_margin));
+        (group_sql(sql, metric, night), group_sql(accounts, metric, night), of_margin.flatten().unwrap_or(reason))
     } else {
         ("NULL".to_owned(), "NULL".to_owned(), "an input or a column it needs is not there")
     };
@@ -281,6 +283,17 @@ fn rests_on_margin(metric: &Resolved, night: &Night) -> bool {
     let Formula::Group { sql, .. } = metric.definition.formula else { return false };
     sql.contains("{margin}")
         || references(metric, night).iter().filter_map(|name| resolve(name)).any(|inner| rests_on_margin(&inner, night))
+}
+
+/// Whether the value of a metric is unknown where the margin is, itself or through what it rests on.
+fn counts_margin(metric: &Resolved, night: &Night) -> bool {
+    let (Formula::Group { sql, .. } | Formula::AccountFact(sql) | Formula::Account(sql)) = metric.definition.formula
+    else {
+        return false;
+    };
+    sql.contains("{margin}")
+        || (sql.contains("{basis_share}") && night.lifetimes.basis == Basis::Margin)
+        || references(metric, night).iter().filter_map(|name| resolve(name)).any(|inner| counts_margin(&inner, night))
 }
 
 /// A group metric written out over the columns of `group_facts`.

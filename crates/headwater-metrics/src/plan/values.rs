@@ -6,7 +6,7 @@ use crate::{GroupScope, InputTable, Query, literal};
 
 use super::groups::grouped;
 use super::lifetimes::{fits, scores};
-use super::{Night, date};
+use super::{Basis, Night, date};
 
 /// The inputs whose models a night fits, by the table of their fits.
 fn fitted(night: &Night) -> Vec<&'static str> {
@@ -309,8 +309,11 @@ pub fn lifetime_values(_scopes: &[GroupScope], night: &Night) -> Option<Query> {
                 CAST(sum(CAST(expected_value_per_account * cohort_size AS DECIMAL(28, 6))) AS DOUBLE) / nullif(sum(CASE WHEN expected_value_per_account IS NOT NULL THEN cohort_size END), 0) AS value,
                 min(expected_value_per_account) AS low, max(expected_value_per_account) AS high,
                 coalesce(sum(CASE WHEN expected_value_per_account IS NOT NULL THEN cohort_size END), 0) AS accounts,
-                'no cohort is old and large enough' AS reason
-            FROM cohort_summary GROUP BY scope, group_name"
+                {reason} AS reason
+            FROM cohort_summary GROUP BY scope, group_name",
+            reason = literal(
+                Basis::Margin.unknown_because(night.economics.gross_margin).unwrap_or("no cohort is old and large enough")
+            ),
         )
     } else {
         String::new()
@@ -374,27 +377,31 @@ pub fn value_levers(_scopes: &[GroupScope], night: &Night) -> Option<Query> {
 pub fn account_values(_scopes: &[GroupScope], night: &Night) -> Option<Query> {
     let basis = literal(night.lifetimes.basis.word());
     let horizon = night.economics.horizon_months;
+    let of_margin = night.lifetimes.basis.unknown_because(night.economics.gross_margin);
+    let reason = |of_models: &str| of_margin.map_or_else(|| of_models.to_owned(), literal);
     let contracts = format!(
         "SELECT judged.account_id AS account_id, 'contract_model' AS method, contract_clv_realised AS realised, contract_clv_residual AS residual,
             contract_clv_total AS total, CAST(mrr AS DOUBLE) * {share} * scores.low_uncounted AS low,
             CAST(mrr AS DOUBLE) * {share} * scores.high_uncounted AS high, contract_stays_12m AS stays_12m,
-            CAST(NULL AS DOUBLE) AS alive, 'no model of staying could be fitted for its group and term' AS reason,
+            CAST(NULL AS DOUBLE) AS alive, {reason} AS reason,
             scores.model AS model, CAST(scores.term_months AS BIGINT) AS term_months, scores.fit_scope AS fit_scope, scores.fit_group AS fit_group,
             contract_clv_residual_error AS residual_error
         FROM judged LEFT JOIN {scores} AS scores ON judged.account_id = scores.account_id WHERE first_paid_on IS NOT NULL",
         scores = scores(ScoreTable::Contracts),
-        share = super::fill::number(night.lifetimes.basis.share(night.economics.gross_margin)),
+        share = night.lifetimes.basis.share_sql(night.economics.gross_margin),
+        reason = reason("'no model of staying could be fitted for its group and term'"),
     );
     let orders = format!(
         "SELECT judged.account_id AS account_id, 'order_model' AS method, order_clv_realised AS realised, order_clv_residual AS residual,
             order_clv_total AS total, CAST(NULL AS DOUBLE) AS low, CAST(NULL AS DOUBLE) AS high,
             CAST(NULL AS DOUBLE) AS stays_12m, orders_alive_probability AS alive,
-            CASE WHEN orders_alive_probability IS NULL THEN 'no model of buying could be fitted for its group'
-                ELSE 'no model of order values could be fitted for its group' END AS reason,
+            {reason} AS reason,
             scores.model AS model, CAST(NULL AS BIGINT) AS term_months, scores.fit_scope AS fit_scope, scores.fit_group AS fit_group,
             order_clv_residual_error AS residual_error
         FROM judged LEFT JOIN {scores} AS scores ON judged.account_id = scores.account_id WHERE first_order_on IS NOT NULL",
         scores = scores(ScoreTable::Orders),
+        reason = reason("CASE WHEN orders_alive_probability IS NULL THEN 'no model of buying could be fitted for its group'
+            ELSE 'no model of order values could be fitted for its group' END"),
     );
     let selects: Vec<String> = [(InputTable::Subscriptions, contracts), (InputTable::Orders, orders)]
         .into_iter()

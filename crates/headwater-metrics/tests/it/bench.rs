@@ -9,8 +9,8 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use headwater_metrics::{
-    AsOf, Economics, Exchange, FeatureSeen, GroupPlan, GroupScope, InputTable, Lifetimes, MeasurePlan, Night, Query,
-    RevenuePolicy, cohort_summary, cohorts, register_functions,
+    AsOf, Economics, Exchange, FeatureSeen, GrossMargin, GroupPlan, GroupScope, InputTable, Lifetimes, MeasurePlan,
+    Night, Query, RevenuePolicy, cohort_summary, cohorts, observed_margin, register_functions,
 };
 
 /// What fills a table of the catalogue.
@@ -26,7 +26,7 @@ impl Bench {
         let mut context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(2));
         register_functions(&mut context).unwrap();
         let economics = Economics {
-            gross_margin: 0.8,
+            gross_margin: GrossMargin::Declared(0.8),
             monthly_discount: 0.0,
             horizon_months: 60,
             lookback_months: 12,
@@ -69,6 +69,17 @@ impl Bench {
         self
     }
 
+    /// The margin is what costs of serving leave.
+    pub(crate) async fn margin_from_costs(mut self) -> Self {
+        self.night.economics.gross_margin = GrossMargin::Observed(None);
+        for query in observed_margin(&self.night) {
+            self.keep(&query).await;
+        }
+        let share = self.lines("SELECT gross_margin FROM observed_margin").await;
+        self.night.economics.gross_margin = GrossMargin::Observed(share[0].parse().ok());
+        self
+    }
+
     /// Spend comes so many months before the customers it wins.
     pub(crate) fn lag(mut self, months: u32) -> Self {
         self.night.economics.cac_lag_months = months;
@@ -77,7 +88,7 @@ impl Bench {
 
     /// Margin and months ahead of values.
     pub(crate) fn worth(mut self, gross_margin: f64, horizon_months: u32) -> Self {
-        self.night.economics.gross_margin = gross_margin;
+        self.night.economics.gross_margin = GrossMargin::Declared(gross_margin);
         self.night.economics.horizon_months = horizon_months;
         self
     }

@@ -115,6 +115,79 @@ async fn serving_has_a_margin_and_leaving_early_a_loss() {
     );
 }
 
+/// Serving cost 38 of the 280 that came in: 242 of 280 are left of all that counts margin.
+#[tokio::test]
+async fn the_margin_may_be_what_costs_leave() {
+    let company = company().await.margin_from_costs().await;
+    let asked = ["gross_margin_12m", "clv_simple", "cac_payback_months"].map(|metric| ("total", metric));
+    // 40 a month at a churn of 1 in 6 months, won for 60.
+    let lines = company.groups(&asked).await;
+    let value = |line: usize| lines[line].split(' ').nth(3).unwrap().parse::<f64>().unwrap();
+    let expected = [60.0 / (40.0 * 242.0 / 280.0), 40.0 * 6.0 * 242.0 / 280.0, 242.0 / 280.0];
+    for (line, expected) in expected.into_iter().enumerate() {
+        assert!((value(line) - expected).abs() < 1e-12, "{lines:?}");
+    }
+    let realised = company.accounts(&["contract_clv_realised"]).await;
+    let of_a: f64 = realised[0].strip_prefix("A ").unwrap().parse().unwrap();
+    assert!((of_a - 160.0 * 242.0 / 280.0).abs() < 1e-9, "{realised:?}");
+}
+
+/// A company of which no cost of serving is known does not serve for nothing.
+#[tokio::test]
+async fn without_costs_of_serving_what_counts_margin_is_unknown() {
+    let costs = "account_id VARCHAR, incurred_on DATE, amount DECIMAL(18,2), kind VARCHAR";
+    let company = Bench::new("2024-04-30")
+        .input(InputTable::Accounts, "account_id VARCHAR", "('A'), ('B')")
+        .await
+        .input(
+            InputTable::Subscriptions,
+            SUBSCRIPTIONS,
+            "('A', '2024-01-10', NULL, 10), ('B', '2024-01-10', '2024-02-20', 10)",
+        )
+        .await
+        .input(InputTable::Spend, "spent_on DATE, amount DECIMAL(18,2)", "('2024-01-05', 30)")
+        .await
+        .input(InputTable::Costs, costs, "('A', '2024-04-01', 20, 'onboarding'), ('A', '2022-04-01', 2, 'serving')")
+        .await
+        .margin_from_costs()
+        .await;
+    const UNKNOWN: &str = "the gross margin is unknown: no cost of serving, or no revenue, is known in the lookback";
+    let asked = ["clv_simple", "clv_contract_mean", "arpa"].map(|metric| ("total", metric));
+    assert_eq!(
+        company.groups(&asked).await,
+        [
+            "total all arpa 10.0 1 -".to_owned(),
+            format!("total all clv_contract_mean - 0 {UNKNOWN}"),
+            format!("total all clv_simple - 2 {UNKNOWN}"),
+        ]
+    );
+    assert_eq!(
+        company.accounts(&["contract_clv_realised", "subscription_revenue_total"]).await,
+        ["A - 40.00", "B - 10.00"]
+    );
+    assert_eq!(company.cohort_summaries().await, ["2024-01-31 15.0 - - - immature fewer than 30 accounts"]);
+}
+
+/// Without subscriptions, revenue is what was ordered.
+#[tokio::test]
+async fn the_margin_of_a_shop_is_of_its_orders() {
+    let costs = "account_id VARCHAR, incurred_on DATE, amount DECIMAL(18,2), kind VARCHAR";
+    let shop = Bench::new("2024-04-30")
+        .input(InputTable::Accounts, "account_id VARCHAR", "('A')")
+        .await
+        .input(
+            InputTable::Orders,
+            "account_id VARCHAR, ordered_on DATE, amount DECIMAL(18,2)",
+            "('A', '2024-04-01', 80), ('A', '2023-04-01', 99)",
+        )
+        .await
+        .input(InputTable::Costs, costs, "('A', '2024-04-01', 20, 'serving')")
+        .await
+        .margin_from_costs()
+        .await;
+    assert_eq!(shop.accounts(&["order_clv_realised"]).await, ["A 134.25"]);
+}
+
 #[tokio::test]
 async fn money_spent_on_keeping_reaches_those_who_grow_or_not() {
     let company = company().await;

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use headwater_diagnostics::yaml::{Fields, Key, Node, Value};
 use headwater_diagnostics::{Code, Diagnostic};
-use headwater_ingest::{Location, StoreOverride};
-use headwater_metrics::{Economics, RevenuePolicy};
+use headwater_ingest::{InputSpec, Location, StoreOverride};
+use headwater_metrics::{Economics, GrossMargin, InputTable, RevenuePolicy};
 
 use super::Reading;
 use super::places::has_credentials;
@@ -15,6 +15,8 @@ use crate::stage::Compatibility;
 const DEFAULT_OUTPUT: &str = "published";
 /// Where the engine spills when the project does not say.
 const DEFAULT_SPILL: &str = ".headwater/spill";
+/// The word for a margin that is not declared.
+const FROM_COSTS: &str = "from_costs";
 const MAX_MEMORY_MB: i64 = 16 * 1024 * 1024;
 const MAX_THREADS: i64 = 1_024;
 /// Words in a key that make it look like a credential.
@@ -186,9 +188,9 @@ impl Reading<'_> {
 
     /// `economics`: without a margin, values are of revenue; ten percent a year, five years ahead, one year
     /// back, commissions claimed back for two quarters.
-    pub(crate) fn economics(&mut self, fields: &mut Fields<'_>) -> Economics {
+    pub(crate) fn economics(&mut self, fields: &mut Fields<'_>, inputs: &[InputSpec]) -> Economics {
         let mut economics = Economics {
-            gross_margin: 1.0,
+            gross_margin: GrossMargin::Declared(1.0),
             monthly_discount: monthly(10.0),
             horizon_months: 60,
             lookback_months: 12,
@@ -197,8 +199,8 @@ impl Reading<'_> {
         };
         let Some(node) = fields.take("economics") else { return economics };
         let Some(mut fields) = Fields::of(node, "economics", &mut self.problems) else { return economics };
-        if let Some(percent) = self.percentage(&mut fields, "gross_margin_pct") {
-            economics.gross_margin = percent / 100.0;
+        if let Some(margin) = self.gross_margin(&mut fields, inputs) {
+            economics.gross_margin = margin;
         }
         if let Some(percent) = self.percentage(&mut fields, "discount_rate_annual_pct") {
             economics.monthly_discount = monthly(percent);
@@ -218,6 +220,19 @@ impl Reading<'_> {
         economics
     }
 
+    /// `gross_margin_pct`: a share, or `from_costs`.
+    fn gross_margin(&mut self, fields: &mut Fields<'_>, inputs: &[InputSpec]) -> Option<GrossMargin> {
+        let node = fields.take("gross_margin_pct")?;
+        if node.as_text() != Some(FROM_COSTS) {
+            return Some(GrossMargin::Declared(self.percent_of(node, "gross_margin_pct")? / 100.0));
+        }
+        if !inputs.iter().any(|input| input.table == InputTable::Costs) {
+            let message = format!("`{FROM_COSTS}` needs the input `costs`");
+            self.problems.push(Diagnostic::at(Code::InvalidValue, node.span, message));
+        }
+        Some(GrossMargin::Observed(None))
+    }
+
     /// A whole number from 1 to `most`.
     pub(crate) fn whole(&mut self, fields: &mut Fields<'_>, name: &'static str, most: i64) -> Option<u32> {
         let number = fields.integer(name, 1, most, &mut self.problems)?;
@@ -227,6 +242,10 @@ impl Reading<'_> {
     /// A number from 0 to 100.
     pub(crate) fn percentage(&mut self, fields: &mut Fields<'_>, name: &'static str) -> Option<f64> {
         let node = fields.take(name)?;
+        self.percent_of(node, name)
+    }
+
+    fn percent_of(&mut self, node: &Node, name: &str) -> Option<f64> {
         let percent = match &node.value {
             Value::Integer(number) => i32::try_from(*number).map(f64::from).unwrap_or(f64::MAX),
             Value::Float(number, _) => *number,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use headwater_diagnostics::{Diagnostics, Sources};
 use headwater_ingest::InputSource;
-use headwater_metrics::{Basis, ColumnType, InputTable, Lifetimes, RevenuePolicy};
+use headwater_metrics::{Basis, ColumnType, GrossMargin, InputTable, Lifetimes, RevenuePolicy};
 
 use super::{PROJECT_FILE, Project, load};
 use crate::Compatibility;
@@ -104,7 +104,7 @@ rules: [rules/*.yaml, more/extra.yaml]
     assert_eq!(project.outputs.compat, Compatibility::Widest);
     assert_eq!(project.stores[0].path_style, Some(true));
     assert_eq!(project.engine.spill_dir, Path::new("/var/spill"));
-    assert!((project.economics.gross_margin - 0.8).abs() < 1e-12);
+    assert_eq!(project.economics.gross_margin, GrossMargin::Declared(0.8));
     assert_eq!(project.economics.clawback_days, 90);
     assert!(((1.0 + project.economics.monthly_discount).powi(12) - 1.1).abs() < 1e-12);
     assert!(project.lifetimes.are_published);
@@ -160,6 +160,7 @@ fn slips_are_pointed_at() {
         ("stores: {s3://b: {regon: x}}", "6:19 E0102 unknown key `regon` in a store"),
         ("engine: {threads: 0}", "6:19 E0105 `threads` must be from 1 to 1024, not 0"),
         ("engine: {spill_dir: 's3://b'}", "6:21 E0105 the engine spills to the local disk only"),
+        ("economics: {gross_margin_pct: from_costs}", "6:31 E0105 `from_costs` needs the input `costs`"),
         ("economics: {gross_margin_pct: 180}", "6:31 E0105 `gross_margin_pct` must be a number from 0 to 100"),
         ("lifetimes: {fit_by: seats}", "6:21 E0206 `seats` is no text column or attribute of accounts"),
         ("lifetimes: {observed_since: soon}", "6:29 E0105 `observed_since` must be a calendar day"),
