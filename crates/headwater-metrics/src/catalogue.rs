@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Grain, InputTable, Metric, RevenuePolicy, Unit, Window};
+use crate::{Grain, InputTable, Metric, RevenuePolicy, SegmentName, Unit, Window, identifier, literal};
 
 mod acquisition;
 mod advocacy;
@@ -311,14 +311,16 @@ fn definitions() -> impl Iterator<Item = &'static Definition> {
 
 /// What of a night decides which of several formulas a metric has.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Choices {
+pub(crate) struct Choices<'a> {
     pub(crate) policy: RevenuePolicy,
     /// Whether it is known which features an account's plan includes.
     pub(crate) entitlements: bool,
+    /// The segments whose accounts spend on retention is meant for; none where it is those whose value compounds.
+    pub(crate) retention_audience: &'a [SegmentName],
 }
 
 /// A definition's SQL with what depends on the night's choices written out.
-pub(crate) fn by_choices(sql: &str, choices: Choices) -> String {
+pub(crate) fn by_choices(sql: &str, choices: Choices<'_>) -> String {
     let policy = choices.policy;
     let kept = if policy.contraction_is_lost { "[retained_mrr_{w}]" } else { "[unshrunk_mrr_{w}]" };
     let returned = if policy.reactivation_is_retained { " + [returned_mrr_{w}]" } else { "" };
@@ -330,6 +332,19 @@ pub(crate) fn by_choices(sql: &str, choices: Choices) -> String {
             if choices.entitlements { "[eligible_features_used_{w}]" } else { "[features_used_{w}]" },
         )
         .replace("{eligible}", if choices.entitlements { "[eligible_features]" } else { "{features}" })
+        .replace(AUDIENCE, &audience(choices.retention_audience))
+}
+
+/// Whether spend on retention is meant for an account. Segments are known where groups are computed, after the metrics of
+/// accounts.
+fn audience(segments: &[SegmentName]) -> String {
+    let is_in = |named: &SegmentName| {
+        format!("{} = {}", identifier(&format!("segment.{}", named.scheme)), literal(&named.segment))
+    };
+    match segments {
+        [] => "[is_compounding_{w}]".to_owned(),
+        segments => format!("({})", segments.iter().map(is_in).collect::<Vec<_>>().join(" OR ")),
+    }
 }
 
 /// Recurring revenue that counts as retained, by the policy.
@@ -337,8 +352,11 @@ const RETAINED: &str = "{retained}";
 /// The customers that churn is a share of, by the policy.
 const CHURN_BASE: &str = "{churn_base}";
 
+/// Whether spend on retention is meant for an account, as the project says.
+const AUDIENCE: &str = "{retention_audience}";
+
 /// The names a definition refers to, with window, lookback and the night's choices filled in.
-pub(crate) fn references(resolved: &Resolved, lookback_months: u32, choices: Choices) -> Vec<String> {
+pub(crate) fn references(resolved: &Resolved, lookback_months: u32, choices: Choices<'_>) -> Vec<String> {
     let texts: &[&str] = match &resolved.definition.formula {
         Formula::Rows { .. }
         | Formula::RowFact { .. }

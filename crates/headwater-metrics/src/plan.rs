@@ -181,6 +181,15 @@ pub struct FeatureSeen {
     pub first_seen: chrono::NaiveDate,
 }
 
+/// A segment of a scheme of the rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SegmentName {
+    /// The scheme.
+    pub scheme: String,
+    /// The segment in it.
+    pub segment: String,
+}
+
 /// Everything about a night that plans depend on.
 #[derive(Debug, Clone)]
 pub struct Night {
@@ -194,6 +203,8 @@ pub struct Night {
     pub currency: String,
     /// At which rate other currencies count.
     pub exchange: Exchange,
+    /// The segments whose accounts spend on retention is meant for; accounts whose value compounds where there are none.
+    pub retention_audience: Vec<SegmentName>,
     /// How recurring revenue is counted.
     pub policy: RevenuePolicy,
     /// The product's features, by name; empty where no metric asks for them.

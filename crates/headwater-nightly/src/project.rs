@@ -11,7 +11,7 @@ use headwater_diagnostics::yaml::{self, Fields, Key, Node};
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics, FileId, Sources, Span};
 use headwater_ingest::{InputSpec, LakeSpec, Location, SourceSpec, StoreOptions, StoreOverride, Stores};
 use headwater_metrics::{
-    AsOf, Catalogue, ColumnType, Economics, Exchange, InputTable, Lifetimes, Night, RevenuePolicy, Unit,
+    AsOf, Catalogue, ColumnType, Economics, Exchange, InputTable, Lifetimes, Night, RevenuePolicy, SegmentName, Unit,
 };
 
 mod columns;
@@ -54,6 +54,8 @@ pub struct Project {
     pub economics: Economics,
     /// How lifetimes are modelled, and what their values count.
     pub lifetimes: Lifetimes,
+    /// The segments whose accounts spend on retention is meant for, each with the place where it is named.
+    pub retention_audience: Vec<(SegmentName, Span)>,
     /// How recurring revenue and its retention are counted.
     pub policy: RevenuePolicy,
     /// Text columns of accounts that group metrics are published by.
@@ -142,6 +144,7 @@ impl Project {
             lifetimes: self.lifetimes.clone(),
             currency: self.currency.clone(),
             exchange: self.exchange,
+            retention_audience: self.retention_audience.iter().map(|(named, _)| named.clone()).collect(),
             policy: self.policy,
             features: Vec::new(),
             inputs: BTreeMap::new(),
@@ -209,6 +212,7 @@ impl Reading<'_> {
         let engine = self.engine(&mut fields);
         let economics = self.economics(&mut fields, &inputs);
         let lifetimes = self.lifetimes(&mut fields, &inputs);
+        let retention_audience = self.retention_audience(&mut fields);
         let policy = self.policy(&mut fields);
         let groups = self.groups(&mut fields, &inputs);
         let metrics = self.metrics(&mut fields);
@@ -231,6 +235,7 @@ impl Reading<'_> {
             engine,
             economics,
             lifetimes,
+            retention_audience,
             policy,
             groups,
             metrics,

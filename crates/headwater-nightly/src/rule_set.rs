@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headwater_diagnostics::{Diagnostics, FileId, Sources};
+use headwater_diagnostics::{Code, Diagnostic, Diagnostics, FileId, Sources};
 use headwater_ingest::OpenedInputs;
 use headwater_metrics::{Catalogue, InputTable};
 use headwater_rules::{CheckedRules, Environment};
@@ -16,7 +16,7 @@ use crate::project::Project;
 /// The rules are there where no error was found; the diagnostics hold warnings too.
 #[must_use]
 pub fn check_rules(project: &Project, sources: &Sources, files: &[FileId]) -> (Option<CheckedRules>, Diagnostics) {
-    check(sources, files, &environment_of(project))
+    check(project, sources, files, &environment_of(project))
 }
 
 /// Checks rule files against open inputs: only mapped columns are there.
@@ -30,7 +30,7 @@ pub(crate) fn check_rules_over(
     let accounts = opened.get(InputTable::Accounts);
     let columns = accounts.into_iter().flat_map(|input| input.columns.iter().chain(&input.attributes));
     let attributes = columns.map(|column| (column.name.clone(), column.kind.unit())).collect();
-    check(sources, files, &Environment { attributes, ..environment_of(project) })
+    check(project, sources, files, &Environment { attributes, ..environment_of(project) })
 }
 
 /// What a project offers to its rules before any data is read.
@@ -45,11 +45,31 @@ pub(crate) fn environment_of(project: &Project) -> Environment {
     }
 }
 
-fn check(sources: &Sources, files: &[FileId], environment: &Environment) -> (Option<CheckedRules>, Diagnostics) {
+fn check(
+    project: &Project,
+    sources: &Sources,
+    files: &[FileId],
+    environment: &Environment,
+) -> (Option<CheckedRules>, Diagnostics) {
     let (raw, mut problems) = headwater_rules::parse(sources, files);
     let (rules, found) = headwater_rules::check(&raw, environment);
     problems.append(found);
+    if let Some(rules) = &rules {
+        problems.extend(unknown_audience(project, rules));
+    }
     (rules.filter(|_| !problems.has_errors()), problems)
+}
+
+/// Segments that the project names and no scheme has.
+fn unknown_audience(project: &Project, rules: &CheckedRules) -> Vec<Diagnostic> {
+    let known: Vec<String> = rules.segments().map(|(scheme, segment)| format!("{scheme}.{segment}")).collect();
+    let named =
+        project.retention_audience.iter().map(|(named, span)| (format!("{}.{}", named.scheme, named.segment), span));
+    let unknown = named.filter(|(name, _)| !known.contains(name)).map(|(name, span)| {
+        let problem = Diagnostic::at(Code::UnknownSegment, *span, format!("no scheme has the segment `{name}`"));
+        problem.suggest(&name, known.iter().map(String::as_str))
+    });
+    unknown.collect()
 }
 
 /// The tables that audits may name beside those the rules produce.

@@ -249,6 +249,13 @@ impl CheckedRules {
         self.schemes.iter().map(|scheme| scheme.header.id.text.as_str())
     }
 
+    /// The segments, each with its scheme.
+    pub fn segments(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.schemes.iter().flat_map(|scheme| {
+            scheme.segments.iter().map(|segment| (scheme.header.id.text.as_str(), segment.id.as_str()))
+        })
+    }
+
     /// How guardrails group accounts: `total`, a column of accounts, `segment.<scheme>`.
     #[must_use]
     pub fn group_scopes(&self) -> BTreeSet<String> {

@@ -96,6 +96,7 @@ async fn movements_over(lake: &Lake, inputs: &[InputSpec]) -> Vec<String> {
         lifetimes: Lifetimes::default(),
         currency: "EUR".to_owned(),
         exchange: lake.exchange,
+        retention_audience: Vec::new(),
         policy: RevenuePolicy::default(),
         features: Vec::new(),
         inputs: night.opened.inputs.iter().map(|input| (input.table, columns(input))).collect(),

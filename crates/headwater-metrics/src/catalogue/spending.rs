@@ -109,12 +109,17 @@ pub(super) const METRICS: &[Definition] = &[
     fact("serving_added_up_{w}", Windows::Months, KINDS, "sum([serving_cost_{w}])"),
     fact("subscription_revenue_added_up_{w}", Windows::Months, SUBSCRIPTIONS, "sum([subscription_revenue_{w}])"),
     fact(
-        "retention_spend_on_compounding_{w}",
+        "retention_spend_on_audience_{w}",
         Windows::Months,
         SPEND_ON_ACCOUNTS,
-        "coalesce(sum([retention_spend_{w}]) FILTER (WHERE [is_compounding_{w}]), 0)",
+        "coalesce(sum([retention_spend_{w}]) FILTER (WHERE {retention_audience}), 0)",
     ),
-    fact("compounding_counted_{w}", Windows::Months, SUBSCRIPTIONS, "count(*) FILTER (WHERE [is_compounding_{w}])"),
+    fact(
+        "retention_audience_counted_{w}",
+        Windows::Months,
+        SPEND_ON_ACCOUNTS,
+        "count(*) FILTER (WHERE {retention_audience})",
+    ),
     fact(
         "promised_counted_{w}",
         Windows::Months,
@@ -160,11 +165,12 @@ pub(super) const METRICS: &[Definition] = &[
         "blanket_retention_share_{w}",
         SPEND_ON_ACCOUNTS,
         Formula::Group {
-            sql: "1 - CAST([retention_spend_on_compounding_{w}] AS DOUBLE) / nullif(CAST([retention_spend_added_up_{w}] AS DOUBLE), 0)",
-            accounts: "[compounding_counted_{w}]",
+            sql: "1 - CAST([retention_spend_on_audience_{w}] AS DOUBLE) / nullif(CAST([retention_spend_added_up_{w}] AS DOUBLE), 0)",
+            accounts: "[retention_audience_counted_{w}]",
             reason: "no retention spend is known for this group",
         },
-        "Share of the spend on keeping accounts that went to nobody in particular, or to accounts whose value does not compound.",
+        "Share of the spend on keeping accounts that went to nobody in particular, or to accounts it is not meant for: those outside \
+         the segments of the project's `retention_audience`, or without one those whose value does not compound.",
         "Retention spend by whom it reaches",
     ),
     group(

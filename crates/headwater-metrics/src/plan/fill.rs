@@ -13,8 +13,12 @@ pub(super) fn is_available(resolved: &Resolved, night: &Night) -> bool {
     resolved.definition.reads.iter().all(|(table, columns)| night.has(*table, columns))
 }
 
-fn choices(night: &Night) -> Choices {
-    Choices { policy: night.policy, entitlements: night.has_entitlements() }
+fn choices(night: &Night) -> Choices<'_> {
+    Choices {
+        policy: night.policy,
+        entitlements: night.has_entitlements(),
+        retention_audience: &night.retention_audience,
+    }
 }
 
 /// The names a definition refers to, windows filled in.

@@ -10,7 +10,7 @@ use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use headwater_metrics::{
     AsOf, Economics, Exchange, FeatureSeen, GrossMargin, GroupPlan, GroupScope, InputTable, Lifetimes, MeasurePlan,
-    Night, Query, RevenuePolicy, cohort_summary, cohorts, observed_margin, register_functions,
+    Night, Query, RevenuePolicy, SegmentName, cohort_summary, cohorts, observed_margin, register_functions,
 };
 
 /// What fills a table of the catalogue.
@@ -19,6 +19,8 @@ type CatalogueQuery = fn(&[GroupScope], &Night) -> Option<Query>;
 pub(crate) struct Bench {
     context: SessionContext,
     night: Night,
+    /// The accounts as rules judged them, over `measured`.
+    judged: String,
 }
 
 impl Bench {
@@ -39,12 +41,13 @@ impl Bench {
             lifetimes: Lifetimes::default(),
             currency: "EUR".to_owned(),
             exchange: Exchange::Moving,
+            retention_audience: Vec::new(),
             policy: RevenuePolicy::default(),
             features: Vec::new(),
             inputs: BTreeMap::new(),
             attributes: Vec::new(),
         };
-        Self { context, night }
+        Self { context, night, judged: "SELECT * FROM measured".to_owned() }
     }
 
     /// Registers an input: column declarations as in SQL, rows as VALUES.
@@ -77,6 +80,14 @@ impl Bench {
         }
         let share = self.lines("SELECT gross_margin FROM observed_margin").await;
         self.night.economics.gross_margin = GrossMargin::Observed(share[0].parse().ok());
+        self
+    }
+
+    /// Every account's segment of a scheme, as SQL, and whom spend on retention is meant for.
+    pub(crate) fn retention_audience(mut self, scheme: &str, segments: &str, audience: &[&str]) -> Self {
+        self.judged = format!("SELECT *, {segments} AS \"segment.{scheme}\" FROM measured");
+        let named = |segment: &&str| SegmentName { scheme: scheme.to_owned(), segment: (*segment).to_owned() };
+        self.night.retention_audience = audience.iter().map(named).collect();
         self
     }
 
@@ -154,7 +165,7 @@ impl Bench {
         for query in &plan.queries {
             self.keep(query).await;
         }
-        self.keep(&Query::new("judged", "SELECT * FROM measured")).await;
+        self.keep(&Query::new("judged", self.judged.clone())).await;
         let plan = GroupPlan::new(&asked, &self.night);
         self.keep(&plan.facts).await;
         self.keep(&plan.metrics).await;
@@ -190,7 +201,7 @@ impl Bench {
 
     /// The same for accounts grouped in several ways.
     pub(crate) async fn table_by(&self, scopes: &[&str], table: CatalogueQuery, sql: &str) -> Vec<String> {
-        self.keep(&Query::new("judged", "SELECT * FROM measured")).await;
+        self.keep(&Query::new("judged", self.judged.clone())).await;
         let scopes: Vec<GroupScope> = scopes.iter().map(|scope| GroupScope::parse(scope)).collect();
         self.keep(&table(&scopes, &self.night).unwrap()).await;
         self.lines(sql).await

@@ -201,6 +201,21 @@ async fn money_spent_on_keeping_reaches_those_who_grow_or_not() {
     );
 }
 
+/// Of 40, 10 went to A and 20 to C.
+#[tokio::test]
+async fn money_spent_on_keeping_may_be_meant_for_segments() {
+    let segments = "CASE account_id WHEN 'A' THEN 'loyal' WHEN 'C' THEN 'champion' ELSE 'other' END";
+    for (audience, expected) in
+        [(&["champion"][..], "0.5 1"), (&["champion", "loyal"], "0.25 2"), (&["at_risk"], "1.0 0")]
+    {
+        let company = company().await.retention_audience("lifecycle", segments, audience);
+        assert_eq!(
+            company.groups(&[("total", "blanket_retention_share_3m")]).await,
+            [format!("total all blanket_retention_share_3m {expected} -")]
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_campaign_keeps_its_promise_or_not() {
     // Of 1,200 in a year, 300 were due in three months: A brought 110 and B 30 at a margin of 80 %, D nothing.

@@ -1,8 +1,9 @@
-//! `lifetimes`: how the models of single accounts are fitted, and what their values count.
+//! `lifetimes`: how the models of single accounts are fitted, and what their values count; `retention_audience`.
 
 use headwater_diagnostics::yaml::Fields;
+use headwater_diagnostics::{Code, Diagnostic, Span};
 use headwater_ingest::InputSpec;
-use headwater_metrics::{Basis, Lifetimes};
+use headwater_metrics::{Basis, Lifetimes, SegmentName};
 
 use super::Reading;
 
@@ -40,5 +41,23 @@ impl Reading<'_> {
         }
         fields.finish(&mut self.problems);
         lifetimes
+    }
+
+    /// `retention_audience`: segments that spend on retention is meant for. Whether rules have them is asked with the rules.
+    pub(crate) fn retention_audience(&mut self, fields: &mut Fields<'_>) -> Vec<(SegmentName, Span)> {
+        let mut audience = Vec::new();
+        for node in fields.list("retention_audience", &mut self.problems) {
+            match node.as_text().and_then(|text| text.split_once('.')) {
+                Some((scheme, segment)) => {
+                    let named = SegmentName { scheme: scheme.to_owned(), segment: segment.to_owned() };
+                    audience.push((named, node.span));
+                }
+                None => {
+                    let problem = Diagnostic::at(Code::InvalidValue, node.span, "a segment is named with its scheme");
+                    self.problems.push(problem.label("for example lifecycle.champion"));
+                }
+            }
+        }
+        audience
     }
 }

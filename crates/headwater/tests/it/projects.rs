@@ -24,6 +24,11 @@ fn the_demo_publishes_and_publishes_the_same_again() {
 #[test]
 fn a_second_night_knows_the_first() {
     let place = Place::demo();
+    // Margins and segments that are not known before the night has looked.
+    place.edit("headwater.yaml", "gross_margin_pct: 80", "gross_margin_pct: from_costs");
+    place.edit("headwater.yaml", "currency: USD", "currency: USD\nretention_audience: [lifecycle.champions]");
+    place.headwater(&["check"]).says(3, &["E0203", "no scheme has the segment `lifecycle.champions`", "champion`?"]);
+    place.edit("headwater.yaml", "lifecycle.champions", "lifecycle.champion");
     place.headwater(&["run", "--as-of", "2026-05-30"]).says(0, &["Night of 2026-05-30: published as manifest 1"]);
     place.run().says(0, &["Night of 2026-05-31: published as manifest 2"]);
     place.headwater(&["status"]).says(0, &["2 nights: 2026-05-31, 2026-05-30"]);
