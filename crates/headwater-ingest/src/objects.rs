@@ -3,7 +3,6 @@
 //! The engine's own listing table lists again for every scan and passes over objects it cannot place. This one
 //! never lists; its scan is the engine's stock Parquet scan, so plans stay shippable once they are physical.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -37,8 +36,6 @@ pub(crate) struct DataObject {
     pub version: ObjectVersion,
     /// The values of the partition columns in its path.
     pub partition: Vec<ScalarValue>,
-    /// The least value of each date and time column, where the footer says it.
-    pub earliest: BTreeMap<String, ScalarValue>,
 }
 
 /// A table over listed Parquet objects of one store.
@@ -75,14 +72,6 @@ impl ObjectsTable {
 
     pub(crate) fn objects(&self) -> &[DataObject] {
         &self.objects
-    }
-
-    /// The least value of a column in an object, where its path or footer says it.
-    pub(crate) fn least(&self, object: &DataObject, column: &str) -> Option<ScalarValue> {
-        match self.partitions.index_of(column) {
-            Ok(at) => object.partition.get(at).cloned(),
-            Err(_) => object.earliest.get(column).cloned(),
-        }
     }
 
     /// The same table over some of its objects.

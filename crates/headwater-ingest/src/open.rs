@@ -14,7 +14,7 @@ use headwater_metrics::{AsOf, ColumnType, InputTable};
 
 use crate::checks::{self, AFTER_AS_OF, Known};
 use crate::exchange::{self, Rates};
-use crate::facts::{self, Facts};
+use crate::facts;
 use crate::failure::{Failure, damaged_object, failure};
 use crate::opened::{OpenError, OpenedColumn, OpenedInput, OpenedInputs, RowCounts};
 use crate::prepare::{Expected, Lake, Prepared};
@@ -154,9 +154,8 @@ impl Opening<'_> {
         } else {
             self.keep(input).await.map_err(|error| failure(spec, error))?
         };
-        let facts = facts::of(self.context, input, opened.stream.is_some(), self.as_of);
-        let Facts { oldest, newest, accounts } = facts.await.map_err(|error| failure(spec, error))?;
-        (opened.oldest, opened.newest, opened.accounts) = (oldest, newest, accounts);
+        let newest = facts::newest(self.context, input, opened.stream.is_some(), self.as_of);
+        opened.newest = newest.await.map_err(|error| failure(spec, error))?;
         self.problems.extend(too_many_quarantined(spec, &opened.rows));
         self.late.extend(too_old(spec, &opened, self.as_of));
         tracing::debug!(input = spec.table.name(), read = opened.rows.read, kept = opened.rows.kept, "opened");
@@ -326,9 +325,7 @@ fn described(input: &Prepared<'_>, rows: RowCounts, stream: Option<StreamedInput
         attributes,
         objects: input.versions.clone(),
         rows,
-        oldest: None,
         newest: None,
-        accounts: None,
         stream,
     }
 }

@@ -42,12 +42,8 @@ pub struct OpenedInput {
     pub objects: Vec<ObjectVersion>,
     /// Counts of rows.
     pub rows: RowCounts,
-    /// The first day a row happened on.
-    pub oldest: Option<NaiveDate>,
     /// The last day a row happened on, at most the night's.
     pub newest: Option<NaiveDate>,
-    /// Accounts that have at least one row; not known of a streamed input.
-    pub accounts: Option<u64>,
     /// The plan over the lake where the input is read there by every plan that uses it; `None` where it is kept as
     /// clean Parquet in the work area. A streamed table is typed and cut, but its rows are not checked:
     /// missing and unknown accounts are the reader's to leave out.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Schema, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
@@ -186,7 +186,7 @@ fn assemble(url: ObjectStoreUrl, spec: &ObjectsSpec, footers: Vec<Footer>) -> Re
     let mut misplaced = Diagnostics::new();
     for footer in footers {
         match listing::partition_values(&footer.object.location, &partitions) {
-            Ok(partition) => objects.push(data_object(spec, footer, partition, &lake.schema)),
+            Ok(partition) => objects.push(data_object(spec, footer, partition)),
             Err(reason) if misplaced.count(headwater_diagnostics::Severity::Error) < NAMED_OBJECTS => {
                 let place = spec.location.show(&footer.object.location);
                 misplaced.push(Diagnostic::of(Code::PartitionPath, place, format!("this object {reason}")));
@@ -207,7 +207,7 @@ fn assemble(url: ObjectStoreUrl, spec: &ObjectsSpec, footers: Vec<Footer>) -> Re
     Ok(Surveyed { table, conflicts: lake.conflicts, undeclared })
 }
 
-fn data_object(spec: &ObjectsSpec, footer: Footer, partition: Vec<ScalarValue>, schema: &SchemaRef) -> DataObject {
+fn data_object(spec: &ObjectsSpec, footer: Footer, partition: Vec<ScalarValue>) -> DataObject {
     let version = ObjectVersion {
         path: spec.location.show(&footer.object.location),
         size: footer.object.size,
@@ -215,16 +215,7 @@ fn data_object(spec: &ObjectsSpec, footer: Footer, partition: Vec<ScalarValue>, 
         last_modified: footer.object.last_modified,
         rows: u64::try_from(footer.metadata.file_metadata().num_rows()).unwrap_or_default(),
     };
-    DataObject { earliest: earliest(&footer.metadata, schema), meta: footer.object, version, partition }
-}
-
-fn earliest(metadata: &ParquetMetaData, schema: &SchemaRef) -> BTreeMap<String, ScalarValue> {
-    let Ok(statistics) = DFParquetMetadata::statistics_from_parquet_metadata(metadata, schema) else {
-        return BTreeMap::new();
-    };
-    let columns = schema.fields().iter().zip(&statistics.column_statistics);
-    let temporal = columns.filter(|(field, _)| field.data_type().is_temporal());
-    temporal.filter_map(|(field, column)| Some((field.name().clone(), column.min_value.get_value()?.clone()))).collect()
+    DataObject { meta: footer.object, version, partition }
 }
 
 fn partition_type(kind: ColumnType) -> DataType {
