@@ -174,7 +174,7 @@ fn judged(rules: &CheckedRules, dialect: Dialect) -> Query {
     let milestones = rules.ladders.iter().flat_map(|ladder| milestone::columns(ladder, dialect));
     let columns: Vec<_> = std::iter::once("account_metrics.*".to_owned()).chain(segments).chain(milestones).collect();
     let held: String = rules.schemes.iter().filter_map(segment::joins).map(|join| format!(" {join}")).collect();
-    Query::new("judged", format!("SELECT {} FROM account_metrics{held} ORDER BY account_id", columns.join(", ")))
+    Query::new("judged", format!("SELECT {} FROM account_metrics{held}", columns.join(", ")))
 }
 
 /// The published tables of the rules in force; the catalogue is of all.
