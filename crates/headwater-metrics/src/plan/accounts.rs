@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalogue::{Definition, Formula, People, Resolved, RowTable, ScoreTable, resolve};
-use crate::{Grain, InputTable, Query, Unit, identifier};
+use crate::{Grain, InputTable, Query, Unit, Window, identifier};
 
 use super::coverage::{CoverageColumn, coverage};
 use super::features::{self, BY_FEATURE};
-use super::fill::{account_sql, fill, is_available, references};
+use super::fill::{account_sql, fill, is_available, references, stands_for};
 use super::groups::spend_rows;
 use super::movements::{MOVEMENTS, movements};
 use super::orders::{order_days, posted_orders};
@@ -75,7 +75,9 @@ fn base_metrics(published: &[Resolved], night: &Night) -> Vec<Resolved> {
     let mut open: Vec<Resolved> = published.to_vec();
     let mut base: BTreeMap<String, Resolved> = BTreeMap::new();
     while let Some(metric) = open.pop() {
-        if matches!(metric.definition.formula, Formula::Account(_)) {
+        if let Some(other) = stands_for(&metric, night) {
+            open.extend(resolve(other));
+        } else if matches!(metric.definition.formula, Formula::Account(_)) {
             open.extend(references(&metric, night).iter().filter_map(|name| resolve(name)));
         } else {
             base.insert(metric.id.clone(), metric);
@@ -238,9 +240,11 @@ fn row_family<'a>(
 ) -> Family {
     let mut aggregates = Vec::new();
     let mut columns: Vec<String> = Vec::new();
+    let mut lengths = BTreeSet::new();
     for metric in metrics.filter(|metric| is_available(metric, night)) {
         let Formula::Rows { sql, empty, .. } = metric.definition.formula else { continue };
         let name = identifier(&metric.id);
+        lengths.insert(metric.window.map_or(0, Window::length));
         aggregates.push(format!(", {} AS {name}", fill(sql, metric, night, &identifier)));
         columns.push(match empty {
             Some(value) => format!("coalesce({alias}.{name}, {value}) AS {name}"),
@@ -248,11 +252,12 @@ fn row_family<'a>(
         });
     }
     columns.extend(covers.map(|name| format!("{alias}.has_rows AS {name}")));
-    let sql = format!(
-        "SELECT account_id, true AS has_rows{} FROM ({}) GROUP BY account_id",
-        aggregates.concat(),
-        rows_of(table, night)
-    );
+    let rows = match table {
+        // A row for each payer and rate that is looked at, and no other.
+        RowTable::SubscriptionsAtRates => paid_at_rates(night, &lengths),
+        table => rows_of(table, night),
+    };
+    let sql = format!("SELECT account_id, true AS has_rows{} FROM ({rows}) GROUP BY account_id", aggregates.concat());
     Family { alias, sql, columns }
 }
 
@@ -316,7 +321,7 @@ pub(super) fn rows_of(table: RowTable, night: &Night) -> String {
             stretches_now(night),
             as_of = date(night.as_of.day())
         ),
-        RowTable::SubscriptionsAtRates => paid_at_rates(night),
+        RowTable::SubscriptionsAtRates => paid_at_rates(night, &BTreeSet::from([0])),
         RowTable::Orders => posted_orders(night),
         RowTable::OrderDays => order_days(night),
         RowTable::Tickets => tickets(night),

@@ -6,6 +6,7 @@ use crate::catalogue::{self, Choices, Formula, Resolved, RowTable, resolve};
 use crate::window::DAYS_OF_MONTH;
 use crate::{MAX_WINDOW_MONTHS, Window, identifier};
 
+use super::subscriptions::has_own_currencies;
 use super::{Basis, Night, date};
 
 /// Whether everything a definition reads is there this night.
@@ -166,15 +167,20 @@ fn spent_for(resolved: &Resolved, night: &Night, before: u32) -> String {
     }
 }
 
+/// The metric that says the same as another one this night: what is paid now at the rates of a window's start is what is
+/// paid now, where rates do not move.
+pub(super) fn stands_for(resolved: &Resolved, night: &Night) -> Option<&'static str> {
+    let is_at_rates = row_table(resolved) == Some(RowTable::SubscriptionsAtRates);
+    (is_at_rates && is_available(resolved, night) && !has_own_currencies(night)).then_some("mrr")
+}
+
 /// An account metric as SQL over the columns of base metrics: formulas are written out, the rest are columns.
 pub(super) fn account_sql(id: &str, night: &Night) -> String {
-    match resolve(id) {
-        Some(resolved) => match resolved.definition.formula {
-            Formula::Account(sql) if is_available(&resolved, night) => {
-                format!("({})", fill(sql, &resolved, night, &|name| account_sql(name, night)))
-            }
-            _ => identifier(id),
-        },
-        None => identifier(id),
+    let Some(resolved) = resolve(id) else { return identifier(id) };
+    match resolved.definition.formula {
+        Formula::Account(sql) if is_available(&resolved, night) => {
+            format!("({})", fill(sql, &resolved, night, &|name| account_sql(name, night)))
+        }
+        _ => identifier(stands_for(&resolved, night).unwrap_or(id)),
     }
 }

@@ -1,7 +1,9 @@
 //! Subscriptions as stretches of time with one price, by the night's policy: what every plan over them reads.
 
+use std::collections::BTreeSet;
+
+use crate::InputTable;
 use crate::billing::months_of;
-use crate::{InputTable, MAX_WINDOW_MONTHS};
 
 use super::{Exchange, Night, date};
 
@@ -35,10 +37,10 @@ pub(super) fn stretches_on(night: &Night, day: &str) -> String {
     )
 }
 
-/// What pays on the as-of day, at the rates of the end of each period up to ten years before: `account_id`, `worth`, `age`.
+/// What pays on the as-of day, at the rates of the ends of the periods so many months before: `account_id`, `worth`, `age`.
 ///
 /// Before its first rate, a currency is worth what it was then. Without moving rates there is one row, of no age.
-pub(super) fn paid_at_rates(night: &Night) -> String {
+pub(super) fn paid_at_rates(night: &Night, ages: &BTreeSet<u32>) -> String {
     let as_of = date(night.as_of.day());
     let in_force = format!("pays AND started_on <= {as_of} AND (ended_on IS NULL OR ended_on > {as_of})");
     if !has_own_currencies(night) {
@@ -47,19 +49,19 @@ pub(super) fn paid_at_rates(night: &Night) -> String {
             stretches(night)
         );
     }
+    let ages: Vec<String> = ages.iter().map(|age| format!("({age})")).collect();
+    let ages = format!("SELECT column1 AS age FROM (VALUES {})", ages.join(", "));
     format!(
         "SELECT account_id, {worth} AS worth, age FROM ({stretches}) AS stretches JOIN (
             SELECT currency AS rate_of, age,
                 first_value(rate ORDER BY valid_on > day ASC, abs(days_between(valid_on, day)) ASC) AS rate
-            FROM exchange_rates CROSS JOIN (SELECT age, period_end(age, {as_of}) AS day FROM
-                (SELECT unnest(range(0, {ages})) AS age))
+            FROM exchange_rates CROSS JOIN (SELECT age, period_end(age, {as_of}) AS day FROM ({ages}))
             GROUP BY currency, age
             UNION ALL
-            SELECT {own}, unnest(range(0, {ages})), CAST(1 AS DOUBLE)
+            SELECT {own}, age, CAST(1 AS DOUBLE) FROM ({ages})
         ) AS rates ON stretches.currency = rates.rate_of WHERE {in_force}",
         worth = converted(night, "mrr", "rates.rate"),
         stretches = stretches(night),
-        ages = MAX_WINDOW_MONTHS + 1,
         own = crate::literal(&night.currency),
     )
 }
