@@ -150,7 +150,7 @@ pub(crate) fn checked(input: &Prepared<'_>, as_of: &AsOf, known: &Known) -> Resu
         reasons.add(&unexpected_reason(&expected.name), column(&flag(expected)));
     }
     if let Some(accounts) = known.accounts.clone().filter(|_| table.belongs_to_account()) {
-        frame = frame.join(accounts, JoinType::Left, &["account_id"], &[KNOWN_ACCOUNT], None)?;
+        frame = accounts.join(frame, JoinType::Right, &[KNOWN_ACCOUNT], &["account_id"], None)?;
         reasons.add(ORPHAN, is_null(column(KNOWN_ACCOUNT)));
     }
     let number = reasons.number()?.alias(REASON);

@@ -81,7 +81,8 @@ impl Rates {
         table != InputTable::ExchangeRates && mapping.column("currency").is_some()
     }
 
-    /// The rows with their rate beside them, and their currency in capital letters.
+    /// The rows with their rate beside them, and their currency in capital letters. Rates, which are few, are what the
+    /// engine keeps at hand while rows pass by.
     pub(crate) fn join(&self, frame: DataFrame, table: InputTable, as_of: &AsOf) -> Result<DataFrame> {
         let frame = frame.with_column("currency", cast(upper(btrim(vec![column("currency")])), text()))?;
         let Some(known) = self.known.clone() else {
@@ -94,9 +95,9 @@ impl Rates {
                 let last = || day(as_of.day());
                 let on = when(column(happened).gt(last()), last()).otherwise(column(happened))?;
                 let frame = frame.with_column("exchange:on", on)?;
-                frame.join(known, JoinType::Left, &["currency", "exchange:on"], &["rate_of", "rate_on"], None)
+                known.join(frame, JoinType::Right, &["rate_of", "rate_on"], &["currency", "exchange:on"], None)
             }
-            _ => frame.join(known, JoinType::Left, &["currency"], &["rate_of"], None),
+            _ => known.join(frame, JoinType::Right, &["rate_of"], &["currency"], None),
         }
     }
 

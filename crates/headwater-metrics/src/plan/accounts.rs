@@ -313,8 +313,8 @@ pub(super) fn rows_of(table: RowTable, night: &Night) -> String {
     match table {
         RowTable::Movements => format!("SELECT * FROM {MOVEMENTS}"),
         RowTable::MovementsByAge => format!(
-            "SELECT * FROM {MOVEMENTS} JOIN (SELECT account_id AS born_id, period_age AS born FROM {MOVEMENTS} WHERE movement = 'new')
-            ON account_id = born_id"
+            "SELECT * FROM (SELECT account_id AS born_id, period_age AS born FROM {MOVEMENTS} WHERE movement = 'new') JOIN {MOVEMENTS}
+            ON born_id = account_id"
         ),
         RowTable::Subscriptions => format!(
             "SELECT *, pays AND started_on <= {as_of} AS paid FROM ({})",
@@ -328,7 +328,7 @@ pub(super) fn rows_of(table: RowTable, night: &Night) -> String {
         RowTable::Deals => deals(night),
         RowTable::EarlyUse => early_use(night),
         RowTable::EarlyTickets => format!(
-            "SELECT early.account_id FROM ({}) AS early JOIN accounts ON early.account_id = accounts.account_id
+            "SELECT early.account_id FROM accounts JOIN ({}) AS early ON accounts.account_id = early.account_id
             WHERE days_between(signed_up_on, opened_on) BETWEEN 0 AND 89",
             tickets(night)
         ),
@@ -347,7 +347,7 @@ fn early_use(night: &Night) -> String {
     let feature = night.column_or_null(InputTable::UsageEvents, "feature", "VARCHAR");
     format!(
         "SELECT used.account_id AS account_id, occurred_on, {feature} AS feature, {value} AS has_value
-        FROM usage_events AS used JOIN accounts ON used.account_id = accounts.account_id
+        FROM accounts JOIN usage_events AS used ON accounts.account_id = used.account_id
         WHERE days_between(signed_up_on, occurred_on) BETWEEN 0 AND 89{}
         GROUP BY used.account_id, occurred_on, 3",
         usage::and_counted(night)

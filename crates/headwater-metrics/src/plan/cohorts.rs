@@ -32,7 +32,7 @@ pub fn cohorts(scopes: &[GroupScope], night: &Night) -> Option<Query> {
         moved AS (
             SELECT {names}, born, period_age, movement, count(*) AS movements, sum(amount) AS amount,
                 count(*) FILTER (WHERE movement = 'churn' AND reason IS DISTINCT FROM 'within_period') AS churns
-            FROM {MOVEMENTS} JOIN born ON account_id = born_id GROUP BY {names}, born, period_age, movement
+            FROM born JOIN {MOVEMENTS} ON born_id = account_id GROUP BY {names}, born, period_age, movement
         ),
         scoped AS (SELECT {by_scope} AS item, born, born - period_age AS age, movement, movements, churns, amount FROM moved),
         changes AS (

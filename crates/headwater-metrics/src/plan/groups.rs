@@ -200,8 +200,8 @@ fn facts_of_scope(scope: &GroupScope, facts: &BTreeMap<String, Resolved>, night:
 fn row_side(scope: &GroupScope, table: RowTable, facts: &str, night: &Night) -> String {
     let alias = format!("{table:?}_side").to_lowercase();
     format!(
-        " LEFT JOIN (SELECT group_of_row{facts} FROM ({rows}) AS table_rows
-            JOIN (SELECT account_id AS member, {group} AS group_of_row FROM judged) AS members ON table_rows.account_id = member
+        " LEFT JOIN (SELECT group_of_row{facts} FROM (SELECT account_id AS member, {group} AS group_of_row FROM judged) AS members
+            JOIN ({rows}) AS table_rows ON member = table_rows.account_id
             GROUP BY 1) AS {alias} ON account_side.group_name = {alias}.group_of_row",
         rows = rows_of(table, night),
         group = scope.group(),

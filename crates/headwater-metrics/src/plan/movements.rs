@@ -88,13 +88,13 @@ fn changes(night: &Night, as_of: &str) -> String {
             SELECT *, lag(rate) OVER (PARTITION BY rate_of ORDER BY age DESC) AS rate_before FROM at_period_ends),
         changes AS (
             SELECT account_id, begun_at AS period_age, {now} AS amount, 1 AS step, {WHAT}
-            FROM aged LEFT JOIN rates ON currency = rate_of AND begun_at = age
+            FROM rates RIGHT JOIN aged ON rate_of = currency AND age = begun_at
             UNION ALL
             SELECT account_id, ended_at, -({now}), -1, {WHAT}
-            FROM aged LEFT JOIN rates ON currency = rate_of AND ended_at = age WHERE ended_at IS NOT NULL
+            FROM rates RIGHT JOIN aged ON rate_of = currency AND age = ended_at WHERE ended_at IS NOT NULL
             UNION ALL
             SELECT account_id, age, {now} - ({before}), 0, {WHAT}
-            FROM aged JOIN rates ON currency = rate_of AND age < begun_at AND age >= coalesce(ended_at, 0)
+            FROM rates JOIN aged ON rate_of = currency AND age < begun_at AND age >= coalesce(ended_at, 0)
             WHERE currency <> {own})"
     )
 }

@@ -75,7 +75,7 @@ pub fn revenue_by_month(scopes: &[GroupScope], night: &Night) -> Option<Query> {
         days AS (
             SELECT {names}, ordered_on, sum(orders) AS orders, sum(net_amount) AS net_revenue,
                 sum(refunded_amount) AS refunds, sum(discount_amount) AS discounts
-            FROM ({posted}) JOIN placed ON account_id = placed_id GROUP BY {names}, ordered_on
+            FROM placed JOIN ({posted}) ON placed_id = account_id GROUP BY {names}, ordered_on
         ),
         cells AS (
             SELECT {names}, CAST(date_trunc('month', ordered_on) + INTERVAL '1 month' - INTERVAL '1 day' AS DATE) AS month_end,

@@ -82,8 +82,8 @@ pub(super) fn list_prices(night: &Night) -> String {
     format!(
         "SELECT account_id, mrr, {price} AS list_price,
             plan IS NOT NULL AND (listed_plan IS NULL OR {retired}) AS is_legacy
-        FROM ({stretches}) AS stretches LEFT JOIN (SELECT plans.* EXCEPT (plan), plan AS listed_plan FROM plans) AS price_list
-        ON plan = listed_plan
+        FROM (SELECT plans.* EXCEPT (plan), plan AS listed_plan FROM plans) AS price_list RIGHT JOIN ({stretches}) AS stretches
+        ON listed_plan = plan
         WHERE pays AND add_on IS NOT TRUE AND started_on <= {as_of} AND (ended_on IS NULL OR ended_on > {as_of})",
         stretches = stretches_now(night),
         as_of = date(night.as_of.day()),

@@ -29,8 +29,8 @@ pub(super) fn stretches_on(night: &Night, day: &str) -> String {
         return stretches(night);
     }
     format!(
-        "SELECT stretches.* EXCEPT (mrr), {mrr} AS mrr FROM ({stretches}) AS stretches
-        LEFT JOIN ({rates}) AS rates ON stretches.currency = rates.rate_of",
+        "SELECT stretches.* EXCEPT (mrr), {mrr} AS mrr FROM ({rates}) AS rates
+        RIGHT JOIN ({stretches}) AS stretches ON rates.rate_of = stretches.currency",
         mrr = converted(night, "stretches.mrr", "rates.rate"),
         stretches = stretches(night),
         rates = rates_on(day),
@@ -52,14 +52,14 @@ pub(super) fn paid_at_rates(night: &Night, ages: &BTreeSet<u32>) -> String {
     let ages: Vec<String> = ages.iter().map(|age| format!("({age})")).collect();
     let ages = format!("SELECT column1 AS age FROM (VALUES {})", ages.join(", "));
     format!(
-        "SELECT account_id, {worth} AS worth, age FROM ({stretches}) AS stretches JOIN (
+        "SELECT account_id, {worth} AS worth, age FROM (
             SELECT currency AS rate_of, age,
                 first_value(rate ORDER BY valid_on > day ASC, abs(days_between(valid_on, day)) ASC) AS rate
             FROM exchange_rates CROSS JOIN (SELECT age, period_end(age, {as_of}) AS day FROM ({ages}))
             GROUP BY currency, age
             UNION ALL
             SELECT {own}, age, CAST(1 AS DOUBLE) FROM ({ages})
-        ) AS rates ON stretches.currency = rates.rate_of WHERE {in_force}",
+        ) AS rates JOIN ({stretches}) AS stretches ON rates.rate_of = stretches.currency WHERE {in_force}",
         worth = converted(night, "mrr", "rates.rate"),
         stretches = stretches(night),
         own = crate::literal(&night.currency),
