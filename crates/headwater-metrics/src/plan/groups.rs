@@ -67,7 +67,8 @@ pub(super) fn grouped(scopes: &[GroupScope]) -> String {
 }
 
 /// The groups of an account side by side, for sums that are taken once for all scopes together: there are many rows and
-/// few groups, so what is left after the first sum is divided by scope.
+/// few groups, so what is left after the first sum is divided by scope. The group of everyone is no column, unless there is
+/// no other.
 pub(super) struct Places {
     /// `group_0`, `group_1`, … of an account, as columns of a select over `judged`.
     pub(super) columns: String,
@@ -79,16 +80,21 @@ pub(super) struct Places {
 
 impl Places {
     pub(super) fn of(scopes: &[GroupScope]) -> Self {
-        let of_each = |written: &dyn Fn(usize, &GroupScope) -> String| {
-            scopes.iter().enumerate().map(|(at, scope)| written(at, scope)).collect::<Vec<_>>().join(", ")
+        let has_columns = scopes.iter().any(|scope| *scope != GroupScope::Total);
+        let is_column = |scope: &GroupScope| *scope != GroupScope::Total || !has_columns;
+        let of_columns = |written: &dyn Fn(usize, &GroupScope) -> String| {
+            let columns = scopes.iter().enumerate().filter(|(_, scope)| is_column(scope));
+            columns.map(|(at, scope)| written(at, scope)).collect::<Vec<_>>().join(", ")
         };
-        let of_scope = |at, scope: &GroupScope| {
-            format!("named_struct('scope', {}, 'group_name', group_{at})", literal(scope.name()))
+        let of_scope = |(at, scope): (usize, &GroupScope)| {
+            let group = if is_column(scope) { format!("group_{at}") } else { scope.group() };
+            format!("named_struct('scope', {}, 'group_name', {group})", literal(scope.name()))
         };
+        let by_scope: Vec<String> = scopes.iter().enumerate().map(of_scope).collect();
         Self {
-            columns: of_each(&|at, scope| format!("{} AS group_{at}", scope.group())),
-            names: of_each(&|at, _| format!("group_{at}")),
-            by_scope: format!("unnest(make_array({}))", of_each(&of_scope)),
+            columns: of_columns(&|at, scope| format!("{} AS group_{at}", scope.group())),
+            names: of_columns(&|at, _| format!("group_{at}")),
+            by_scope: format!("unnest(make_array({}))", by_scope.join(", ")),
         }
     }
 }
