@@ -4,7 +4,7 @@ use crate::catalogue::ScoreTable;
 use crate::window::DAYS_OF_MONTH;
 use crate::{GroupScope, InputTable, Query, literal};
 
-use super::groups::grouped;
+use super::groups::Places;
 use super::lifetimes::{fits, scores};
 use super::{Basis, Night, date};
 
@@ -78,21 +78,30 @@ pub fn model_parameters(_scopes: &[GroupScope], night: &Night) -> Option<Query> 
 
 /// `survival_curves`: one row a scope, group and month of age at which somebody left or was last seen.
 ///
-/// The curve is made of days; a row is what it says at the end of a month of age. The names of groups are written anew
+/// The curve is made of days, of which equal ones are one with their number; a row is what it says at the end of a month of
+/// age. The names of groups are written anew
 /// once steps are rows of their own: the engine takes them for a key of what is unnested, and would not sort by age.
 #[must_use]
 pub fn survival_curves(scopes: &[GroupScope], night: &Night) -> Option<Query> {
     if !(night.lifetimes.are_published && night.has(InputTable::Subscriptions, &[])) {
         return None;
     }
+    let Places { columns, names, by_scope } = Places::of(scopes);
     let sql = format!(
-        "WITH grouped AS ({groups}),
+        "WITH placed AS (
+            SELECT {columns}, greatest(coalesce(days_between(first_paid_on, {since}), 0), 0) AS watched_from, days_as_payer,
+                CASE WHEN paid_until IS NULL THEN 0 ELSE 1 END AS has_left
+            FROM judged WHERE first_paid_on IS NOT NULL
+        ),
+        lifetimes AS (
+            SELECT {names}, watched_from, days_as_payer, has_left, count(*) AS customers FROM placed
+            GROUP BY {names}, watched_from, days_as_payer, has_left
+        ),
+        scoped AS (SELECT {by_scope} AS item, watched_from, days_as_payer, has_left, customers FROM lifetimes),
         curves AS (
-            SELECT scope, group_name, survival_curve(
-                greatest(coalesce(days_between(first_paid_on, {since}), 0), 0), days_as_payer,
-                CASE WHEN paid_until IS NULL THEN 0 ELSE 1 END, 1) AS steps
-            FROM judged JOIN grouped ON judged.account_id = grouped.account_id
-            WHERE first_paid_on IS NOT NULL GROUP BY scope, group_name
+            SELECT item['scope'] AS scope, item['group_name'] AS group_name,
+                survival_curve(watched_from, days_as_payer, has_left, customers) AS steps
+            FROM scoped GROUP BY 1, 2
         ),
         steps AS (
             SELECT concat(scope, '') AS scope, concat(group_name, '') AS group_name, step['age'] AS age, CAST(floor(step['age'] / {DAYS_OF_MONTH}) AS BIGINT) AS age_months,
@@ -105,7 +114,6 @@ pub fn survival_curves(scopes: &[GroupScope], night: &Night) -> Option<Query> {
             last_value(survival ORDER BY age) AS survival, last_value(low ORDER BY age) AS low,
             last_value(high ORDER BY age) AS high
         FROM steps GROUP BY scope, group_name, age_months",
-        groups = grouped(scopes),
         since = night.lifetimes.observed_since(),
         as_of = date(night.as_of.day()),
     );
