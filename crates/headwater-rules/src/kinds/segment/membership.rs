@@ -19,7 +19,7 @@ pub(super) const COUNTED: [&str; 5] = ["next_segment", "next_since", "next_night
 pub(crate) fn memberships(schemes: &[SegmentScheme], dialect: Dialect) -> Option<Query> {
     let held: Vec<_> =
         schemes.iter().filter(|scheme| scheme.is_held()).map(|scheme| of_scheme(scheme, dialect)).collect();
-    let sql = format!("{} ORDER BY scheme, account_id", held.join(" UNION ALL "));
+    let sql = held.join(" UNION ALL ");
     (!held.is_empty()).then(|| Query::new(MEMBERSHIPS, sql))
 }
 
