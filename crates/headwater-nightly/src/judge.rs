@@ -80,6 +80,7 @@ pub(crate) struct Case<'a> {
     pub(crate) staging: &'a StagingArea,
     pub(crate) publication: &'a Publication,
     pub(crate) outputs: &'a ObjectStoreUrl,
+    /// The last night published before this one.
     pub(crate) before: Option<&'a Manifest>,
     pub(crate) steps: &'a mut Steps,
 }
@@ -229,6 +230,13 @@ fn check(audit: &headwater_rules::Audit) -> Check {
 pub(crate) const CARRIED: &[&str] =
     &["segment_scores", "milestone_states", "flag_states", "flagged_accounts", "guardrail_verdicts"];
 
+/// Everything that a night reads of the one published before it.
+pub(crate) fn carried_tables() -> Vec<TableContract> {
+    let of_rules = CARRIED.iter().filter_map(|name| OutputTable::named(name)).map(published);
+    let of_catalogue = CATALOGUE_TABLES.iter().filter(|table| table.is_carried).map(|table| (table.contract)());
+    of_rules.chain(of_catalogue).chain([contract::realised_values()]).collect()
+}
+
 impl Case<'_> {
     /// Stages a table, and registers it as it lies in the store: what follows looks at what will be published.
     async fn stage(
@@ -255,16 +263,9 @@ impl Case<'_> {
     ///
     /// The state of a night follows from an earlier night's, never from its own: a re-run sees what the run saw.
     async fn previous_night(&self, compiled: &CompiledRules) -> Result<(), RunError> {
-        let before = self.before.and_then(|latest| latest.nights.range(..self.request.as_of).next_back());
-        let manifest = match before {
-            None => None,
-            Some((_, number)) => {
-                Some(self.publication.manifest(*number).await.map_err(|error| self.request.publishing(&error))?)
-            }
-        };
-        for contract in self.carried(compiled) {
+        for contract in carried_tables().into_iter().chain(self.compared(compiled)) {
             let name = format!("previous_{}", contract.name);
-            match manifest.as_ref().and_then(|manifest| manifest.table(&contract.name)) {
+            match self.before.and_then(|manifest| manifest.table(&contract.name)) {
                 None => tables::register_empty(self.engine, &name, &contract)?,
                 Some(there) => {
                     self.publication.confirm_table(there).await.map_err(|error| self.request.publishing(&error))?;
@@ -276,20 +277,18 @@ impl Case<'_> {
         Ok(())
     }
 
-    /// The tables of the last night that this one reads: those that carry state, and those that audits compare with.
-    fn carried(&self, compiled: &CompiledRules) -> Vec<TableContract> {
-        let compared = compiled.compared_with();
-        let is_read = |name: &str, is_carried: bool| is_carried || compared.contains(name);
-        let of_rules = OutputTable::ALL.iter().filter(|table| is_read(table.name, CARRIED.contains(&table.name)));
-        let of_catalogue = CATALOGUE_TABLES.iter().map(|table| ((table.contract)(), table.is_carried));
-        let others = [
-            (contract::realised_values(), true),
-            (contract::account_metrics(&account_columns(self.measured, compiled)), false),
-            (contract::group_metrics(), false),
-            (contract::run_manifest(), false),
+    /// The other tables of the last night, which audits compare with.
+    fn compared(&self, compiled: &CompiledRules) -> Vec<TableContract> {
+        let carried: BTreeSet<String> = carried_tables().into_iter().map(|table| table.name).collect();
+        let of_catalogue = CATALOGUE_TABLES.iter().map(|table| (table.contract)());
+        let own = [
+            contract::account_metrics(&account_columns(self.measured, compiled)),
+            contract::group_metrics(),
+            contract::run_manifest(),
         ];
-        let others = of_catalogue.chain(others).filter(|(table, is_carried)| is_read(&table.name, *is_carried));
-        of_rules.map(published).chain(others.map(|(table, _)| table)).collect()
+        let all = OutputTable::ALL.iter().map(published).chain(of_catalogue).chain(own);
+        let compared = compiled.compared_with();
+        all.filter(|table| compared.contains(table.name.as_str()) && !carried.contains(&table.name)).collect()
     }
 
     async fn account_metrics(

@@ -26,6 +26,7 @@ mod status;
 mod steps;
 mod stop;
 mod tables;
+mod tenure;
 mod workers;
 mod workshop;
 
@@ -45,3 +46,4 @@ pub use stage::Compatibility;
 pub use status::{Status, status};
 pub use steps::Progress;
 pub use stop::{Stop, StopHandle, Stopped};
+pub use tenure::Operation;

@@ -1,5 +1,6 @@
 //! The steps of one night, in their order: open, measure, judge, audit, publish.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::datasource::object_store::ObjectStoreUrl;
@@ -41,6 +42,8 @@ pub(crate) struct AtWork<'a> {
     /// The place of the publication as the engine knows it.
     outputs: ObjectStoreUrl,
     /// The manifest published last.
+    latest: Option<Manifest>,
+    /// The last night published before this one.
     before: Option<Manifest>,
     steps: Steps,
 }
@@ -64,15 +67,21 @@ impl<'a> AtWork<'a> {
     /// Clears the place of what dead runs left, and makes sure that a night can be published there.
     pub(crate) async fn begin(request: &'a RunRequest, site: Site<'a>) -> Result<Self, RunError> {
         let project = &request.project;
+        let failed = |error| request.publishing(&error);
         if let Err(error) = site.publication.sweep_staging(&request.run_id).await {
             tracing::warn!(%error, "what dead runs staged could not be removed");
         }
-        site.publication.probe(&request.run_id).await.map_err(|error| request.publishing(&error))?;
-        let before = site.publication.latest().await.map_err(|error| request.publishing(&error))?;
+        site.publication.probe(&request.run_id).await.map_err(failed)?;
+        let latest = site.publication.latest().await.map_err(failed)?;
+        let number = latest.as_ref().and_then(|latest| latest.night_before(request.as_of)).map(|(_, number)| number);
+        let before = match number {
+            Some(number) => Some(site.publication.manifest(number).await.map_err(failed)?),
+            None => None,
+        };
         let engine = Engine::new(&EngineLimits::of(project, site.workshop.folder(), request.threads))?;
         let outputs = site.stores.register(engine.context(), &project.outputs.location)?;
         let steps = Steps::new(Arc::clone(&request.clock), Arc::clone(&request.progress));
-        Ok(Self { request, site, engine, outputs, before, steps })
+        Ok(Self { request, site, engine, outputs, latest, before, steps })
     }
 
     /// Opens the inputs, and checks the rules against what is there.
@@ -214,24 +223,33 @@ impl<'a> AtWork<'a> {
     async fn put_in_place(
         &self,
         manifest: Manifest,
-        staged: &[(String, Path)],
+        staged: &BTreeMap<String, Path>,
     ) -> Result<(Manifest, bool), PublishError> {
-        let (publication, before) = (self.site.publication, self.before.as_ref());
-        let unchanged = match before.and_then(|before| before.nights.get(&manifest.as_of)) {
+        let (publication, latest) = (self.site.publication, self.latest.as_ref());
+        let unchanged = match latest.and_then(|latest| latest.nights.get(&manifest.as_of)) {
             None => false,
             Some(number) => publication.manifest(*number).await?.tables == manifest.tables,
         };
-        let manifest = publication.number(manifest, before)?;
+        let carries_on = self.before.as_ref().map(records::state_of);
+        let manifest = publication.number(Manifest { carries_on, ..manifest }, latest)?;
         publication.publish(&manifest, staged, self.site.lease, &self.request.stop).await?;
         Ok((manifest, unchanged))
     }
 
-    /// Removes what the night staged and what was held of it before. The night is published, whatever comes of this.
+    /// Removes what the night staged, what was held of it before, and what nothing references any more. The night is
+    /// published, whatever comes of this.
     async fn clean_up(&self) {
-        let (publication, request) = (self.site.publication, self.request);
+        let (Site { publication, lease, .. }, request) = (self.site, self.request);
         let cleared = publication.clear_staging(&request.run_id).await;
         if let Err(error) = cleared.and(publication.forget_held(request.as_of, None).await) {
             tracing::warn!(%error, "what was staged could not be removed");
+        }
+        let cleared = async {
+            let waste = publication.waste(request.project.outputs.retention, (request.clock)(), true).await?;
+            publication.clear(&waste, lease).await
+        };
+        if let Err(error) = cleared.await {
+            tracing::warn!(%error, "what nothing references could not be removed");
         }
     }
 

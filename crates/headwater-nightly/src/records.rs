@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use headwater_ingest::{Location, OpenedInput, OpenedInputs};
+use headwater_ingest::{Location, ObjectVersion, OpenedInput, OpenedInputs};
 use headwater_metrics::{InputTable, Night, Query, RevenuePolicy, literal};
 use headwater_rules::LeftOutRule;
 use object_store::path::Path;
 use sha2::{Digest, Sha256};
 
-use crate::judge::Judged;
-use crate::publish::{InputRecord, Manifest, PublishedFile, PublishedTable, RuleFileRecord};
+use crate::judge::{self, Judged};
+use crate::publish::{InputRecord, Manifest, PublishedFile, PublishedTable, RuleFileRecord, StateRecord};
 use crate::report::Summary;
 use crate::run::RunRequest;
 use crate::stage::StagedTable;
@@ -21,22 +21,20 @@ pub(crate) fn inputs(opened: &OpenedInputs, unseen: &BTreeMap<String, u64>, lake
     opened.inputs.iter().map(|input| record(input, unseen, lake)).collect()
 }
 
-fn record(input: &OpenedInput, unseen: &BTreeMap<String, u64>, lake: &Location) -> InputRecord {
+fn objects(versions: &[ObjectVersion], lake: &Location) -> Vec<(String, u64, Option<String>)> {
     let base = format!("{lake}/");
+    let below = |path: &str| path.strip_prefix(&base).unwrap_or(path).to_owned();
+    versions.iter().map(|object| (below(&object.path), object.size, object.etag.clone())).collect()
+}
+
+fn record(input: &OpenedInput, unseen: &BTreeMap<String, u64>, lake: &Location) -> InputRecord {
     let mut quarantined = input.rows.quarantined.clone();
     if input.table == InputTable::UsageEvents && input.is_streamed() {
         quarantined.extend(unseen.clone());
     }
     InputRecord {
         table: input.table.name().to_owned(),
-        objects: input
-            .objects
-            .iter()
-            .map(|object| {
-                let path = object.path.strip_prefix(&base).unwrap_or(&object.path);
-                (path.to_owned(), object.size, object.etag.clone())
-            })
-            .collect(),
+        objects: objects(&input.objects, lake),
         rows_read: Some(input.rows.read),
         rows_kept: input.rows.kept,
         after_as_of: input.rows.after_as_of,
@@ -199,15 +197,15 @@ pub(crate) fn manifest(
     inputs: Vec<InputRecord>,
     summary: &Summary,
     steps: &Steps,
-) -> (Manifest, Vec<(String, Path)>) {
-    let mut staged = Vec::new();
+) -> (Manifest, BTreeMap<String, Path>) {
+    let mut staged = BTreeMap::new();
     let mut tables = Vec::new();
     for (name, table) in &judged.tables {
         let mut files = Vec::new();
         for (part, file) in table.files.iter().enumerate() {
             let content: String = file.sha256.chars().take(32).collect();
             let path = format!("{name}/as_of_date={}/{part:05}-{content}.parquet", request.as_of);
-            staged.push((path.clone(), file.path.clone()));
+            staged.insert(path.clone(), file.path.clone());
             files.push(PublishedFile { path, rows: file.rows, bytes: file.bytes, sha256: file.sha256.clone() });
         }
         tables.push(PublishedTable { name: name.clone(), rows: table.rows(), files });
@@ -226,6 +224,22 @@ pub(crate) fn manifest(
         verdicts: summary.verdict_counts(),
         steps: steps.records(),
         nights: BTreeMap::new(),
+        replaces: None,
+        restores: None,
+        carries_on: None,
     };
     (manifest, staged)
+}
+
+/// The state that a published night left to the next.
+pub(crate) fn state_of(manifest: &Manifest) -> StateRecord {
+    let mut digest = Sha256::new();
+    let carried = judge::carried_tables();
+    for table in manifest.tables.iter().filter(|table| carried.iter().any(|contract| contract.name == table.name)) {
+        digest.update(table.name.as_bytes());
+        for file in &table.files {
+            digest.update(file.sha256.as_bytes());
+        }
+    }
+    StateRecord { as_of: manifest.as_of, manifest: manifest.number, sha256: hex(&digest.finalize()) }
 }

@@ -1,21 +1,19 @@
 //! One run: it takes the lease, runs one night under it (open → measure → judge → audit → publish), and clears up,
 //! whatever the night came to.
 
-use std::sync::Arc;
-
 use chrono::NaiveDate;
 use headwater_diagnostics::{Diagnostics, FileId, Sources};
-use headwater_ingest::Stores;
 use headwater_rules::CheckedRules;
 
 use crate::failure::{FailureKind, RunError};
 use crate::night::{AtWork, Site};
 use crate::project::Project;
-use crate::publish::{Clock, Lease, Publication, PublishError};
+use crate::publish::{Clock, PublishError};
 use crate::report::RunReport;
 use crate::rule_set::check_rules;
 use crate::steps::Progress;
 use crate::stop::Stop;
+use crate::tenure::Operation;
 use crate::workshop::Workshop;
 
 /// Everything a night needs from outside.
@@ -86,21 +84,17 @@ pub async fn run(request: &RunRequest) -> Result<Published, RunError> {
     let project = &request.project;
     let (_, warnings) = sound(check_rules(project, &request.sources, &request.rule_files))?;
     let warnings = request.allowed(FailureKind::InvalidProject, warnings)?;
-    let stores = project.open_stores(request.environment.clone());
-    let location = &project.outputs.location;
-    let publication = Publication::new(stores.open(location)?, location.path()).on_disk(location.local_path());
-    let lease = publication.lease(&request.run_id, &request.host, Arc::clone(&request.clock)).await;
-    let lease = lease.map_err(|error| request.publishing(&error))?;
-    let published = under_lease(request, &stores, &publication, &lease).await;
-    if published.as_ref().is_err_and(|error| error.kind != FailureKind::Held) {
-        // What a held night staged is evidence; what any other failure left behind is waste.
-        if let Err(error) = publication.clear_staging(&request.run_id).await {
-            tracing::warn!(%error, "what was staged could not be removed");
-        }
-    }
-    if let Err(error) = lease.release().await {
-        tracing::warn!(%error, "the lease could not be released and will end by itself");
-    }
+    let operation = Operation::from(request);
+    let stores = operation.stores();
+    let publication = operation.publication(&stores)?;
+    let workshop = Workshop::open(&project.engine.spill_dir, &request.run_id)?;
+    let published = operation.under_lease(&publication, async |lease| {
+        let site = Site { stores: &stores, publication: &publication, lease, workshop: &workshop };
+        // What a night keeps between its steps is large: on the heap, it leaves the stack to the planner.
+        Box::pin(night(request, site)).await
+    });
+    let published = published.await;
+    workshop.close().await;
     published.map(|mut published| {
         published.warnings.append(warnings);
         published
@@ -114,34 +108,6 @@ pub(crate) fn sound(
     match rules {
         Some(rules) => Ok((rules, problems)),
         None => Err(RunError::new(FailureKind::InvalidProject, problems)),
-    }
-}
-
-/// Runs the night in a folder of its own, as long as the lease lives.
-async fn under_lease(
-    request: &RunRequest,
-    stores: &Stores,
-    publication: &Publication,
-    lease: &Lease,
-) -> Result<Published, RunError> {
-    let workshop = Workshop::open(&request.project.engine.spill_dir, &request.run_id)?;
-    let site = Site { stores, publication, lease, workshop: &workshop };
-    let published = tokio::select! {
-        // What a night keeps between its steps is large: on the heap, it leaves the stack to the planner.
-        published = Box::pin(night(request, site)) => published,
-        error = keep_alive(lease) => Err(request.publishing(&error)),
-    };
-    workshop.close().await;
-    published
-}
-
-/// Renews the lease as long as it lives; ends only with the reason why it does no longer.
-async fn keep_alive(lease: &Lease) -> PublishError {
-    loop {
-        tokio::time::sleep(Lease::heartbeat()).await;
-        if let Err(error) = lease.keep().await {
-            return error;
-        }
     }
 }
 

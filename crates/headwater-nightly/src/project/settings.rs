@@ -9,6 +9,7 @@ use headwater_metrics::{Economics, GrossMargin, InputTable, RevenuePolicy};
 
 use super::Reading;
 use super::places::has_credentials;
+use crate::publish::Retention;
 use crate::stage::Compatibility;
 
 /// Where results are published when the project does not say.
@@ -17,6 +18,9 @@ const DEFAULT_OUTPUT: &str = "published";
 const DEFAULT_SPILL: &str = ".headwater/spill";
 /// The word for a margin that is not declared.
 const FROM_COSTS: &str = "from_costs";
+/// Days that what is no longer current is kept, where the project does not say.
+const DEFAULT_DAYS: u32 = 14;
+const MAX_DAYS: i64 = 3_650;
 const MAX_MEMORY_MB: i64 = 16 * 1024 * 1024;
 const MAX_THREADS: i64 = 1_024;
 /// Words in a key that make it look like a credential.
@@ -29,6 +33,8 @@ pub struct Outputs {
     pub location: Location,
     /// Which readers must be able to load it.
     pub compat: Compatibility,
+    /// How long what is no longer current is kept.
+    pub retention: Retention,
 }
 
 /// What the engine may use of the machine.
@@ -45,7 +51,9 @@ pub struct EngineSettings {
 impl Reading<'_> {
     /// `outputs`, in the project's folder unless it says otherwise.
     pub(crate) fn outputs(&mut self, fields: &mut Fields<'_>) -> Outputs {
-        let mut outputs = Outputs { location: self.folder.below(DEFAULT_OUTPUT), compat: Compatibility::Standard };
+        let retention = Retention { superseded_days: DEFAULT_DAYS, held_days: DEFAULT_DAYS };
+        let location = self.folder.below(DEFAULT_OUTPUT);
+        let mut outputs = Outputs { location, compat: Compatibility::Standard, retention };
         let Some(node) = fields.take("outputs") else { return outputs };
         let Some(mut fields) = Fields::of(node, "outputs", &mut self.problems) else { return outputs };
         if let Some(node) = fields.take("location") {
@@ -61,6 +69,11 @@ impl Reading<'_> {
         }
         if fields.choice("compat", &["standard", "widest"], &mut self.problems) == Some(1) {
             outputs.compat = Compatibility::Widest;
+        }
+        let Retention { superseded_days, held_days } = &mut outputs.retention;
+        for (key, days) in [("keep_superseded_days", superseded_days), ("keep_held_days", held_days)] {
+            let said = fields.integer(key, 0, MAX_DAYS, &mut self.problems);
+            *days = said.and_then(|days| u32::try_from(days).ok()).unwrap_or(*days);
         }
         fields.finish(&mut self.problems);
         outputs

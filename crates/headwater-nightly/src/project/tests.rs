@@ -8,6 +8,7 @@ use headwater_metrics::{Basis, ColumnType, GrossMargin, InputTable, Lifetimes, R
 
 use super::{PROJECT_FILE, Project, load};
 use crate::Compatibility;
+use crate::publish::Retention;
 
 const SMALLEST: &str = "version: 1\nname: shop\ncurrency: EUR\ninputs:\n  accounts: {path: accounts.parquet}\n";
 
@@ -81,7 +82,7 @@ inputs:
     filter: "tier <> 'test'"
     freshness: {max_age_days: 2}
     max_quarantine_pct: 0.5
-outputs: {location: "gs://published/shop", compat: widest}
+outputs: {location: "gs://published/shop", compat: widest, keep_superseded_days: 30}
 stores:
   s3://lake: {endpoint: "http://127.0.0.1:9000", region: eu-south-1, allow_http: true, path_style: true}
 engine: {memory_mb: 2048, spill_dir: /var/spill, threads: 2}
@@ -102,6 +103,7 @@ rules: [rules/*.yaml, more/extra.yaml]
     assert_eq!(project.sources[0].objects.location.to_string(), "s3://lake/export/usage/day=*/*.parquet");
     assert_eq!(project.outputs.location.to_string(), "gs://published/shop");
     assert_eq!(project.outputs.compat, Compatibility::Widest);
+    assert_eq!(project.outputs.retention, Retention { superseded_days: 30, held_days: 14 });
     assert_eq!(project.stores[0].path_style, Some(true));
     assert_eq!(project.engine.spill_dir, Path::new("/var/spill"));
     assert_eq!(project.economics.gross_margin, GrossMargin::Declared(0.8));
@@ -154,6 +156,7 @@ fn slips_are_pointed_at() {
         ("lake: hdfs://lake", "6:7 E0601 `hdfs://` is no scheme this program can open"),
         ("lake: a/*/b", "6:7 E0105 `lake` is one folder and takes no wildcards"),
         ("lake: s3://key:secret@lake", "6:7 E0110 a location with credentials in it"),
+        ("outputs: {keep_held_days: -1}", "6:27 E0105 `keep_held_days` must be from 0 to 3650, not -1"),
         ("outputs: {compat: wide}", "6:19 E0105 `wide` is no value of `compat`"),
         ("stores: {s3://b: {secret_access_key: x}}", "6:19 E0110 `secret_access_key` looks like a credential"),
         ("stores: {s3://b: {endpoint: 'http://u:p@h'}}", "6:29 E0110 an endpoint with credentials in it"),

@@ -14,7 +14,7 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
-use super::tests::{clock, is_there, manifest, published, stage};
+use super::tests::{clock, is_there, night, path_of, published, staged};
 use super::*;
 use crate::stop::Stop;
 
@@ -96,23 +96,21 @@ impl ObjectStore for FailingStore {
     }
 }
 
-const OLD: &str = "t/as_of_date=2026-05-30/x.parquet";
-const NEW: [&str; 2] = ["t/as_of_date=2026-05-30/y.parquet", "t/as_of_date=2026-05-30/z.parquet"];
-
 /// Publishes a second night of two new objects while the store fails: what came of it, whether the new objects are
-/// there, and the number of the last manifest.
+/// aside, and the number of the last manifest.
 async fn night_with(failures: &[Failure]) -> (std::result::Result<(), PublishError>, [bool; 2], u64) {
     let (store, failing) = FailingStore::new();
     let (publication, lease, first) = published(store, clock().0).await;
-    let night = publication.number(manifest("a", "2026-05-30", NEW[0]), Some(&first)).unwrap();
-    let mut staged = Vec::new();
-    for path in [OLD, NEW[0], NEW[1]] {
-        staged.push((path.to_owned(), stage(&publication, "file").await));
-    }
+    let next = night("b", "2026-05-30", &[("t", "x"), ("t", "y"), ("t", "z")]);
+    let next = publication.number(next, Some(&first)).unwrap();
+    let files = staged(&publication, &next).await;
     *failing.lock().unwrap() = failures.to_vec();
-    let outcome = publication.publish(&night, &staged, &lease, &Stop::never()).await;
+    let outcome = publication.publish(&next, &files, &lease, &Stop::never()).await;
     failing.lock().unwrap().clear();
-    let there = [is_there(&publication, NEW[0]).await, is_there(&publication, NEW[1]).await];
+    let mut there = [false; 2];
+    for (there, name) in there.iter_mut().zip(["y", "z"]) {
+        *there = is_there(&publication, &format!("_aside/{}", path_of("t", "2026-05-30", name))).await;
+    }
     (outcome, there, publication.latest().await.unwrap().unwrap().number)
 }
 
@@ -129,13 +127,17 @@ async fn objects_without_a_manifest_are_taken_back_whatever_fails() {
         assert!(matches!(outcome, Err(PublishError::Store(_))), "{what}: {outcome:?}");
         assert_eq!((there, last), ([false, false], 1), "{what}");
     }
-    // What was created is published, whatever the store said; the manifest of the test names the first object alone.
+    // What was created is published, whatever the store said.
     let (outcome, there, last) = night_with(&[("put", "manifests", Fails::Unheard)]).await;
     assert!(outcome.is_ok(), "{outcome:?}");
-    assert_eq!((there, last), ([true, false], 2));
+    assert_eq!((there, last), ([false, false], 2));
     // Whether the manifest is there cannot be known: its objects may be needed.
     let (outcome, there, last) =
         night_with(&[("put", "manifests", Fails::Unheard), ("get", "manifests", Fails::Undone)]).await;
+    assert!(matches!(outcome, Err(PublishError::Store(_))), "{outcome:?}");
+    assert_eq!((there, last), ([true, true], 2));
+    // What fails after the manifest was created leaves the night published, and its objects where they can be found.
+    let (outcome, there, last) = night_with(&[("put", "_SUCCESS", Fails::Undone)]).await;
     assert!(matches!(outcome, Err(PublishError::Store(_))), "{outcome:?}");
     assert_eq!((there, last), ([true, true], 2));
 }

@@ -208,6 +208,16 @@ impl Lease {
         }
     }
 
+    /// Makes sure that the lease has not ended by itself, so that nobody can have taken over: by the clock alone, for
+    /// use between writes.
+    ///
+    /// # Errors
+    /// [`PublishError::LeaseLost`] when it has.
+    pub fn check(&self) -> Result<(), PublishError> {
+        let lives = (self.clock)().timestamp_micros() < self.ends_at.load(Ordering::SeqCst);
+        if lives { Ok(()) } else { Err(PublishError::LeaseLost) }
+    }
+
     /// Ends the lease, so that the next run need not wait.
     ///
     /// # Errors

@@ -37,6 +37,27 @@ pub struct Manifest {
     pub steps: Vec<StepRecord>,
     /// The number of the manifest that is current for each night published so far.
     pub nights: BTreeMap<NaiveDate, u64>,
+    /// The manifest that was current for the night before this one.
+    #[serde(default)]
+    pub replaces: Option<u64>,
+    /// The manifest that this one publishes again; none where the night was computed.
+    #[serde(default)]
+    pub restores: Option<u64>,
+    /// The earlier night whose state this one carries on; none where there was none.
+    #[serde(default)]
+    pub carries_on: Option<StateRecord>,
+}
+
+/// The state that a night found, as the last night published before it had left it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateRecord {
+    /// The earlier night.
+    pub as_of: NaiveDate,
+    /// Its manifest.
+    pub manifest: u64,
+    /// The SHA-256 over the digests of the objects that carry state, in hexadecimal: a night that is published again
+    /// with the same state has the same.
+    pub sha256: String,
 }
 
 impl Manifest {
@@ -44,6 +65,17 @@ impl Manifest {
     #[must_use]
     pub fn table(&self, name: &str) -> Option<&PublishedTable> {
         self.tables.iter().find(|table| table.name == name)
+    }
+
+    /// Every object of the night.
+    pub fn files(&self) -> impl Iterator<Item = &PublishedFile> {
+        self.tables.iter().flat_map(|table| &table.files)
+    }
+
+    /// The last night published before another, with the number of its manifest.
+    #[must_use]
+    pub fn night_before(&self, as_of: NaiveDate) -> Option<(NaiveDate, u64)> {
+        self.nights.range(..as_of).next_back().map(|(night, number)| (*night, *number))
     }
 
     /// Why this cannot be what was published under a number, if it cannot.

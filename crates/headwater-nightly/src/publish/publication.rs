@@ -1,18 +1,16 @@
 //! The published tables of one project: where they are, and how a night becomes one of them.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
 use super::Clock;
 use super::lease::{self, Lease, LeaseHolder};
-use super::manifest::{Manifest, PublishedTable};
+use super::manifest::Manifest;
 use super::numbered::{Create, Numbered};
 use crate::stop::{Stop, Stopped};
 
@@ -66,7 +64,7 @@ enum Creation {
 #[derive(Debug, Clone)]
 pub struct Publication {
     store: Arc<dyn ObjectStore>,
-    root: Path,
+    pub(super) root: Path,
     /// The same place as a folder, where it is on the local disk.
     pub(super) disk: Option<PathBuf>,
 }
@@ -97,7 +95,7 @@ impl Publication {
         relative.split('/').fold(self.root.clone(), |path, part| path.join(part))
     }
 
-    fn manifests(&self) -> Numbered {
+    pub(super) fn manifests(&self) -> Numbered {
         Numbered::new(self.store(), self.root.clone().join("manifests"))
     }
 
@@ -161,21 +159,6 @@ impl Publication {
         manifest.fault(number).map_or(Ok(manifest), |fault| Err(bad(&fault)))
     }
 
-    /// Makes sure that the objects of a published table are there.
-    ///
-    /// # Errors
-    /// [`PublishError::MissingObject`] where one is not, or has another size.
-    pub async fn confirm_table(&self, table: &PublishedTable) -> Result<(), PublishError> {
-        for file in &table.files {
-            match self.store.head(&self.path(&file.path)).await {
-                Ok(found) if found.size == file.bytes => {}
-                Ok(_) | Err(Error::NotFound { .. }) => return Err(PublishError::MissingObject(file.path.clone())),
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
-    }
-
     /// The manifest as the one that follows `before`: with the next number, and the nights published so far.
     ///
     /// # Errors
@@ -183,26 +166,29 @@ impl Publication {
     pub fn number(&self, manifest: Manifest, before: Option<&Manifest>) -> Result<Manifest, PublishError> {
         let number = self.manifests().after(before.map_or(0, |before| before.number))?;
         let mut nights = before.map(|before| before.nights.clone()).unwrap_or_default();
-        nights.insert(manifest.as_of, number);
-        Ok(Manifest { number, nights, ..manifest })
+        let replaces = nights.insert(manifest.as_of, number);
+        Ok(Manifest { number, nights, replaces, ..manifest })
     }
 
-    /// Makes staged objects visible as a night: copies them to their places, then creates the manifest.
+    /// Publishes a night: puts its staged objects aside, creates the manifest, then brings the night's folders in line
+    /// with it.
     ///
-    /// `manifest` has its number and names the objects by their final paths; `staged` gives, for each of them, where
-    /// it is staged. A request to stop counts until the manifest is created, and not after.
+    /// `manifest` has its number and names the objects by their final paths; `staged` says where those are staged that
+    /// were not published before. A request to stop counts until the manifest is created, and not after.
     ///
     /// # Errors
-    /// [`PublishError::LeaseLost`] when another run took over, or published first; [`PublishError::Stopped`].
+    /// [`PublishError::LeaseLost`] when another run took over, or published first; [`PublishError::Stopped`];
+    /// [`PublishError::MissingObject`] for an object that is neither there nor staged. Where the store fails
+    /// after the manifest was created, the night is published, and [`Self::finish`] does what is left.
     pub async fn publish(
         &self,
         manifest: &Manifest,
-        staged: &[(String, Path)],
+        staged: &BTreeMap<String, Path>,
         lease: &Lease,
         stop: &Stop,
     ) -> Result<(), PublishError> {
         let mut placed = Vec::new();
-        let ready = self.place_all(staged, &mut placed, stop).await;
+        let ready = self.put_aside(manifest, staged, &mut placed, stop).await;
         let ready = match ready {
             Ok(()) => lease.confirm().await.and_then(|()| Ok(stop.check()?)),
             error => error,
@@ -212,7 +198,7 @@ impl Publication {
             return Err(error);
         }
         match self.create(manifest).await? {
-            Creation::Done => self.tidy(manifest).await,
+            Creation::Done => self.settle(manifest, lease).await,
             Creation::Taken => Err(PublishError::LeaseLost),
             Creation::Failed(error) => {
                 self.take_back(&placed, lease).await;
@@ -240,65 +226,6 @@ impl Publication {
             (None, Err(error)) => Creation::Failed(error),
             _ => Creation::Taken,
         })
-    }
-
-    /// Copies staged objects to their places; `placed` tells which were not there before, the one whose copy failed too:
-    /// the store may have made it all the same.
-    async fn place_all(
-        &self,
-        staged: &[(String, Path)],
-        placed: &mut Vec<Path>,
-        stop: &Stop,
-    ) -> Result<(), PublishError> {
-        for (target, source) in staged {
-            stop.check()?;
-            let target = self.path(target);
-            if !self.is_placed(&target).await? {
-                placed.push(target.clone());
-                self.store.copy(source, &target).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes objects that no manifest will name, so that readers of the folders do not meet them.
-    async fn take_back(&self, placed: &[Path], lease: &Lease) {
-        // Whoever took over may count on objects of the same content being there.
-        if lease.confirm().await.is_err() {
-            return;
-        }
-        for path in placed {
-            if let Err(error) = self.delete(path).await {
-                tracing::warn!(%error, object = %path, "an object of a night that is not published stays behind");
-            }
-        }
-    }
-
-    /// Whether an object is at its place already; by its name, it has the same content.
-    async fn is_placed(&self, target: &Path) -> Result<bool, PublishError> {
-        match self.store.head(target).await {
-            Ok(_) => Ok(true),
-            Err(Error::NotFound { .. }) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Marks the night's folders as whole and removes what an earlier run of the same night left in them.
-    async fn tidy(&self, manifest: &Manifest) -> Result<(), PublishError> {
-        let kept: BTreeSet<Path> =
-            manifest.tables.iter().flat_map(|table| &table.files).map(|file| self.path(&file.path)).collect();
-        for table in &manifest.tables {
-            let folder = self.path(&format!("{}/as_of_date={}", table.name, manifest.as_of));
-            let listed: Vec<_> = self.store.list(Some(&folder)).try_collect().await?;
-            for object in listed {
-                let is_data = object.location.extension() == Some("parquet");
-                if is_data && !kept.contains(&object.location) {
-                    self.delete(&object.location).await?;
-                }
-            }
-            self.store.put(&folder.join("_SUCCESS"), PutPayload::from_bytes(Bytes::new())).await?;
-        }
-        Ok(())
     }
 
     pub(super) async fn delete(&self, path: &Path) -> Result<(), PublishError> {

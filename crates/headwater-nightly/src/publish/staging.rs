@@ -7,10 +7,11 @@ use std::path::Path as FilePath;
 use chrono::{DateTime, NaiveDate, Utc};
 use futures::TryStreamExt;
 use object_store::path::Path;
-use object_store::{Error, ObjectStoreExt, PutPayload};
+use object_store::{Error, ObjectMeta, ObjectStoreExt, PutPayload};
 use serde::{Deserialize, Serialize};
 
-use super::{Publication, PublishError};
+use super::waste::is_past;
+use super::{Publication, PublishError, Retention, Waste, WasteReason};
 
 /// The folder of everything that is staged, below the outputs' location.
 const FOLDER: &str = "_staging";
@@ -58,6 +59,23 @@ impl Publication {
         format!("{FOLDER}/{}", entry_of(run_id))
     }
 
+    /// Whether a run's staging folder has anything in it.
+    pub(super) async fn has_staged(&self, run_id: &str) -> Result<bool, PublishError> {
+        Ok(self.store().list(Some(&self.path(&Self::staging(run_id)))).try_next().await?.is_some())
+    }
+
+    /// Removes what a run staged that has failed. Where its manifest was created all the same, its folder stays: it says
+    /// that something is left to do.
+    ///
+    /// # Errors
+    /// When the store fails, or the last manifest cannot be read.
+    pub async fn give_up(&self, run_id: &str) -> Result<(), PublishError> {
+        match self.latest().await? {
+            Some(latest) if latest.run_id == run_id => Ok(()),
+            _ => self.clear_staging(run_id).await,
+        }
+    }
+
     /// Removes everything a run staged.
     ///
     /// # Errors
@@ -83,9 +101,10 @@ impl Publication {
     pub async fn held(&self) -> Result<Vec<HeldNight>, PublishError> {
         let mut held = Vec::new();
         for (entry, objects) in self.staged().await? {
-            for path in objects.iter().filter(|path| path.filename() == Some(HELD)) {
+            for object in objects.iter().filter(|object| object.location.filename() == Some(HELD)) {
                 // A record that is not of its folder says nothing about what lies there.
-                held.extend(self.held_record(path).await?.filter(|night| entry_of(&night.run_id) == entry));
+                let record = self.held_record(&object.location).await?;
+                held.extend(record.filter(|night| entry_of(&night.run_id) == entry));
             }
         }
         held.sort_by(|a, b| (a.as_of, &a.run_id).cmp(&(b.as_of, &b.run_id)));
@@ -123,15 +142,39 @@ impl Publication {
         }
     }
 
+    /// What may be removed of the staging folder. While another run may be at work, only held nights are told apart.
+    pub(super) async fn staged_waste(
+        &self,
+        retention: Retention,
+        now: DateTime<Utc>,
+        is_alone: bool,
+    ) -> Result<Vec<Waste>, PublishError> {
+        let held = self.held().await?;
+        let held: BTreeMap<String, DateTime<Utc>> =
+            held.iter().map(|night| (entry_of(&night.run_id), night.held_at)).collect();
+        let mut waste = Vec::new();
+        for (entry, objects) in self.staged().await? {
+            let reason = match held.get(&entry) {
+                Some(held_at) if is_past(*held_at, retention.held_days, now) => WasteReason::HeldLongAgo,
+                None if is_alone => WasteReason::DeadRun,
+                _ => continue,
+            };
+            waste.extend(objects.iter().filter_map(|object| {
+                let path = format!("{FOLDER}/{}", self.below(FOLDER, object)?);
+                Some(Waste { path, bytes: Some(object.size), reason })
+            }));
+        }
+        Ok(waste)
+    }
+
     /// The objects of each entry of the staging folder: the folder of a run, or an object of its own.
-    async fn staged(&self) -> Result<BTreeMap<String, Vec<Path>>, PublishError> {
+    async fn staged(&self) -> Result<BTreeMap<String, Vec<ObjectMeta>>, PublishError> {
         let folder = self.path(FOLDER);
-        let listed: Vec<_> = self.store().list(Some(&folder)).try_collect().await?;
-        let mut entries: BTreeMap<String, Vec<Path>> = BTreeMap::new();
-        for object in listed {
+        let mut entries: BTreeMap<String, Vec<ObjectMeta>> = BTreeMap::new();
+        for object in self.list(&folder).await? {
             let entry = object.location.prefix_match(&folder).and_then(|mut parts| parts.next());
             if let Some(entry) = entry.map(|entry| entry.as_ref().to_owned()) {
-                entries.entry(entry).or_default().push(object.location);
+                entries.entry(entry).or_default().push(object);
             }
         }
         Ok(entries)
@@ -139,8 +182,8 @@ impl Publication {
 
     async fn remove_entries(&self, goes: impl Fn(&str) -> bool) -> Result<(), PublishError> {
         for (_, objects) in self.staged().await?.into_iter().filter(|(entry, _)| goes(entry)) {
-            for path in objects {
-                self.delete(&path).await?;
+            for object in objects {
+                self.delete(&object.location).await?;
             }
         }
         if let Some(disk) = &self.disk {

@@ -1,5 +1,6 @@
 //! The protocol on stores in memory and on disk.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -7,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
+use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::failure::RunError;
@@ -26,7 +28,27 @@ fn stores() -> Vec<(Arc<dyn ObjectStore>, tempfile::TempDir)> {
     vec![(Arc::new(InMemory::new()), tempfile::tempdir().unwrap()), (Arc::new(disk), folder)]
 }
 
-pub(super) fn manifest(run_id: &str, day: &str, path: &str) -> Manifest {
+/// A night of one object of the table `t`.
+pub(super) fn manifest(run_id: &str, day: &str, name: &str) -> Manifest {
+    night(run_id, day, &[("t", name)])
+}
+
+/// A night of objects, each a table and a name, which is its content too.
+pub(super) fn night(run_id: &str, day: &str, objects: &[(&str, &str)]) -> Manifest {
+    let mut tables: Vec<PublishedTable> = Vec::new();
+    for (table, name) in objects {
+        if tables.last().is_none_or(|last| last.name != *table) {
+            tables.push(PublishedTable { name: (*table).to_owned(), rows: 0, files: Vec::new() });
+        }
+        let last = tables.last_mut().unwrap();
+        last.rows += 1;
+        last.files.push(PublishedFile {
+            path: path_of(table, day, name),
+            rows: 1,
+            bytes: name.len() as u64,
+            sha256: Sha256::digest(name.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect(),
+        });
+    }
     Manifest {
         version: 1,
         number: 0,
@@ -35,17 +57,52 @@ pub(super) fn manifest(run_id: &str, day: &str, path: &str) -> Manifest {
         published_at: DateTime::UNIX_EPOCH,
         tool_version: "test".to_owned(),
         project: "test".to_owned(),
-        tables: vec![PublishedTable {
-            name: "t".to_owned(),
-            rows: 1,
-            files: vec![PublishedFile { path: path.to_owned(), rows: 1, bytes: 1, sha256: "00".to_owned() }],
-        }],
+        tables,
         inputs: Vec::new(),
         rules: Vec::new(),
         verdicts: Default::default(),
         steps: Vec::new(),
         nights: Default::default(),
+        replaces: None,
+        restores: None,
+        carries_on: None,
     }
+}
+
+pub(super) fn path_of(table: &str, day: &str, name: &str) -> String {
+    format!("{table}/as_of_date={day}/{name}.parquet")
+}
+
+/// Stages the objects of a night.
+pub(super) async fn staged(publication: &Publication, manifest: &Manifest) -> BTreeMap<String, Path> {
+    let mut staged = BTreeMap::new();
+    for file in manifest.files() {
+        let name = file.path.rsplit('/').next().unwrap().strip_suffix(".parquet").unwrap();
+        let path = format!("_staging/run_id={}/{}", manifest.run_id, file.path);
+        put(publication, &path, name).await;
+        staged.insert(file.path.clone(), publication.path(&path));
+    }
+    staged
+}
+
+/// Publishes a night after another one, and clears what was staged for it.
+pub(super) async fn publish(
+    publication: &Publication,
+    manifest: Manifest,
+    before: Option<&Manifest>,
+    lease: &Lease,
+) -> Manifest {
+    let manifest = publication.number(manifest, before).unwrap();
+    publication.publish(&manifest, &staged(publication, &manifest).await, lease, &Stop::never()).await.unwrap();
+    publication.clear_staging(&manifest.run_id).await.unwrap();
+    manifest
+}
+
+/// Every object, by its path below the outputs' location.
+pub(super) async fn objects_of(publication: &Publication) -> Vec<String> {
+    let mut objects = publication.list(&publication.root).await.unwrap();
+    objects.sort_by(|a, b| a.location.cmp(&b.location));
+    objects.iter().map(|object| object.location.as_ref().strip_prefix("out/").unwrap().to_owned()).collect()
 }
 
 /// Puts an object, as something outside a run does.
@@ -61,10 +118,7 @@ pub(super) async fn is_there(publication: &Publication, path: &str) -> bool {
 pub(super) async fn published(store: Arc<dyn ObjectStore>, clock: Clock) -> (Publication, Lease, Manifest) {
     let publication = Publication::new(store, Path::from("out"));
     let lease = publication.lease("a", "here", clock).await.unwrap();
-    let path = "t/as_of_date=2026-05-30/x.parquet";
-    let staged = vec![(path.to_owned(), stage(&publication, "file").await)];
-    let first = publication.number(manifest("a", "2026-05-30", path), None).unwrap();
-    publication.publish(&first, &staged, &lease, &Stop::never()).await.unwrap();
+    let first = publish(&publication, manifest("a", "2026-05-30", "x"), None, &lease).await;
     (publication, lease, first)
 }
 
@@ -75,12 +129,6 @@ fn told(error: &PublishError) -> String {
     assert!(problem.help.is_some(), "{problem:?}");
     let headwater_diagnostics::Place::Named(place) = &problem.place else { panic!("{problem:?}") };
     format!("{} {place}: {}", problem.code, problem.label.as_deref().unwrap_or_default())
-}
-
-pub(super) async fn stage(publication: &Publication, name: &str) -> Path {
-    let path = publication.path(&format!("_staging/{name}"));
-    publication.store().put(&path, name.to_owned().into()).await.unwrap();
-    path
 }
 
 #[tokio::test]
@@ -111,57 +159,65 @@ async fn a_night_published_again_replaces_the_objects_that_changed_and_keeps_the
         let publication = Publication::new(store, Path::from("out"));
         let (clock, _) = clock();
         let lease = publication.lease("a", "here", clock).await.unwrap();
-        let paths = [
-            "t/as_of_date=2026-05-30/x.parquet",
-            "t/as_of_date=2026-05-31/x.parquet",
-            "t/as_of_date=2026-05-31/y.parquet",
-        ];
-        let mut before = None;
-        for (path, day) in paths.iter().zip(["2026-05-30", "2026-05-31", "2026-05-31"]) {
-            let staged = vec![((*path).to_owned(), stage(&publication, "file").await)];
-            let next = publication.number(manifest("a", day, path), before.as_ref()).unwrap();
-            publication.publish(&next, &staged, &lease, &Stop::never()).await.unwrap();
-            before = Some(next);
-        }
+        let first = publish(&publication, manifest("a", "2026-05-30", "x"), None, &lease).await;
+        let second = publish(&publication, manifest("b", "2026-05-31", "x"), Some(&first), &lease).await;
+        publish(&publication, manifest("c", "2026-05-31", "y"), Some(&second), &lease).await;
         let latest = publication.latest().await.unwrap().unwrap();
-        assert_eq!(latest.number, 3);
+        assert_eq!((latest.number, latest.replaces), (3, Some(2)));
         let nights: Vec<_> = latest.nights.values().copied().collect();
         assert_eq!(nights, [1, 3]);
-        let there = |path: &'static str| {
-            let publication = publication.clone();
-            async move { publication.store().head(&publication.path(path)).await.is_ok() }
-        };
-        assert!(there(paths[0]).await && !there(paths[1]).await && there(paths[2]).await);
-        assert!(there("t/as_of_date=2026-05-31/_SUCCESS").await);
+        let mut objects = objects_of(&publication).await;
+        objects.retain(|path| !path.starts_with("manifests") && !path.starts_with("_leases"));
+        let expected = [
+            "_aside/t/as_of_date=2026-05-31/x.parquet",
+            "t/as_of_date=2026-05-30/_SUCCESS",
+            "t/as_of_date=2026-05-30/x.parquet",
+            "t/as_of_date=2026-05-31/_SUCCESS",
+            "t/as_of_date=2026-05-31/y.parquet",
+        ];
+        assert_eq!(objects, expected);
+        assert_eq!(publication.missing(&second).await.unwrap(), Vec::<String>::new());
         // Who comes with an old manifest in hand has lost the number.
-        let first = publication.manifest(1).await.unwrap();
-        let staged = vec![(paths[1].to_owned(), stage(&publication, "file").await)];
-        let late = publication.number(manifest("b", "2026-05-31", paths[1]), Some(&first)).unwrap();
-        let late = publication.publish(&late, &staged, &lease, &Stop::never()).await;
+        let late = publication.number(manifest("d", "2026-05-31", "z"), Some(&first)).unwrap();
+        let late = publication.publish(&late, &staged(&publication, &late).await, &lease, &Stop::never()).await;
         assert!(matches!(late, Err(PublishError::LeaseLost)));
     }
 }
 
 #[tokio::test]
-async fn a_night_that_cannot_be_finished_takes_back_what_it_put_in_place() {
+async fn objects_that_are_gone_or_were_changed_are_missing() {
     for (store, _folder) in stores() {
         let (publication, lease, first) = published(store, clock().0).await;
-        let old = "t/as_of_date=2026-05-30/x.parquet";
-        let [new, last] = ["t/as_of_date=2026-05-30/y.parquet", "t/as_of_date=2026-05-30/z.parquet"];
-        let night = publication.number(manifest("a", "2026-05-30", new), Some(&first)).unwrap();
-        let mut staged = Vec::new();
-        for path in [old, new] {
-            staged.push((path.to_owned(), stage(&publication, "file").await));
-        }
+        let second = publish(&publication, manifest("b", "2026-05-30", "y"), Some(&first), &lease).await;
+        put(&publication, "_aside/t/as_of_date=2026-05-30/x.parquet", "z").await;
+        assert_eq!(publication.missing(&first).await.unwrap(), [path_of("t", "2026-05-30", "x")]);
+        assert_eq!(publication.missing(&second).await.unwrap(), Vec::<String>::new());
+        publication.delete(&publication.path(&path_of("t", "2026-05-30", "y"))).await.unwrap();
+        assert_eq!(publication.missing(&second).await.unwrap(), [path_of("t", "2026-05-30", "y")]);
+        let again = publication.number(manifest("c", "2026-05-30", "y"), Some(&second)).unwrap();
+        let again = publication.publish(&again, &BTreeMap::new(), &lease, &Stop::never()).await;
+        assert!(matches!(again, Err(PublishError::MissingObject(_))), "{again:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_night_that_cannot_be_finished_takes_back_what_it_put_aside() {
+    for (store, _folder) in stores() {
+        let (publication, lease, first) = published(store, clock().0).await;
+        let before = objects_of(&publication).await;
+        let next = night("b", "2026-05-30", &[("t", "x"), ("t", "y"), ("t", "z")]);
+        let next = publication.number(next, Some(&first)).unwrap();
+        let files = staged(&publication, &next).await;
         let (handle, stop) = Stop::channel();
-        let broken = [&staged[..], &[(last.to_owned(), publication.path("_staging/nothing"))]].concat();
-        let failed = publication.publish(&night, &broken, &lease, &stop).await;
+        let mut broken = files.clone();
+        broken.insert(path_of("t", "2026-05-30", "z"), publication.path("_staging/nothing"));
+        let failed = publication.publish(&next, &broken, &lease, &stop).await;
         assert!(matches!(failed, Err(PublishError::Store(_))), "{failed:?}");
         handle.request();
-        let stopped = publication.publish(&night, &staged, &lease, &stop).await;
+        let stopped = publication.publish(&next, &files, &lease, &stop).await;
         assert!(matches!(stopped, Err(PublishError::Stopped(Stopped))), "{stopped:?}");
-        assert!(is_there(&publication, old).await && !is_there(&publication, new).await);
-        assert_eq!(publication.latest().await.unwrap().unwrap().number, 1);
+        publication.give_up("b").await.unwrap();
+        assert_eq!(objects_of(&publication).await, before);
     }
 }
 

@@ -1,0 +1,189 @@
+//! What nothing references any more: which it is, why, and its removal.
+//!
+//! INVARIANT(what is named stays): an object that a kept manifest names is never removed, and nothing below the folder
+//! of a table ever is. A manifest goes before the objects that it alone names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use futures::{StreamExt, TryStreamExt, stream};
+use object_store::{Error, ObjectMeta};
+use serde::Serialize;
+
+use super::places::ASIDE;
+use super::{Lease, Manifest, Publication, PublishError};
+
+/// Manifests that are read at the same time.
+const CONCURRENT_READS: usize = 16;
+/// Objects that are removed between two looks at the lease.
+const BATCH: usize = 100;
+
+/// How long what is no longer current is kept, in days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Manifests that were superseded, with their objects.
+    pub superseded_days: u32,
+    /// What held nights staged.
+    pub held_days: u32,
+}
+
+/// A manifest that is no longer current for its night.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Superseded {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// When another one took its place.
+    pub since: DateTime<Utc>,
+}
+
+/// An object that may be removed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Waste {
+    /// Its path below the outputs' location.
+    pub path: String,
+    /// Its size in bytes; unknown of manifests.
+    pub bytes: Option<u64>,
+    /// Why.
+    pub reason: WasteReason,
+}
+
+/// Why an object may be removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WasteReason {
+    /// A manifest that was superseded longer ago than such are kept, or an object that only such name.
+    Superseded,
+    /// No manifest names it: a run put it aside and died.
+    Unnamed,
+    /// Staged by a run that is dead.
+    DeadRun,
+    /// Staged by a night that was held longer ago than such are kept.
+    HeldLongAgo,
+}
+
+impl Publication {
+    /// The manifests that are no longer current, by number.
+    ///
+    /// # Errors
+    /// [`PublishError::BadManifest`] where one cannot be read.
+    pub async fn superseded(&self, latest: &Manifest) -> Result<Vec<Superseded>, PublishError> {
+        let current: BTreeSet<u64> = latest.nights.values().copied().collect();
+        let mut numbers = self.manifests().numbers().await?;
+        numbers.retain(|number| !current.contains(number));
+        let old = self.read_all(numbers).await?;
+        let mut nights: BTreeMap<NaiveDate, Vec<(u64, DateTime<Utc>)>> = BTreeMap::new();
+        for manifest in &old {
+            nights.entry(manifest.as_of).or_default().push((manifest.number, manifest.published_at));
+        }
+        let last = nights.keys().filter_map(|night| latest.nights.get(night).copied()).collect();
+        for manifest in self.read_all(last).await? {
+            nights.entry(manifest.as_of).or_default().push((manifest.number, manifest.published_at));
+        }
+        let successor = |manifest: &Manifest| {
+            let mut later = nights.get(&manifest.as_of)?.iter().filter(|(number, _)| *number > manifest.number);
+            later.next().map(|(_, at)| *at)
+        };
+        Ok(old.into_iter().filter_map(|manifest| Some(Superseded { since: successor(&manifest)?, manifest })).collect())
+    }
+
+    async fn read_all(&self, numbers: Vec<u64>) -> Result<Vec<Manifest>, PublishError> {
+        let reads = stream::iter(numbers).map(|number| self.manifest(number)).buffered(CONCURRENT_READS);
+        reads.try_collect().await
+    }
+
+    /// What may be removed now, by path. While another run may be at work, what it stages and puts aside is not told
+    /// from what dead runs left, and neither is listed.
+    ///
+    /// # Errors
+    /// When the store fails; [`PublishError::BadManifest`] where a manifest cannot be read: what it names is not known.
+    pub async fn waste(
+        &self,
+        retention: Retention,
+        now: DateTime<Utc>,
+        is_alone: bool,
+    ) -> Result<Vec<Waste>, PublishError> {
+        let mut waste = self.staged_waste(retention, now, is_alone).await?;
+        if let Some(latest) = self.latest().await? {
+            waste.extend(self.superseded_waste(&latest, retention, now, is_alone).await?);
+        }
+        waste.sort();
+        Ok(waste)
+    }
+
+    /// Manifests past their time, and objects aside that no other manifest names.
+    async fn superseded_waste(
+        &self,
+        latest: &Manifest,
+        retention: Retention,
+        now: DateTime<Utc>,
+        is_alone: bool,
+    ) -> Result<Vec<Waste>, PublishError> {
+        let (expired, kept): (Vec<_>, Vec<_>) = self
+            .superseded(latest)
+            .await?
+            .into_iter()
+            .partition(|old| is_past(old.since, retention.superseded_days, now));
+        let mut waste: Vec<Waste> = expired
+            .iter()
+            .map(|old| self.manifests().name(old.manifest.number))
+            .map(|path| Waste { path, bytes: None, reason: WasteReason::Superseded })
+            .collect();
+        let aside = self.list(&self.path(ASIDE)).await?;
+        let aside: Vec<(String, &ObjectMeta)> =
+            aside.iter().filter_map(|object| Some((self.below(ASIDE, object)?, object))).collect();
+        let mut named = names(kept.iter().map(|old| &old.manifest));
+        let nights: BTreeSet<NaiveDate> =
+            aside.iter().filter(|(path, _)| !named.contains(path)).filter_map(|(path, _)| night_of(path)).collect();
+        let current = nights.iter().filter_map(|night| latest.nights.get(night).copied()).collect();
+        named.extend(names(self.read_all(current).await?.iter()));
+        let was_named = names(expired.iter().map(|old| &old.manifest));
+        for (path, object) in aside.into_iter().filter(|(path, _)| !named.contains(path)) {
+            let reason = if was_named.contains(&path) { WasteReason::Superseded } else { WasteReason::Unnamed };
+            if is_alone || reason == WasteReason::Superseded {
+                waste.push(Waste { path: format!("{ASIDE}/{path}"), bytes: Some(object.size), reason });
+            }
+        }
+        Ok(waste)
+    }
+
+    /// Removes waste. Whoever calls this holds the lease, and found the waste under it.
+    ///
+    /// # Errors
+    /// When the store fails, or the lease was lost: what is not removed yet is waste still.
+    pub async fn clear(&self, waste: &[Waste], lease: &Lease) -> Result<(), PublishError> {
+        // A manifest whose objects are gone would promise what is not there.
+        let (manifests, objects): (Vec<&Waste>, Vec<&Waste>) = waste.iter().partition(|waste| waste.bytes.is_none());
+        for batch in manifests.chunks(BATCH).chain(objects.chunks(BATCH)) {
+            lease.check()?;
+            let paths: Vec<_> = batch.iter().map(|waste| Ok(self.path(&waste.path))).collect();
+            let mut removed = self.store().delete_stream(stream::iter(paths).boxed());
+            while let Some(answer) = removed.next().await {
+                match answer {
+                    Ok(_) | Err(Error::NotFound { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// An object's path below a folder of the outputs' location.
+    pub(super) fn below(&self, folder: &str, object: &ObjectMeta) -> Option<String> {
+        let parts = object.location.prefix_match(&self.path(folder))?;
+        Some(parts.map(|part| part.as_ref().to_owned()).collect::<Vec<_>>().join("/"))
+    }
+}
+
+/// Whether something of a moment is older than a number of days.
+pub(super) fn is_past(at: DateTime<Utc>, days: u32, now: DateTime<Utc>) -> bool {
+    at.checked_add_signed(TimeDelta::days(days.into())).is_some_and(|end| end <= now)
+}
+
+fn names<'a>(manifests: impl Iterator<Item = &'a Manifest>) -> BTreeSet<String> {
+    manifests.flat_map(Manifest::files).map(|file| file.path.clone()).collect()
+}
+
+/// The night of an object, from its path.
+fn night_of(path: &str) -> Option<NaiveDate> {
+    path.split('/').find_map(|part| part.strip_prefix("as_of_date=")?.parse().ok())
+}
