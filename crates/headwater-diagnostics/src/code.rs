@@ -251,6 +251,12 @@ codes! {
     NoNumberLeft "E0706" "a record that no other can follow",
         "Manifests and leases are numbered, and this one has the highest number there is. No run counts that far, so something else wrote it.",
         "Remove the object.";
+    UnknownRun "E0707" "no such run",
+        "Neither a kept manifest nor a held night has this run or number. What was superseded is kept for `outputs: keep_superseded_days`, and then removed with its manifest.",
+        "`headwater status` lists the runs that are kept.";
+    IncompleteRun "E0708" "objects of a published run are gone",
+        "An object that the run's manifest lists is not there, or no longer has the content it had, so it cannot be published again. What is published now is untouched.",
+        "Restore the objects from a backup, or run the night again.";
     NotPublished "E0709" "a night or an account that is not published",
         "What was asked for is looked up in a published night, and it is not there.",
         "`headwater status` lists the nights that are published.";

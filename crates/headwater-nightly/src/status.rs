@@ -1,11 +1,12 @@
 //! What is published, who is at work, and which nights are held.
 
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
 use crate::failure::RunError;
 use crate::project::Project;
 use crate::publish::{
-    Clock, HeldNight, LeaseHolder, LeaseRecord, Manifest, Publication, PublishError, UnreadableLease,
+    Clock, HeldNight, LeaseHolder, LeaseRecord, Manifest, Publication, PublishError, Superseded, UnreadableLease,
 };
 
 /// The state of a publication.
@@ -21,6 +22,30 @@ pub struct Status {
     pub latest: Option<Manifest>,
     /// Nights that their audits held, by night; what they staged is still there.
     pub held: Vec<HeldNight>,
+    /// Runs that were superseded and can be published again, by manifest.
+    pub superseded: Vec<KeptRun>,
+}
+
+/// A run whose night another one published later, and whose objects are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeptRun {
+    /// The run.
+    pub run_id: String,
+    /// The night.
+    pub as_of: NaiveDate,
+    /// Its manifest.
+    pub manifest: u64,
+    /// When it was published.
+    pub published_at: DateTime<Utc>,
+    /// When another one took its place.
+    pub superseded_at: DateTime<Utc>,
+}
+
+impl From<Superseded> for KeptRun {
+    fn from(old: Superseded) -> Self {
+        let Manifest { run_id, as_of, number, published_at, .. } = old.manifest;
+        Self { run_id, as_of, manifest: number, published_at, superseded_at: old.since }
+    }
 }
 
 /// Looks at the publication of a project.
@@ -39,5 +64,10 @@ pub async fn status(project: &Project, environment: Vec<(String, String)>, clock
     };
     let latest = publication.latest().await.map_err(failed)?;
     let held = publication.held().await.map_err(failed)?;
-    Ok(Status { location, at_work, unreadable_lease, latest, held })
+    let superseded = match &latest {
+        Some(latest) => publication.superseded(latest).await.map_err(failed)?,
+        None => Vec::new(),
+    };
+    let superseded = superseded.into_iter().map(KeptRun::from).collect();
+    Ok(Status { location, at_work, unreadable_lease, latest, held, superseded })
 }

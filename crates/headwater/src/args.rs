@@ -95,6 +95,10 @@ pub(crate) enum Command {
     Schema(Schema),
     /// Show what is published, who is at work, and which nights are held
     Status,
+    /// Publish again what an earlier run published of its night
+    Rollback(Rollback),
+    /// Remove what nothing references any more: superseded objects past their time, what dead runs left
+    Gc(Gc),
     /// Explain a diagnostic code
     Explain(Explain),
     /// List the metrics rules can use
@@ -212,6 +216,22 @@ pub(crate) enum EditedFile {
     Rules,
     /// Files of tests of rules
     Tests,
+}
+
+/// Options of `rollback`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Rollback {
+    /// The run, or the number of its manifest; `status` lists them
+    #[arg(long, value_name = "RUN")]
+    pub(crate) to: String,
+}
+
+/// Options of `gc`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Gc {
+    /// Only list what would be removed
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// Options of `explain`.

@@ -2,19 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
-use headwater_diagnostics::{FileId, Sources};
+use headwater_diagnostics::{Code, Diagnostic, FileId, Sources};
 use headwater_nightly::project::{Loaded, Project, load};
+use headwater_nightly::{Operation, Stop, StopHandle};
 
 use crate::args::Global;
 use crate::exit::Exit;
 use crate::render::Output;
+use crate::surroundings;
 
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod explain;
+pub(crate) mod gc;
 pub(crate) mod init;
 pub(crate) mod metrics;
 pub(crate) mod reconcile;
+pub(crate) mod rollback;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod status;
@@ -40,6 +44,33 @@ fn project(global: &Global, output: &Output) -> Result<(Texts, Project), Exit> {
         Err(problems) => {
             output.diagnostics(&problems, &sources);
             Err(Exit::InvalidProject)
+        }
+    }
+}
+
+/// What project and machine say about work on a publication, and the handle that asks it to stop.
+fn operation(project: Project) -> (Operation, StopHandle) {
+    let (handle, stop) = Stop::channel();
+    let operation = Operation {
+        project,
+        run_id: surroundings::run_id(),
+        host: surroundings::host(),
+        environment: surroundings::store_environment(),
+        clock: surroundings::clock(),
+        stop,
+    };
+    (operation, handle)
+}
+
+/// What work comes to. A signal asks it to stop; after a second one it is left as it is, which is told.
+async fn stoppable<T>(handle: StopHandle, work: impl Future<Output = T>, output: &Output) -> Result<T, Exit> {
+    tokio::select! {
+        done = work => Ok(done),
+        () = surroundings::told_twice(handle) => {
+            let problem = Diagnostic::of(Code::RunStopped, "this run", "the run was stopped before it had cleared up")
+                .help("run again; if its lease was not released, it ends by itself within two minutes");
+            output.diagnostics(&problem.into(), &Sources::default());
+            Err(Exit::Failed)
         }
     }
 }

@@ -55,6 +55,8 @@ async fn run(arguments: Arguments, output: &Output) -> Exit {
         Command::Reconcile(asked) => commands::reconcile::run(global, asked, output).await,
         Command::Schema(schema) => commands::schema::run(global, schema, output),
         Command::Status => commands::status::run(global, output).await,
+        Command::Rollback(asked) => commands::rollback::run(global, asked, output).await,
+        Command::Gc(asked) => commands::gc::run(global, asked, output).await,
         Command::Explain(explain) => commands::explain::run(explain, output),
         Command::Metrics(metrics) => commands::metrics::run(metrics, output),
     }

@@ -86,6 +86,16 @@ impl Publication {
         Ok(old.into_iter().filter_map(|manifest| Some(Superseded { since: successor(&manifest)?, manifest })).collect())
     }
 
+    /// Every manifest that is kept, the last one first.
+    ///
+    /// # Errors
+    /// [`PublishError::BadManifest`] where one cannot be read.
+    pub async fn all(&self) -> Result<Vec<Manifest>, PublishError> {
+        let mut manifests = self.read_all(self.manifests().numbers().await?).await?;
+        manifests.reverse();
+        Ok(manifests)
+    }
+
     async fn read_all(&self, numbers: Vec<u64>) -> Result<Vec<Manifest>, PublishError> {
         let reads = stream::iter(numbers).map(|number| self.manifest(number)).buffered(CONCURRENT_READS);
         reads.try_collect().await

@@ -7,7 +7,7 @@ use headwater_diagnostics::{Code, Diagnostic, Sources};
 use headwater_nightly::project::Project;
 use headwater_nightly::{Published, RunError, RunRequest, Stop, run as run_night};
 
-use super::{Texts, project};
+use super::{Texts, project, stoppable};
 use crate::args::{Global, Night};
 use crate::exit::Exit;
 use crate::render::Output;
@@ -24,19 +24,11 @@ pub(crate) async fn run(global: &Global, night: &Night, output: &Output) -> Exit
     let (progress, bar) = progress::line(output.shows_progress());
     let request =
         RunRequest { progress, deny_warnings: output.denies_warnings(), stop, ..request(project, texts, as_of) };
-    let published = tokio::select! {
-        published = run_night(&request) => Some(published),
-        () = surroundings::told_twice(handle) => None,
-    };
+    let published = stoppable(handle, run_night(&request), output).await;
     bar.finish_and_clear();
     match published {
-        Some(published) => told(published, &request, output),
-        None => {
-            let problem = Diagnostic::of(Code::RunStopped, "this run", "the run was stopped before it had cleared up")
-                .help("run again; if its lease was not released, it ends by itself within two minutes");
-            output.diagnostics(&problem.into(), &request.sources);
-            Exit::Failed
-        }
+        Ok(published) => told(published, &request, output),
+        Err(exit) => exit,
     }
 }
 

@@ -1,7 +1,8 @@
 //! `status`: what is published, who is at work, and which nights are held.
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use headwater_nightly::publish::HeldNight;
-use headwater_nightly::{Status, status};
+use headwater_nightly::{KeptRun, Status, status};
 
 use super::project;
 use crate::args::Global;
@@ -62,8 +63,27 @@ fn text(status: &Status) -> String {
             lines.push(format!("{} {word}: {}{more}", latest.nights.len(), nights.join(", ")));
         }
     }
+    lines.extend(superseded(&status.superseded));
     lines.extend(status.held.iter().flat_map(|night| held(night, &status.location)));
     lines.join("\n")
+}
+
+/// Runs that can be published again, the last ones first.
+fn superseded(runs: &[KeptRun]) -> Vec<String> {
+    if runs.is_empty() {
+        return Vec::new();
+    }
+    let rows: Vec<Vec<String>> = runs
+        .iter()
+        .rev()
+        .take(NIGHTS_SHOWN)
+        .map(|run| {
+            let at = |at: &DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+            vec![run.as_of.to_string(), run.run_id.clone(), run.manifest.to_string(), at(&run.superseded_at)]
+        })
+        .collect();
+    let head = format!("{} superseded, kept for `headwater rollback --to RUN`", runs.len());
+    vec![head, table(&["night", "run", "manifest", "until"], &rows)]
 }
 
 /// A held night: what failed, and where what it staged is.

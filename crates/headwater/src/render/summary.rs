@@ -1,5 +1,6 @@
 //! The closing summary of a night: what a person wants to know before going on.
 
+use chrono::NaiveDate;
 use headwater_metrics::Unit;
 use headwater_nightly::{LifetimeValueLine, RunReport, VerdictLine};
 
@@ -206,6 +207,16 @@ fn left_out(text: &mut String, report: &RunReport) {
             table(&["input", "reason", "rows"], &rows)
         ));
     }
+}
+
+/// Says which nights rest on a state that is no longer published; nothing where none does.
+pub(crate) fn resting_on_older_state(nights: &[NaiveDate]) -> Option<String> {
+    let (first, last) = (nights.first()?, nights.last()?);
+    let which = match nights.len() {
+        1 => format!("The night of {first} carries on"),
+        count => format!("The {count} nights from {first} to {last} carry on"),
+    };
+    Some(format!("{which} a state that is no longer published before"))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Runs the program in a folder of its own.
 
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -95,6 +97,35 @@ impl Place {
         let text = std::fs::read_to_string(self.path(file)).unwrap();
         assert!(text.contains(from), "{file} does not hold {from}");
         std::fs::write(self.path(file), text.replace(from, to)).unwrap();
+    }
+
+    /// Every file in a folder of the publication, by its path, with a digest of its bytes.
+    pub(crate) fn published(&self, folder: &str) -> BTreeMap<String, u64> {
+        let root = self.path("published");
+        let mut found = BTreeMap::new();
+        let mut folders = vec![root.join(folder)];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).into_iter().flatten() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+                    let mut digest = DefaultHasher::new();
+                    std::fs::read(&path).unwrap().hash(&mut digest);
+                    found.insert(name, digest.finish());
+                }
+            }
+        }
+        found
+    }
+
+    /// What a command says as JSON.
+    #[track_caller]
+    pub(crate) fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        let outcome = self.headwater(&[arguments, &["--format", "json"]].concat());
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        serde_json::from_str(&outcome.stdout).unwrap()
     }
 
     /// Whether anything is published or staged.

@@ -5,6 +5,8 @@ mod cli;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
+mod operation;
+#[cfg(test)]
 mod projects;
 #[cfg(all(test, unix))]
 mod signals;

@@ -1,0 +1,63 @@
+//! Removing what nothing references any more, or listing it.
+
+use serde::Serialize;
+
+use crate::failure::RunError;
+use crate::publish::{Publication, PublishError, Waste};
+use crate::tenure::Operation;
+
+/// What was cleared, or would be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ClearReport {
+    /// Where.
+    pub location: String,
+    /// Whether it was removed.
+    pub is_removed: bool,
+    /// Whether another run may be at work: then what it stages is not told from what dead runs left.
+    pub another_run_at_work: bool,
+    /// The objects, by path.
+    pub objects: Vec<Waste>,
+}
+
+/// Removes what nothing references any more: superseded manifests and objects past their time, what dead runs staged or
+/// put aside, what nights staged that were held long ago. What a kept manifest names stays.
+///
+/// # Errors
+/// When another run is at work, the store fails, or a manifest cannot be read.
+pub async fn clear(operation: &Operation) -> Result<ClearReport, RunError> {
+    let stores = operation.stores();
+    let publication = operation.publication(&stores)?;
+    let objects = operation.under_lease(&publication, async |lease| {
+        let objects = waste(operation, &publication, true).await?;
+        // A removal may be cut short: what is left is found by the next.
+        operation.stop.check()?;
+        let cleared = publication.clear(&objects, lease).await;
+        cleared.map_err(|error| operation.failed(&error))?;
+        // What writes that were cut short left on a local disk is no object.
+        publication.sweep_staging(&operation.run_id).await.map_err(|error| operation.failed(&error))?;
+        Ok(objects)
+    });
+    Ok(report(operation, true, false, objects.await?))
+}
+
+/// What [`clear`] would remove. Nothing is written.
+///
+/// # Errors
+/// When the store fails, or a manifest cannot be read.
+pub async fn clearable(operation: &Operation) -> Result<ClearReport, RunError> {
+    let stores = operation.stores();
+    let publication = operation.publication(&stores)?;
+    let holder = publication.holder((operation.clock)()).await.map_err(|error| operation.failed(&error))?;
+    let objects = waste(operation, &publication, holder.is_none()).await?;
+    Ok(report(operation, false, holder.is_some(), objects))
+}
+
+async fn waste(operation: &Operation, publication: &Publication, is_alone: bool) -> Result<Vec<Waste>, RunError> {
+    let retention = operation.project.outputs.retention;
+    let found = operation.stop.unless_asked(publication.waste(retention, (operation.clock)(), is_alone)).await?;
+    found.map_err(|error: PublishError| operation.failed(&error))
+}
+
+fn report(operation: &Operation, is_removed: bool, another_run_at_work: bool, objects: Vec<Waste>) -> ClearReport {
+    ClearReport { location: operation.project.outputs.location.to_string(), is_removed, another_run_at_work, objects }
+}

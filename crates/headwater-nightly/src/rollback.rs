@@ -1,0 +1,146 @@
+//! Publishing what an earlier run published of its night again, as the next manifest.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use headwater_diagnostics::{Code, Diagnostic, Diagnostics};
+use object_store::{ObjectStoreExt, PutPayload};
+use serde::Serialize;
+
+use crate::failure::{FailureKind, RunError};
+use crate::publish::{Lease, Manifest, Publication, PublishedTable};
+use crate::state_chain::resting_on_older_state;
+use crate::tenure::Operation;
+
+/// What a rollback came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RollbackReport {
+    /// The run that did it.
+    pub run_id: String,
+    /// The night.
+    pub as_of: NaiveDate,
+    /// Where the tables are.
+    pub location: String,
+    /// The manifest that is current for the night now.
+    pub manifest: u64,
+    /// The manifest that was asked for.
+    pub restores: u64,
+    /// The run that had published it.
+    pub restored_run: String,
+    /// The manifest that was current before; none where nothing had to be done.
+    pub replaced: Option<u64>,
+    /// The tables of the night.
+    pub tables: Vec<PublishedTable>,
+    /// Later nights that carry on a state other than the one that is published before them now.
+    pub resting_on_older_state: Vec<NaiveDate>,
+}
+
+/// Publishes what a run, or a manifest by its number, published of its night again. Other nights stay as they are.
+///
+/// # Errors
+/// When no manifest of it is kept, an object of it is gone or was changed, or another run is at work.
+pub async fn rollback(operation: &Operation, to: &str) -> Result<RollbackReport, RunError> {
+    let stores = operation.stores();
+    let publication = operation.publication(&stores)?;
+    // A name that does not exist is told without a trace in the store.
+    let number = found(operation, &publication, to).await?.number;
+    operation.under_lease(&publication, async |lease| again(operation, &publication, lease, (to, number)).await).await
+}
+
+async fn again(
+    operation: &Operation,
+    publication: &Publication,
+    lease: &Lease,
+    (to, number): (&str, u64),
+) -> Result<RollbackReport, RunError> {
+    let failed = |error| operation.failed(&error);
+    let target = found(operation, publication, to).await?;
+    let latest = publication.latest().await.map_err(failed)?;
+    let Some(latest) = latest.filter(|_| target.number == number) else {
+        return Err(unknown(operation, to, std::iter::empty()));
+    };
+    whole(operation, publication, &target).await?;
+    let current = latest.nights.get(&target.as_of).copied().unwrap_or(target.number);
+    let there = publication.manifest(current).await.map_err(failed)?;
+    let (now, replaced) = if there.tables == target.tables {
+        (latest, None)
+    } else {
+        (publish(operation, publication, lease, (&latest, &target)).await?, Some(current))
+    };
+    Ok(RollbackReport {
+        run_id: operation.run_id.clone(),
+        as_of: target.as_of,
+        location: operation.project.outputs.location.to_string(),
+        manifest: if replaced.is_some() { now.number } else { current },
+        restores: target.number,
+        restored_run: target.run_id,
+        replaced,
+        tables: target.tables,
+        resting_on_older_state: resting_on_older_state(publication, &now, target.as_of).await.map_err(failed)?,
+    })
+}
+
+/// Publishes the manifest as the next one.
+async fn publish(
+    operation: &Operation,
+    publication: &Publication,
+    lease: &Lease,
+    (latest, target): (&Manifest, &Manifest),
+) -> Result<Manifest, RunError> {
+    let failed = |error| operation.failed(&error);
+    let again = Manifest {
+        run_id: operation.run_id.clone(),
+        published_at: (operation.clock)(),
+        restores: Some(target.number),
+        ..target.clone()
+    };
+    let again = publication.number(again, Some(latest)).map_err(failed)?;
+    // As long as a run has something staged, the next one finishes what it had begun.
+    let staged = publication.path(&format!("{}/rollback.json", Publication::staging(&operation.run_id)));
+    let record = serde_json::json!({ "restores": target.number }).to_string();
+    publication.store().put(&staged, PutPayload::from(record)).await.map_err(|error| failed(error.into()))?;
+    publication.publish(&again, &BTreeMap::new(), lease, &operation.stop).await.map_err(failed)?;
+    if let Err(error) = publication.clear_staging(&operation.run_id).await {
+        tracing::warn!(%error, "the record of the rollback could not be removed");
+    }
+    Ok(again)
+}
+
+/// The manifest of a run, or of a number.
+async fn found(operation: &Operation, publication: &Publication, to: &str) -> Result<Manifest, RunError> {
+    let failed = |error| operation.failed(&error);
+    let runs = publication.all().await.map_err(failed)?;
+    let number: Option<u64> = to.parse().ok();
+    let by_run = runs.iter().position(|manifest| manifest.run_id == to);
+    let at = by_run.or_else(|| runs.iter().position(|manifest| Some(manifest.number) == number));
+    match at.and_then(|at| runs.get(at)) {
+        Some(manifest) => Ok(manifest.clone()),
+        None => Err(unknown(operation, to, runs.iter().map(|manifest| manifest.run_id.as_str()))),
+    }
+}
+
+/// Makes sure that every object of a manifest is there, with the content it had.
+async fn whole(operation: &Operation, publication: &Publication, target: &Manifest) -> Result<(), RunError> {
+    let missing = operation.stop.unless_asked(publication.missing(target)).await?;
+    let missing = missing.map_err(|error| operation.failed(&error))?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let location = &operation.project.outputs.location;
+    let problems = missing.into_iter().map(|path| {
+        let message = format!("this object of manifest {} is gone or was changed", target.number);
+        Diagnostic::of(Code::IncompleteRun, format!("{location}/{path}"), message)
+            .help("restore it from a backup, or run that night again")
+    });
+    Err(RunError::new(FailureKind::NotFound, problems.collect::<Diagnostics>()))
+}
+
+/// That no record of a run is kept.
+pub(crate) fn unknown<'a>(operation: &Operation, run: &str, known: impl Iterator<Item = &'a str>) -> RunError {
+    let location = operation.project.outputs.location.to_string();
+    let days = operation.project.outputs.retention.superseded_days;
+    let problem = Diagnostic::of(Code::UnknownRun, location, format!("no record of the run `{run}` is kept"))
+        .label(format!("a run that was superseded is kept for {days} days"))
+        .help("`headwater status` lists the runs that are kept");
+    RunError::new(FailureKind::NotFound, problem.suggest(run, known))
+}

@@ -1,0 +1,127 @@
+//! What operators do with nights that are published: taking them back, clearing up.
+
+use crate::cli::Place;
+
+/// A table that is another one whenever a rule is.
+const TABLE: &str = "run_manifest";
+
+/// A demo whose night was published twice, the second time with another threshold.
+fn published_twice() -> Place {
+    let place = Place::demo();
+    place.run().says(0, &["published as manifest 1"]);
+    change_rules(&place);
+    place.run().says(0, &["published as manifest 2"]);
+    place
+}
+
+/// Publishes other rows from the same inputs.
+fn change_rules(place: &Place) {
+    let (from, to) = ("id: quiet_days, type: integer, value: 21", "id: quiet_days, type: integer, value: 40");
+    place.edit("rules/engagement.yaml", from, to);
+}
+
+/// The run that published a manifest.
+fn run_of(place: &Place, manifest: &str) -> String {
+    let text = std::fs::read_to_string(place.path(&format!("published/manifests/{manifest}.json"))).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
+    manifest["run_id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_rollback_publishes_the_bytes_of_an_earlier_run_and_can_be_taken_back() {
+    let place = Place::demo();
+    place.run().says(0, &[]);
+    let first = place.published(TABLE);
+    change_rules(&place);
+    place.run().says(0, &["published as manifest 2"]);
+    let second = place.published(TABLE);
+    assert_ne!(first, second);
+    let run = run_of(&place, "00000001");
+    place.headwater(&["status"]).says(0, &["1 superseded, kept for `headwater rollback --to RUN`", &run]);
+    let asked = ["rollback", "--to", &run];
+    let said = "manifest 1 of run";
+    place.headwater(&asked).says(0, &["Night of 2026-05-31", said, "again as manifest 3, in place of manifest 2"]);
+    assert_eq!(place.published(TABLE), first);
+    place.headwater(&asked).says(0, &["is published already, as manifest 3"]);
+    assert!(place.beginning_with("published/_staging/").is_empty());
+    // By number, back to what was superseded by the rollback.
+    place.headwater(&["rollback", "--to", "2"]).says(0, &["again as manifest 4, in place of manifest 3"]);
+    assert_eq!(place.published(TABLE), second);
+    let status = place.json(&["status"]);
+    assert_eq!(status["latest"]["restores"], 2);
+    assert_eq!(status["superseded"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn what_cannot_be_published_again_is_refused() {
+    let place = published_twice();
+    let before = (place.published(TABLE), place.published("_leases"));
+    place.headwater(&["rollback", "--to", "nobody"]).says(9, &["E0707", "`nobody`", "headwater status"]);
+    place.headwater(&["rollback", "--to", "7"]).says(9, &["E0707"]);
+    // Who asks for what does not exist takes no lease.
+    assert_eq!((place.published(TABLE), place.published("_leases")), before);
+    let aside = place.published("_aside");
+    let object = aside.keys().find(|path| path.contains(TABLE)).unwrap();
+    let path = place.path(&format!("published/{object}"));
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[100] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let named = object.strip_prefix("_aside/").unwrap();
+    place.headwater(&["rollback", "--to", "1"]).says(9, &["E0708", named, "gone or was changed"]);
+    assert_eq!(place.published(TABLE), before.0);
+    assert!(place.beginning_with("published/manifests/00000003").is_empty());
+}
+
+#[test]
+fn nights_that_carry_on_a_state_that_is_taken_back_are_named() {
+    let place = Place::demo();
+    place.headwater(&["run", "--as-of", "2026-05-30"]).says(0, &[]);
+    change_rules(&place);
+    place.headwater(&["run", "--as-of", "2026-05-30"]).says(0, &[]);
+    place.run().says(0, &["published as manifest 3"]);
+    place
+        .headwater(&["rollback", "--to", "1"])
+        .says(0, &["Night of 2026-05-30", "The night of 2026-05-31 carries on a state that is no longer published"]);
+    let again = place.headwater(&["rollback", "--to", "2"]);
+    again.says(0, &["again as manifest 5"]);
+    assert!(!again.stdout.contains("carries on"), "{}", again.stdout);
+}
+
+#[test]
+fn what_nothing_references_is_listed_and_removed() {
+    let place = published_twice();
+    place.write("published/_staging/run_id=dead/t/part-00000.parquet", "rows");
+    place.headwater(&["gc", "--dry-run"]).says(0, &["staged by a dead run", "run_id=dead/t/part-00000.parquet"]);
+    let before = place.published("");
+    let listed = place.json(&["gc", "--dry-run"]);
+    assert_eq!(listed["objects"].as_array().unwrap().len(), 1, "{listed}");
+    assert_eq!(place.published(""), before);
+    place.edit("headwater.yaml", "location: published", "location: published, keep_superseded_days: 0");
+    let listed = place.json(&["gc", "--dry-run"]);
+    let removed = place.json(&["gc"]);
+    assert_eq!(listed["objects"], removed["objects"]);
+    let mut left = place.published("");
+    left.retain(|path, _| !path.starts_with("_leases"));
+    let gone: Vec<&String> =
+        before.keys().filter(|path| !path.starts_with("_leases") && !left.contains_key(*path)).collect();
+    let listed = listed["objects"].as_array().unwrap().iter().map(|object| object["path"].as_str().unwrap());
+    assert_eq!(gone, listed.collect::<Vec<_>>());
+    assert!(gone.iter().any(|path| *path == "manifests/00000001.json"));
+    assert!(left.keys().all(|path| !path.starts_with("_aside") && !path.starts_with("_staging")));
+    place.headwater(&["gc"]).says(0, &["Nothing to remove"]);
+    place.headwater(&["rollback", "--to", "1"]).says(9, &["E0707", "kept for 0 days"]);
+    place.run().says(0, &["manifest 3, every byte as it was published before"]);
+}
+
+#[test]
+fn nothing_is_taken_back_or_removed_while_another_run_is_at_work() {
+    let place = published_twice();
+    let record = r#"{"run_id": "other", "host": "there", "state": "held", "taken_at": "2026-06-01T00:00:00Z", "expires_at": "2999-01-01T00:00:00Z"}"#;
+    place.write("published/_leases/00000099.json", record);
+    place.write("published/_staging/run_id=other/t/part-00000.parquet", "rows");
+    let before = place.published("");
+    place.headwater(&["rollback", "--to", "1"]).says(7, &["E0701"]);
+    place.headwater(&["gc"]).says(7, &["E0701"]);
+    place.headwater(&["gc", "--dry-run"]).says(0, &["Another run may be at work", "Nothing to remove"]);
+    assert_eq!(place.published(""), before);
+}
