@@ -14,6 +14,7 @@ mod failure;
 mod forms;
 mod interval;
 mod lake_schema;
+mod listed;
 mod listing;
 mod location;
 mod mapping;
@@ -37,6 +38,7 @@ mod work;
 
 pub use checks::built_in_counts;
 pub use contract::data_type;
+pub use listed::{ListedInput, list_inputs};
 pub use listing::ObjectVersion;
 pub use location::{InvalidLocation, Location};
 pub use open::open;

@@ -88,7 +88,7 @@ pub async fn open(
     Ok(OpenedInputs { inputs: opened, warnings })
 }
 
-async fn prepare<'a>(
+pub(crate) async fn prepare<'a>(
     context: &'a SessionContext,
     stores: &'a Stores,
     spec: &LakeSpec<'a>,

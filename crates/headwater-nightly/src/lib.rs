@@ -3,6 +3,7 @@
 //! Nothing here prints, reads the environment or asks a clock: those are handed in.
 
 mod audit;
+mod backfill;
 mod catalogue_tables;
 mod clearing;
 pub mod contract;
@@ -23,6 +24,7 @@ mod rule_mutants;
 mod rule_set;
 mod rule_tests;
 mod run;
+mod same_night;
 mod stage;
 mod state_chain;
 mod status;
@@ -34,6 +36,7 @@ mod workers;
 mod workshop;
 
 pub use audit::AuditResult;
+pub use backfill::{BackfillOutcome, BackfillReport, BackfillRequest, Backfilled, BackfilledNight, backfill, catch_up};
 pub use clearing::{ClearReport, clear, clearable};
 pub use engine::{Engine, EngineError, EngineLimits};
 pub use failure::{FailureKind, RunError};
@@ -48,7 +51,7 @@ pub use rule_set::check_rules;
 pub use rule_tests::{RuleTestOutcome, RuleTestReport, UntriedCondition, run_rule_tests};
 pub use run::{Published, RunRequest, run};
 pub use stage::Compatibility;
-pub use status::{KeptRun, Status, status};
+pub use status::{Gaps, KeptRun, Status, status};
 pub use steps::Progress;
 pub use stop::{Stop, StopHandle, Stopped};
 pub use tenure::Operation;

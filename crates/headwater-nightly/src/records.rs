@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use headwater_ingest::{Location, ObjectVersion, OpenedInput, OpenedInputs};
+use headwater_ingest::{ListedInput, Location, ObjectVersion, OpenedInput, OpenedInputs};
 use headwater_metrics::{InputTable, Night, Query, RevenuePolicy, literal};
 use headwater_rules::LeftOutRule;
 use object_store::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::judge::{self, Judged};
+use crate::project::PROJECT_FILE;
 use crate::publish::{InputRecord, Manifest, PublishedFile, PublishedTable, RuleFileRecord, StateRecord};
 use crate::report::Summary;
 use crate::run::RunRequest;
@@ -19,6 +20,19 @@ use crate::steps::Steps;
 /// the lake is.
 pub(crate) fn inputs(opened: &OpenedInputs, unseen: &BTreeMap<String, u64>, lake: &Location) -> Vec<InputRecord> {
     opened.inputs.iter().map(|input| record(input, unseen, lake)).collect()
+}
+
+/// The objects of each logical table: path below the lake, bytes, and the store's tag of the content.
+pub(crate) type InputObjects = BTreeMap<String, Vec<(String, u64, Option<String>)>>;
+
+/// The objects that a published night was computed from.
+pub(crate) fn recorded(inputs: &[InputRecord]) -> InputObjects {
+    inputs.iter().map(|input| (input.table.clone(), input.objects.clone())).collect()
+}
+
+/// The objects that a night would be computed from now.
+pub(crate) fn listed(inputs: &[ListedInput], lake: &Location) -> InputObjects {
+    inputs.iter().map(|input| (input.table.name().to_owned(), objects(&input.objects, lake))).collect()
 }
 
 fn objects(versions: &[ObjectVersion], lake: &Location) -> Vec<(String, u64, Option<String>)> {
@@ -58,6 +72,17 @@ pub(crate) fn rule_files(request: &RunRequest) -> Vec<RuleFileRecord> {
         .collect();
     files.sort_by(|a, b| a.file.cmp(&b.file));
     files
+}
+
+/// The project file and the profile that was applied, as one digest.
+pub(crate) fn project_file(request: &RunRequest) -> Option<RuleFileRecord> {
+    let file = request.sources.ids().find(|file| request.sources.name(*file) == PROJECT_FILE)?;
+    let mut digest = Sha256::new_with_prefix(request.sources.text(file).as_bytes());
+    if let Some(profile) = &request.project.profile {
+        digest.update([0]);
+        digest.update(profile.as_bytes());
+    }
+    Some(RuleFileRecord { file: PROJECT_FILE.to_owned(), sha256: hex(&digest.finalize()) })
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -220,6 +245,7 @@ pub(crate) fn manifest(
         project: request.project.name.clone(),
         tables,
         inputs,
+        project_file: project_file(request),
         rules: rule_files(request),
         verdicts: summary.verdict_counts(),
         steps: steps.records(),

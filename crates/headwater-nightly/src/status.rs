@@ -1,5 +1,7 @@
 //! What is published, who is at work, and which nights are held.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
@@ -45,6 +47,34 @@ impl From<Superseded> for KeptRun {
     fn from(old: Superseded) -> Self {
         let Manifest { run_id, as_of, number, published_at, .. } = old.manifest;
         Self { run_id, as_of, manifest: number, published_at, superseded_at: old.since }
+    }
+}
+
+/// Nights that one would expect and that are not published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Gaps {
+    /// Where.
+    pub location: String,
+    /// The first night that is published, if one is.
+    pub first: Option<NaiveDate>,
+    /// The last one.
+    pub last: Option<NaiveDate>,
+    /// The nights between them that are not published.
+    pub missing: Vec<NaiveDate>,
+    /// Nights that their audits held, those among them that are published from another run too.
+    pub held: Vec<HeldNight>,
+}
+
+impl Status {
+    /// What is missing between the first and the last night, and what is held.
+    #[must_use]
+    pub fn gaps(&self) -> Gaps {
+        let nights = self.latest.iter().flat_map(|latest| latest.nights.keys().copied());
+        let nights: BTreeSet<NaiveDate> = nights.collect();
+        let (first, last) = (nights.first().copied(), nights.last().copied());
+        let between = first.into_iter().flat_map(|first| first.iter_days()).take_while(|night| Some(*night) < last);
+        let missing = between.filter(|night| !nights.contains(night)).collect();
+        Gaps { location: self.location.clone(), first, last, missing, held: self.held.clone() }
     }
 }
 

@@ -89,12 +89,14 @@ pub(crate) enum Command {
     Test(Test),
     /// Run one night: read, judge, audit, publish
     Run(Night),
+    /// Run the nights of a range in their order; those published from the same rules and inputs are passed over
+    Backfill(Backfill),
     /// Show how a metric gets from one policy of recurring revenue to another; publishes nothing
     Reconcile(Reconcile),
     /// Show the tables and columns this project publishes
     Schema(Schema),
     /// Show what is published, who is at work, and which nights are held
-    Status,
+    Status(Status),
     /// Publish again what an earlier run published of its night
     Rollback(Rollback),
     /// Remove what nothing references any more: superseded objects past their time, what dead runs left
@@ -176,6 +178,26 @@ pub(crate) struct Night {
     /// The night: its last day, YYYY-MM-DD, in the project's time zone
     #[arg(long, value_name = "DAY")]
     pub(crate) as_of: String,
+    /// Also run the nights between the last one published and this one
+    #[arg(long)]
+    pub(crate) catch_up: bool,
+}
+
+/// Options of `backfill`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Backfill {
+    /// The first night, YYYY-MM-DD
+    #[arg(long, value_name = "DAY")]
+    pub(crate) from: String,
+    /// The last night, YYYY-MM-DD
+    #[arg(long, value_name = "DAY")]
+    pub(crate) to: String,
+    /// Also run nights that were published from the same rules and inputs
+    #[arg(long)]
+    pub(crate) again: bool,
+    /// Also run later nights that carry on a state that is no longer the one before them
+    #[arg(long)]
+    pub(crate) ripple: bool,
 }
 
 /// Options of `reconcile`.
@@ -216,6 +238,14 @@ pub(crate) enum EditedFile {
     Rules,
     /// Files of tests of rules
     Tests,
+}
+
+/// Options of `status`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Status {
+    /// Only the nights that are missing between the first and the last published one, and those that are held
+    #[arg(long)]
+    pub(crate) gaps: bool,
 }
 
 /// Options of `rollback`.

@@ -11,6 +11,7 @@ use crate::exit::Exit;
 use crate::render::Output;
 use crate::surroundings;
 
+pub(crate) mod backfill;
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod explain;

@@ -29,6 +29,9 @@ pub struct Manifest {
     pub tables: Vec<PublishedTable>,
     /// The inputs it was computed from.
     pub inputs: Vec<InputRecord>,
+    /// The project file, its digest together with the profile.
+    #[serde(default)]
+    pub project_file: Option<RuleFileRecord>,
     /// The rule files it was judged by.
     pub rules: Vec<RuleFileRecord>,
     /// Guardrail verdicts counted by word.

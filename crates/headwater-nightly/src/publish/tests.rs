@@ -59,6 +59,7 @@ pub(super) fn night(run_id: &str, day: &str, objects: &[(&str, &str)]) -> Manife
         project: "test".to_owned(),
         tables,
         inputs: Vec::new(),
+        project_file: None,
         rules: Vec::new(),
         verdicts: Default::default(),
         steps: Vec::new(),

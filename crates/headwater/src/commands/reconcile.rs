@@ -18,7 +18,7 @@ const UNKNOWN: &str = "unknown";
 const OWN: &str = "project";
 
 pub(crate) async fn run(global: &Global, asked: &Reconcile, output: &Output) -> Exit {
-    let Some(as_of) = day(&asked.as_of, output) else { return Exit::Usage };
+    let Some(as_of) = day("--as-of", &asked.as_of, output) else { return Exit::Usage };
     let (texts, project) = match project(global, output) {
         Ok(found) => found,
         Err(exit) => return exit,

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use headwater_diagnostics::{Code, Diagnostic, Sources};
 use headwater_nightly::project::Project;
-use headwater_nightly::{Published, RunError, RunRequest, Stop, run as run_night};
+use headwater_nightly::{Published, RunError, RunRequest, Stop, catch_up, run as run_night};
 
-use super::{Texts, project, stoppable};
+use super::{Texts, backfill, project, stoppable};
 use crate::args::{Global, Night};
 use crate::exit::Exit;
 use crate::render::Output;
@@ -15,7 +15,7 @@ use crate::render::{progress, summary};
 use crate::surroundings;
 
 pub(crate) async fn run(global: &Global, night: &Night, output: &Output) -> Exit {
-    let Some(as_of) = day(&night.as_of, output) else { return Exit::Usage };
+    let Some(as_of) = day("--as-of", &night.as_of, output) else { return Exit::Usage };
     let (texts, project) = match project(global, output) {
         Ok(found) => found,
         Err(exit) => return exit,
@@ -24,6 +24,11 @@ pub(crate) async fn run(global: &Global, night: &Night, output: &Output) -> Exit
     let (progress, bar) = progress::line(output.shows_progress());
     let request =
         RunRequest { progress, deny_warnings: output.denies_warnings(), stop, ..request(project, texts, as_of) };
+    if night.catch_up {
+        let caught_up = stoppable(handle, catch_up(&request), output).await;
+        bar.finish_and_clear();
+        return caught_up.map_or_else(|exit| exit, |done| backfill::told(done, &request, output));
+    }
     let published = stoppable(handle, run_night(&request), output).await;
     bar.finish_and_clear();
     match published {
@@ -33,11 +38,11 @@ pub(crate) async fn run(global: &Global, night: &Night, output: &Output) -> Exit
 }
 
 /// A day that exists and can be meant, written YYYY-MM-DD; what is wrong with it is told.
-pub(super) fn day(text: &str, output: &Output) -> Option<NaiveDate> {
+pub(super) fn day(option: &str, text: &str, output: &Output) -> Option<NaiveDate> {
     let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
     let day = day.filter(|day| (1900..2200).contains(&chrono::Datelike::year(day)) && text.len() == 10);
     if day.is_none() {
-        let problem = Diagnostic::of(Code::InvalidAsOf, "--as-of", format!("`{text}` is not a calendar day"))
+        let problem = Diagnostic::of(Code::InvalidAsOf, option, format!("`{text}` is not a calendar day"))
             .help("write it as YYYY-MM-DD, for example 2026-05-31");
         output.diagnostics(&problem.into(), &Sources::default());
     }

@@ -1,11 +1,11 @@
 //! `status`: what is published, who is at work, and which nights are held.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use headwater_nightly::publish::HeldNight;
-use headwater_nightly::{KeptRun, Status, status};
+use headwater_nightly::{Gaps, KeptRun, Status, status};
 
 use super::project;
-use crate::args::Global;
+use crate::args::{self, Global};
 use crate::exit::Exit;
 use crate::render::Output;
 use crate::render::table::{table, thousands};
@@ -14,7 +14,7 @@ use crate::surroundings;
 /// Nights shown; the rest is counted.
 const NIGHTS_SHOWN: usize = 10;
 
-pub(crate) async fn run(global: &Global, output: &Output) -> Exit {
+pub(crate) async fn run(global: &Global, asked: &args::Status, output: &Output) -> Exit {
     let (loaded, project) = match project(global, output) {
         Ok(found) => found,
         Err(exit) => return exit,
@@ -26,12 +26,41 @@ pub(crate) async fn run(global: &Global, output: &Output) -> Exit {
             return error.kind.into();
         }
     };
-    if output.is_data() {
-        output.data(&status);
-    } else {
-        output.result(&text(&status));
+    match (output.is_data(), asked.gaps) {
+        (true, true) => output.data(&status.gaps()),
+        (true, false) => output.data(&status),
+        (false, true) => output.result(&text_of_gaps(&status.gaps())),
+        (false, false) => output.result(&text(&status)),
     }
     Exit::Done
+}
+
+fn text_of_gaps(gaps: &Gaps) -> String {
+    let mut lines = vec![match (gaps.first, gaps.last) {
+        (Some(first), Some(last)) if gaps.missing.is_empty() => format!("No night is missing from {first} to {last}"),
+        (Some(first), Some(last)) if gaps.missing.len() == 1 => format!("1 night is missing from {first} to {last}"),
+        (Some(first), Some(last)) => format!("{} nights are missing from {first} to {last}", gaps.missing.len()),
+        _ => "Nothing is published yet".to_owned(),
+    }];
+    lines.extend(
+        stretches(&gaps.missing)
+            .into_iter()
+            .map(|(first, last)| if first == last { format!("  {first}") } else { format!("  {first} to {last}") }),
+    );
+    lines.extend(gaps.held.iter().flat_map(|night| held(night, &gaps.location)));
+    lines.join("\n")
+}
+
+/// Nights that follow each other, as their first and last.
+fn stretches(nights: &[NaiveDate]) -> Vec<(NaiveDate, NaiveDate)> {
+    let mut stretches: Vec<(NaiveDate, NaiveDate)> = Vec::new();
+    for night in nights {
+        match stretches.last_mut() {
+            Some((_, last)) if last.succ_opt() == Some(*night) => *last = *night,
+            _ => stretches.push((*night, *night)),
+        }
+    }
+    stretches
 }
 
 fn text(status: &Status) -> String {

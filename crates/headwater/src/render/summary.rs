@@ -216,7 +216,10 @@ pub(crate) fn resting_on_older_state(nights: &[NaiveDate]) -> Option<String> {
         1 => format!("The night of {first} carries on"),
         count => format!("The {count} nights from {first} to {last} carry on"),
     };
-    Some(format!("{which} a state that is no longer published before"))
+    Some(format!(
+        "{which} a state that is no longer published before; to compute them again: \
+         headwater backfill --from {first} --to {last}"
+    ))
 }
 
 #[cfg(test)]

@@ -8,5 +8,7 @@ mod failures;
 mod operation;
 #[cfg(test)]
 mod projects;
+#[cfg(test)]
+mod series;
 #[cfg(all(test, unix))]
 mod signals;

@@ -15,13 +15,13 @@ fn published_twice() -> Place {
 }
 
 /// Publishes other rows from the same inputs.
-fn change_rules(place: &Place) {
+pub(crate) fn change_rules(place: &Place) {
     let (from, to) = ("id: quiet_days, type: integer, value: 21", "id: quiet_days, type: integer, value: 40");
     place.edit("rules/engagement.yaml", from, to);
 }
 
 /// The run that published a manifest.
-fn run_of(place: &Place, manifest: &str) -> String {
+pub(crate) fn run_of(place: &Place, manifest: &str) -> String {
     let text = std::fs::read_to_string(place.path(&format!("published/manifests/{manifest}.json"))).unwrap();
     let manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
     manifest["run_id"].as_str().unwrap().to_owned()
