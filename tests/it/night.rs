@@ -67,6 +67,7 @@ impl Company {
             clock: Arc::new(move || start + TimeDelta::zero()),
             progress: Arc::new(|_| {}),
             deny_warnings: false,
+            recorded_inputs: None,
             stop: Stop::never(),
         };
         Self { request, published }

@@ -218,6 +218,9 @@ codes! {
     PartitionPath "E0511" "an object outside the declared partitions",
         "The input declares columns that stand in its objects' paths, and this path does not have them.",
         "Correct `partitions`, or narrow the pattern to the objects that have them.";
+    InputChanged "E0512" "an input that is no longer what a run recorded",
+        "A run is tried again on the inputs it had, and an object of them was written again, is gone, or has come since.",
+        "Restore the objects, or pass `--accept-changed-inputs` to run the night on what is there now.";
     UnsupportedStore "E0601" "a location that cannot be opened",
         "The URL's scheme is unknown, or the store cannot be configured from it and the environment.",
         "Use a path, `s3://`, `gs://` or `az://`, and set the store's usual environment variables.";

@@ -21,6 +21,7 @@ use crate::records;
 use crate::report::{RunReport, Summary, lifetime_values};
 use crate::rule_set::check_rules_over;
 use crate::run::{Published, RunRequest, sound};
+use crate::same_inputs;
 use crate::stage::{StagedTable, StagingArea};
 use crate::steps::Steps;
 use crate::workshop::Workshop;
@@ -91,8 +92,16 @@ impl<'a> AtWork<'a> {
         self.steps.begin("open");
         let (context, area, as_of) = (self.engine.context(), self.site.workshop.area(), self.as_of());
         let lake = project.lake_spec();
+        if let Some(recorded) = &request.recorded_inputs {
+            let listing = headwater_ingest::list_inputs(context, self.site.stores, &lake);
+            let listed = request.stop.unless_asked(listing).await??;
+            same_inputs::unchanged_since(recorded, &records::listed(&listed, &project.lake), &project.lake)?;
+        }
         let opening = headwater_ingest::open(context, self.site.stores, &lake, &as_of, area);
         let inputs = request.stop.unless_asked(opening).await??;
+        if let Some(recorded) = &request.recorded_inputs {
+            same_inputs::unchanged_since(recorded, &records::opened(&inputs, &project.lake), &project.lake)?;
+        }
         self.steps.end(inputs.inputs.iter().map(|input| input.rows.read).sum());
         some_accounts(&inputs)?;
         let mut warnings = request.allowed(FailureKind::BrokenContract, inputs.warnings.clone())?;
@@ -147,21 +156,21 @@ impl<'a> AtWork<'a> {
     }
 
     /// Audits the staged tables; a night that fails is held, and what it staged is kept as evidence.
-    pub(crate) async fn audit(&mut self, judged: &Judged) -> Result<Vec<AuditResult>, RunError> {
+    pub(crate) async fn audit(&mut self, measured: &Measured, judged: &Judged) -> Result<Vec<AuditResult>, RunError> {
         self.steps.begin("audit");
         let mut checks = audit::standing_checks(&judged.tables);
         checks.extend(judged.audits.iter().cloned());
         let results = self.request.stop.unless_asked(audit::run(&self.engine, &checks)).await?;
         let holding = audit::holding(&results, self.request.deny_warnings);
         if !holding.is_empty() {
-            self.hold(&holding).await;
+            self.hold(&holding, &measured.inputs).await;
             return Err(RunError::new(FailureKind::Held, audit::failures(&holding)));
         }
         self.steps.end(judged.tables.values().map(StagedTable::rows).sum());
         Ok(results)
     }
 
-    async fn hold(&self, holding: &[&AuditResult]) {
+    async fn hold(&self, holding: &[&AuditResult], inputs: &[InputRecord]) {
         let audits = holding.iter().map(|audit| FailedAudit {
             id: audit.id.clone(),
             table: audit.table.clone(),
@@ -173,6 +182,7 @@ impl<'a> AtWork<'a> {
             run_id: self.request.run_id.clone(),
             held_at: (self.request.clock)(),
             audits: audits.collect(),
+            inputs: inputs.to_vec(),
         };
         if let Err(error) = self.site.publication.hold(&night).await {
             tracing::warn!(%error, "the held night could not be recorded, so the next run removes what it staged");

@@ -35,6 +35,12 @@ pub(crate) fn listed(inputs: &[ListedInput], lake: &Location) -> InputObjects {
     inputs.iter().map(|input| (input.table.name().to_owned(), objects(&input.objects, lake))).collect()
 }
 
+/// The objects that open inputs were read from.
+pub(crate) fn opened(inputs: &OpenedInputs, lake: &Location) -> InputObjects {
+    let inputs = inputs.inputs.iter();
+    inputs.map(|input| (input.table.name().to_owned(), objects(&input.objects, lake))).collect()
+}
+
 fn objects(versions: &[ObjectVersion], lake: &Location) -> Vec<(String, u64, Option<String>)> {
     let base = format!("{lake}/");
     let below = |path: &str| path.strip_prefix(&base).unwrap_or(path).to_owned();

@@ -8,7 +8,7 @@ use headwater_rules::CheckedRules;
 use crate::failure::{FailureKind, RunError};
 use crate::night::{AtWork, Site};
 use crate::project::Project;
-use crate::publish::{Clock, PublishError};
+use crate::publish::{Clock, InputRecord, PublishError};
 use crate::report::RunReport;
 use crate::rule_set::check_rules;
 use crate::steps::Progress;
@@ -41,6 +41,8 @@ pub struct RunRequest {
     pub progress: Progress,
     /// Whether a warning keeps the night from being published.
     pub deny_warnings: bool,
+    /// The inputs as an earlier run found them: the night is refused where they have changed since. None asks for nothing.
+    pub recorded_inputs: Option<Vec<InputRecord>>,
     /// Whether the run is asked to stop. A request that comes after the night is published changes nothing.
     pub stop: Stop,
 }
@@ -117,6 +119,6 @@ async fn night(request: &RunRequest, site: Site<'_>) -> Result<Published, RunErr
     let opened = night.open().await?;
     let measured = night.measure(&opened).await?;
     let judged = night.judge(&opened, &measured).await?;
-    let audits = night.audit(&judged).await?;
+    let audits = night.audit(&measured, &judged).await?;
     night.publish(opened, measured, judged, audits).await
 }

@@ -91,6 +91,8 @@ pub(crate) enum Command {
     Run(Night),
     /// Run the nights of a range in their order; those published from the same rules and inputs are passed over
     Backfill(Backfill),
+    /// Run the night of an earlier run again, published or held, on the inputs it had
+    Retry(Retry),
     /// Show how a metric gets from one policy of recurring revenue to another; publishes nothing
     Reconcile(Reconcile),
     /// Show the tables and columns this project publishes
@@ -198,6 +200,17 @@ pub(crate) struct Backfill {
     /// Also run later nights that carry on a state that is no longer the one before them
     #[arg(long)]
     pub(crate) ripple: bool,
+}
+
+/// Options of `retry`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Retry {
+    /// The run; `status` lists those that are kept
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// Run the night on the inputs that are there now, where they are not those the run had
+    #[arg(long)]
+    pub(crate) accept_changed_inputs: bool,
 }
 
 /// Options of `reconcile`.

@@ -19,6 +19,7 @@ pub(crate) mod gc;
 pub(crate) mod init;
 pub(crate) mod metrics;
 pub(crate) mod reconcile;
+pub(crate) mod retry;
 pub(crate) mod rollback;
 pub(crate) mod run;
 pub(crate) mod schema;

@@ -53,6 +53,7 @@ async fn run(arguments: Arguments, output: &Output) -> Exit {
         Command::Test(asked) => commands::test::run(global, asked, output).await,
         Command::Run(night) => commands::run::run(global, night, output).await,
         Command::Backfill(asked) => commands::backfill::run(global, asked, output).await,
+        Command::Retry(asked) => commands::retry::run(global, asked, output).await,
         Command::Reconcile(asked) => commands::reconcile::run(global, asked, output).await,
         Command::Schema(schema) => commands::schema::run(global, schema, output),
         Command::Status(asked) => commands::status::run(global, asked, output).await,

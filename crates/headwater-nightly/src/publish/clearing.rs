@@ -71,7 +71,13 @@ async fn what_held_nights_staged_goes_when_its_time_is_over() {
     let publication = Publication::new(Arc::new(InMemory::new()), Path::from("out"));
     for (run, held_at) in [("old", clock()), ("young", clock() + chrono::TimeDelta::days(2))] {
         put(&publication, &format!("_staging/run_id={run}/t/part-00000.parquet"), "rows").await;
-        let held = HeldNight { as_of: held_at.date_naive(), run_id: run.to_owned(), held_at, audits: Vec::new() };
+        let held = HeldNight {
+            as_of: held_at.date_naive(),
+            run_id: run.to_owned(),
+            held_at,
+            audits: Vec::new(),
+            inputs: Vec::new(),
+        };
         publication.hold(&held).await.unwrap();
     }
     seconds.store(3 * DAY, Ordering::SeqCst);

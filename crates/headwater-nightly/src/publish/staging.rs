@@ -11,7 +11,7 @@ use object_store::{Error, ObjectMeta, ObjectStoreExt, PutPayload};
 use serde::{Deserialize, Serialize};
 
 use super::waste::is_past;
-use super::{Publication, PublishError, Retention, Waste, WasteReason};
+use super::{InputRecord, Publication, PublishError, Retention, Waste, WasteReason};
 
 /// The folder of everything that is staged, below the outputs' location.
 const FOLDER: &str = "_staging";
@@ -29,6 +29,9 @@ pub struct HeldNight {
     pub held_at: DateTime<Utc>,
     /// The audits that held it.
     pub audits: Vec<FailedAudit>,
+    /// The inputs it was computed from.
+    #[serde(default)]
+    pub inputs: Vec<InputRecord>,
 }
 
 /// An audit that held a night.

@@ -334,6 +334,7 @@ fn held_night(day: &str, run_id: &str) -> HeldNight {
         run_id: run_id.to_owned(),
         held_at: DateTime::UNIX_EPOCH,
         audits: vec![audit],
+        inputs: Vec::new(),
     }
 }
 

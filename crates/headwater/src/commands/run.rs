@@ -63,12 +63,13 @@ pub(super) fn request(project: Project, texts: Texts, as_of: NaiveDate) -> RunRe
         clock: surroundings::clock(),
         progress: Arc::new(|_| {}),
         deny_warnings: false,
+        recorded_inputs: None,
         stop: Stop::never(),
     }
 }
 
 /// Tells what the run came to.
-fn told(published: Result<Published, RunError>, request: &RunRequest, output: &Output) -> Exit {
+pub(super) fn told(published: Result<Published, RunError>, request: &RunRequest, output: &Output) -> Exit {
     match published {
         Ok(published) => {
             output.diagnostics(&published.warnings, &request.sources);

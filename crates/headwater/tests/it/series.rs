@@ -1,11 +1,11 @@
-//! Nights in a row, `backfill`, `run --catch-up`, `status --gaps`.
+//! Nights in a row, and nights run again: `backfill`, `run --catch-up`, `status --gaps`, `retry`.
 
 use std::fs;
 
 use serde_json::{Value, json};
 
 use crate::cli::Place;
-use crate::operation::change_rules;
+use crate::operation::{change_rules, run_of};
 
 /// The nights of a report, each with what it came to.
 fn nights(report: &Value) -> Vec<(String, String)> {
@@ -64,4 +64,21 @@ fn a_range_stops_at_the_first_night_that_is_held_and_the_gap_is_told() {
     let said =
         ["3 nights are missing from 2026-05-27 to 2026-05-31", "2026-05-28 to 2026-05-30", "Held: night of 2026-05-28"];
     place.headwater(&["status", "--gaps"]).says(0, &said);
+
+    // The held run is tried again on the inputs that it had.
+    let held = place.json(&["status"])["held"][0]["run_id"].as_str().unwrap().to_owned();
+    let spend = place.path("lake/spend/part-0.parquet");
+    let bytes = fs::read(&spend).unwrap();
+    let feedback = fs::read_dir(place.path("lake/feedback")).unwrap().next().unwrap().unwrap().path();
+    fs::write(&spend, &bytes).unwrap();
+    fs::copy(&feedback, place.path("lake/feedback/more.parquet")).unwrap();
+    let refused = place.headwater(&["retry", &held]);
+    refused.says(5, &["E0512", "spend/part-0.parquet", "was written again", "feedback/more.parquet", "is new"]);
+    refused.says(5, &["--accept-changed-inputs", "2 errors"]);
+    place.headwater(&["retry", &held, "--accept-changed-inputs"]).says(4, &["E0801"]);
+    fs::remove_file(place.path("rules/more.yaml")).unwrap();
+    let held = place.json(&["status"])["held"][0]["run_id"].as_str().unwrap().to_owned();
+    place.headwater(&["retry", &held]).says(0, &["Night of 2026-05-28: published as manifest 3"]);
+    place.headwater(&["retry", &run_of(&place, "00000003")]).says(0, &["manifest 4, every byte as it was"]);
+    place.headwater(&["retry", "nobody"]).says(9, &["E0707", "`nobody`"]);
 }

@@ -1,0 +1,39 @@
+//! The night of an earlier run, run again on the inputs it had.
+
+use crate::failure::RunError;
+use crate::publish::{InputRecord, Publication};
+use crate::rollback::unknown;
+use crate::run::{Published, RunRequest, run};
+use crate::tenure::Operation;
+
+/// Runs the night of a published or held run again. The night is the recorded one; `night` says everything else.
+///
+/// # Errors
+/// When no record of the run is kept; when its inputs have changed since, unless that is accepted; as [`run`].
+pub async fn retry(night: &RunRequest, of: &str, accept_changed_inputs: bool) -> Result<Published, RunError> {
+    let operation = Operation::from(night);
+    let stores = operation.stores();
+    let publication = operation.publication(&stores)?;
+    let (as_of, inputs) = recorded(&operation, &publication, of).await?;
+    let recorded_inputs = (!accept_changed_inputs).then_some(inputs);
+    run(&RunRequest { as_of, recorded_inputs, ..night.clone() }).await
+}
+
+/// The night of a run, and the inputs it had.
+async fn recorded(
+    operation: &Operation,
+    publication: &Publication,
+    of: &str,
+) -> Result<(chrono::NaiveDate, Vec<InputRecord>), RunError> {
+    let failed = |error| operation.failed(&error);
+    let held = publication.held().await.map_err(failed)?;
+    if let Some(night) = held.iter().find(|night| night.run_id == of) {
+        return Ok((night.as_of, night.inputs.clone()));
+    }
+    let published = publication.all().await.map_err(failed)?;
+    if let Some(manifest) = published.iter().find(|manifest| manifest.run_id == of) {
+        return Ok((manifest.as_of, manifest.inputs.clone()));
+    }
+    let known = published.iter().map(|manifest| manifest.run_id.as_str());
+    Err(unknown(operation, of, known.chain(held.iter().map(|night| night.run_id.as_str()))))
+}
