@@ -25,6 +25,8 @@ mod night_stores;
 #[cfg(test)]
 mod night_values;
 #[cfg(test)]
+mod night_waits;
+#[cfg(test)]
 mod readers;
 #[cfg(test)]
 mod shipped;

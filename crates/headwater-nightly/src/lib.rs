@@ -34,6 +34,7 @@ mod steps;
 mod stop;
 mod tables;
 mod tenure;
+mod waiting;
 mod workers;
 mod workshop;
 
@@ -58,3 +59,4 @@ pub use status::{Gaps, KeptRun, Status, status};
 pub use steps::Progress;
 pub use stop::{Stop, StopHandle, Stopped};
 pub use tenure::Operation;
+pub use waiting::{Waiting, run_when_ready};

@@ -1,6 +1,7 @@
 //! The arguments.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -183,6 +184,9 @@ pub(crate) struct Night {
     /// Also run the nights between the last one published and this one
     #[arg(long)]
     pub(crate) catch_up: bool,
+    /// Where inputs are not as fresh as they must be, wait for them, at most so long: 45m, 2h
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, conflicts_with = "catch_up")]
+    pub(crate) wait_for_inputs: Option<Duration>,
 }
 
 /// Options of `backfill`.

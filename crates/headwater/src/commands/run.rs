@@ -1,11 +1,12 @@
 //! `run`: one night.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::NaiveDate;
 use headwater_diagnostics::{Code, Diagnostic, Sources};
 use headwater_nightly::project::Project;
-use headwater_nightly::{Published, RunError, RunRequest, Stop, catch_up, run as run_night};
+use headwater_nightly::{Published, RunError, RunRequest, Stop, Waiting, catch_up, run as run_night, run_when_ready};
 
 use super::{Texts, backfill, project, stoppable};
 use crate::args::{Global, Night};
@@ -13,6 +14,9 @@ use crate::exit::Exit;
 use crate::render::Output;
 use crate::render::{progress, summary};
 use crate::surroundings;
+
+/// How often a night looks for the inputs it waits for.
+const LOOKS: Duration = Duration::from_secs(30);
 
 pub(crate) async fn run(global: &Global, night: &Night, output: &Output) -> Exit {
     let Some(as_of) = day("--as-of", &night.as_of, output) else { return Exit::Usage };
@@ -29,7 +33,13 @@ pub(crate) async fn run(global: &Global, night: &Night, output: &Output) -> Exit
         bar.finish_and_clear();
         return caught_up.map_or_else(|exit| exit, |done| backfill::told(done, &request, output));
     }
-    let published = stoppable(handle, run_night(&request), output).await;
+    let night = async {
+        match night.wait_for_inputs {
+            Some(at_most) => run_when_ready(&request, Waiting { at_most, every: LOOKS.min(at_most / 10) }).await,
+            None => run_night(&request).await,
+        }
+    };
+    let published = stoppable(handle, night, output).await;
     bar.finish_and_clear();
     match published {
         Ok(published) => told(published, &request, output),
