@@ -16,6 +16,7 @@ mod lease;
 mod manifest;
 mod numbered;
 mod places;
+mod probe;
 mod publication;
 mod staging;
 #[cfg(test)]
@@ -24,6 +25,7 @@ mod waste;
 
 pub use lease::{Lease, LeaseHolder, LeaseRecord, LeaseState, UnreadableLease};
 pub use manifest::{InputRecord, Manifest, PublishedFile, PublishedTable, RuleFileRecord, StateRecord, StepRecord};
+pub use probe::{Probe, ProbeStep};
 pub use publication::{Publication, PublishError};
 pub use staging::{FailedAudit, HeldNight};
 pub use waste::{Retention, Superseded, Waste, WasteReason};

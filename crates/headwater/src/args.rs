@@ -104,6 +104,8 @@ pub(crate) enum Command {
     Rollback(Rollback),
     /// Remove what nothing references any more: superseded objects past their time, what dead runs left
     Gc(Gc),
+    /// Look at stores, permissions, clocks, the lease and the spill folder, and say what to do
+    Doctor,
     /// Explain a diagnostic code
     Explain(Explain),
     /// List the metrics rules can use

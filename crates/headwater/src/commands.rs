@@ -14,6 +14,7 @@ use crate::surroundings;
 pub(crate) mod backfill;
 pub(crate) mod check;
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod gc;
 pub(crate) mod init;

@@ -59,6 +59,7 @@ async fn run(arguments: Arguments, output: &Output) -> Exit {
         Command::Status(asked) => commands::status::run(global, asked, output).await,
         Command::Rollback(asked) => commands::rollback::run(global, asked, output).await,
         Command::Gc(asked) => commands::gc::run(global, asked, output).await,
+        Command::Doctor => commands::doctor::run(global, output).await,
         Command::Explain(explain) => commands::explain::run(explain, output),
         Command::Metrics(metrics) => commands::metrics::run(metrics, output),
     }

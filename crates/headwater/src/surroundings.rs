@@ -39,6 +39,20 @@ pub(crate) fn host() -> String {
     from_file.filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown host".to_owned())
 }
 
+/// Free space where a folder is or will be, in bytes; unknown where the system does not tell.
+#[cfg(unix)]
+pub(crate) fn free_bytes(folder: &Path) -> Option<u64> {
+    let there = folder.ancestors().find(|folder| folder.exists())?;
+    let system = rustix::fs::statvfs(there).ok()?;
+    system.f_bavail.checked_mul(system.f_frsize)
+}
+
+/// Free space where a folder is or will be: unknown.
+#[cfg(not(unix))]
+pub(crate) fn free_bytes(_folder: &Path) -> Option<u64> {
+    None
+}
+
 /// Asks a run to stop when the process is told to end, and returns when it is told a second time.
 pub(crate) async fn told_twice(handle: StopHandle) {
     match Signals::listen() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use object_store::path::Path;
-use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use object_store::{Error, ObjectStore, ObjectStoreExt};
 
 use super::Clock;
 use super::lease::{self, Lease, LeaseHolder};
@@ -97,23 +97,6 @@ impl Publication {
 
     pub(super) fn manifests(&self) -> Numbered {
         Numbered::new(self.store(), self.root.clone().join("manifests"))
-    }
-
-    /// Makes sure that the store refuses a second create of the same object.
-    ///
-    /// # Errors
-    /// [`PublishError::UnsafeStore`] where it does not.
-    pub async fn probe(&self, run_id: &str) -> Result<(), PublishError> {
-        let path = self.path(&format!("_staging/probe-{run_id}"));
-        let create = || PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        self.store.put_opts(&path, PutPayload::from_static(b"first"), create()).await?;
-        let second = self.store.put_opts(&path, PutPayload::from_static(b"second"), create()).await;
-        self.store.delete(&path).await?;
-        match second {
-            Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
-            Ok(_) => Err(PublishError::UnsafeStore),
-        }
     }
 
     /// Takes the lease for a run.

@@ -1,0 +1,220 @@
+//! Looks at everything around a night: stores and what is permitted there, clocks, the lease, the spill folder.
+
+use std::path::Path;
+
+use chrono::TimeDelta;
+use headwater_diagnostics::{Code, Diagnostic, Diagnostics};
+use headwater_ingest::list_inputs;
+use serde::Serialize;
+
+use crate::engine::{Engine, EngineLimits};
+use crate::failure::{FailureKind, RunError};
+use crate::publish::{LeaseHolder, ProbeStep, Publication, PublishError};
+use crate::tenure::Operation;
+
+/// Clocks that differ by less are fine: stores tell whole seconds.
+const SMALL_SKEW: TimeDelta = TimeDelta::seconds(10);
+/// By so much a lease of two minutes, renewed every forty seconds, may end while its run still lives.
+const LARGE_SKEW: TimeDelta = TimeDelta::seconds(60);
+/// Less free space than this is worth a warning.
+const LITTLE_SPACE: u64 = 1 << 30;
+
+/// How one thing was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// As it must be.
+    Fine,
+    /// A night may do without.
+    Doubtful,
+    /// A night will fail.
+    Broken,
+    /// Not looked at.
+    Unknown,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What.
+    pub subject: String,
+    /// How it was found.
+    pub health: Health,
+    /// What was seen.
+    pub seen: String,
+    /// What to do about it, where something is to be done.
+    pub remedy: Option<String>,
+}
+
+/// Everything that was looked at.
+#[derive(Debug)]
+pub struct Examination {
+    /// In the order it was looked at.
+    pub findings: Vec<Finding>,
+    /// The kind of the first failure.
+    pub failure: Option<FailureKind>,
+}
+
+/// Looks at what a night needs. Where no run is at work, the lease is taken and an object is made and removed under the
+/// outputs' location; nothing else is written.
+pub async fn examine(operation: &Operation, threads: usize, free_bytes: Option<u64>) -> Examination {
+    let mut examination = Examination { findings: Vec::new(), failure: None };
+    examination.inputs(operation, threads).await;
+    examination.outputs(operation).await;
+    examination.spill(&operation.project.engine.spill_dir, free_bytes);
+    examination
+}
+
+impl Examination {
+    fn add(&mut self, subject: &str, health: Health, seen: impl Into<String>, remedy: Option<&str>) {
+        let remedy = remedy.map(ToOwned::to_owned);
+        self.findings.push(Finding { subject: subject.to_owned(), health, seen: seen.into(), remedy });
+    }
+
+    fn fine(&mut self, subject: &str, seen: impl Into<String>) {
+        self.add(subject, Health::Fine, seen, None);
+    }
+
+    /// A finding for each problem.
+    fn broken(&mut self, subject: &str, kind: FailureKind, problems: &Diagnostics) {
+        self.failure.get_or_insert(kind);
+        for problem in problems.sorted() {
+            let Diagnostic { code, message, label, help, .. } = problem;
+            let label = label.as_ref().map(|label| format!(": {label}")).unwrap_or_default();
+            self.add(subject, Health::Broken, format!("{code} {message}{label}"), help.as_deref());
+        }
+    }
+
+    /// Lists the inputs and reads the footers of their objects.
+    async fn inputs(&mut self, operation: &Operation, threads: usize) {
+        let limits = EngineLimits { memory_bytes: None, spill_dir: None, threads };
+        let listed = match Engine::new(&limits) {
+            Ok(engine) => list_inputs(engine.context(), &operation.stores(), &operation.project.lake_spec()).await,
+            Err(error) => return self.broken("inputs", FailureKind::Failed, &RunError::from(error).diagnostics),
+        };
+        match listed {
+            Ok(inputs) => {
+                let objects: usize = inputs.iter().map(|input| input.objects.len()).sum();
+                let newest = inputs.iter().flat_map(|input| &input.objects).map(|object| object.last_modified).max();
+                let newest = newest.map(|at| format!(", the last written at {at}")).unwrap_or_default();
+                self.fine("inputs", format!("{} inputs, {objects} objects can be read{newest}", inputs.len()));
+            }
+            Err(error) => {
+                let error = RunError::from(error);
+                self.broken("inputs", error.kind, &error.diagnostics);
+            }
+        }
+    }
+
+    async fn outputs(&mut self, operation: &Operation) {
+        let stores = operation.stores();
+        let publication = match operation.publication(&stores) {
+            Ok(publication) => publication,
+            Err(error) => return self.broken("outputs", error.kind, &error.diagnostics),
+        };
+        if !self.records(operation, &publication).await {
+            let text = "a run may be at work, so nothing was written to look";
+            self.add("permissions", Health::Unknown, text, Some("look again when it has ended"));
+            return;
+        }
+        let probed = operation.under_lease(&publication, async |_| {
+            publication.examine(&operation.run_id).await.map_err(|error| operation.failed(&error))
+        });
+        match probed.await {
+            Ok(probe) => {
+                self.fine("lease", "it can be taken and released");
+                for step in probe.steps {
+                    self.step(step);
+                }
+                if let Some(written_at) = probe.written_at {
+                    self.clock((operation.clock)() - written_at);
+                }
+            }
+            Err(error) => self.broken("outputs", error.kind, &error.diagnostics),
+        }
+    }
+
+    /// The records that are there; whether nobody is at work.
+    async fn records(&mut self, operation: &Operation, publication: &Publication) -> bool {
+        let holder = publication.holder((operation.clock)()).await;
+        let latest = publication.latest().await;
+        match (holder, latest) {
+            (Ok(holder), Ok(latest)) => {
+                let seen = match latest {
+                    Some(latest) => format!("{} nights, the last manifest is {}", latest.nights.len(), latest.number),
+                    None => "nothing is published yet".to_owned(),
+                };
+                self.fine("outputs", format!("{}: {seen}", operation.project.outputs.location));
+                match holder {
+                    None => return true,
+                    Some(holder @ LeaseHolder::Run(_)) => self.add("lease", Health::Doubtful, holder.to_string(), None),
+                    Some(holder @ LeaseHolder::Unknown(_)) => {
+                        let remedy = "remove the record once no run is at work";
+                        self.add("lease", Health::Doubtful, holder.to_string(), Some(remedy));
+                    }
+                }
+            }
+            (Err(error), _) | (_, Err(error)) => {
+                let error = operation.failed(&error);
+                self.broken("outputs", error.kind, &error.diagnostics);
+            }
+        }
+        false
+    }
+
+    fn step(&mut self, step: ProbeStep) {
+        let ProbeStep { name, outcome } = step;
+        match outcome {
+            Ok(()) => self.fine("permissions", name),
+            Err(error) => {
+                self.failure.get_or_insert(FailureKind::Failed);
+                let remedy = match error {
+                    PublishError::UnsafeStore => "publish to a store that honours conditional creates",
+                    _ => "allow create, read, list, copy and delete below the outputs' location",
+                };
+                self.add("permissions", Health::Broken, format!("{name}: {error}"), Some(remedy));
+            }
+        }
+    }
+
+    /// How far this machine's clock is from the store's; a positive skew is ahead.
+    fn clock(&mut self, skew: TimeDelta) {
+        let seen = format!("{} seconds from the store's", skew.num_seconds());
+        let remedy = "set the clock by a time server: leases end by it";
+        if skew.abs() <= SMALL_SKEW {
+            self.fine("clock", seen);
+        } else if skew.abs() <= LARGE_SKEW {
+            self.add("clock", Health::Doubtful, seen, Some(remedy));
+        } else {
+            self.failure.get_or_insert(FailureKind::Failed);
+            self.add("clock", Health::Broken, seen, Some(remedy));
+        }
+    }
+
+    fn spill(&mut self, folder: &Path, free_bytes: Option<u64>) {
+        let place = folder.display();
+        let probe = folder.join(".headwater-doctor");
+        let written = std::fs::create_dir_all(folder)
+            .and_then(|()| std::fs::write(&probe, b"probe"))
+            .and_then(|()| std::fs::remove_file(&probe));
+        if let Err(error) = written {
+            let problem = Diagnostic::of(Code::StepFailed, place.to_string(), format!("{place} cannot be written"))
+                .label(error.to_string())
+                .help("choose another `engine: spill_dir`, or allow this user to write there");
+            return self.broken("spill folder", FailureKind::Failed, &problem.into());
+        }
+        match free_bytes {
+            None => self.fine("spill folder", format!("{place} can be written; its free space is not known")),
+            Some(bytes) if bytes < LITTLE_SPACE => {
+                let seen = format!("{place} has {} MiB free", bytes >> 20);
+                self.add(
+                    "spill folder",
+                    Health::Doubtful,
+                    seen,
+                    Some("free space, or choose another `engine: spill_dir`"),
+                );
+            }
+            Some(bytes) => self.fine("spill folder", format!("{place} has {} MiB free", bytes >> 20)),
+        }
+    }
+}
