@@ -98,9 +98,14 @@ pub(crate) fn is_outside_calendar(table: InputTable, mapping: &Mapping) -> Optio
 }
 
 fn later(filled: &FilledColumn, as_of: &AsOf) -> Expr {
-    match filled.kind {
-        ColumnType::Timestamp => column(&filled.name).gt_eq(instant(as_of.cutoff())),
-        _ => column(&filled.name).gt(day(as_of.day())),
+    later_than(column(&filled.name), filled.kind, as_of)
+}
+
+/// Whether a value of a day or moment is after the night.
+pub(crate) fn later_than(value: Expr, kind: ColumnType, as_of: &AsOf) -> Expr {
+    match kind {
+        ColumnType::Timestamp => value.gt_eq(instant(as_of.cutoff())),
+        _ => value.gt(day(as_of.day())),
     }
 }
 

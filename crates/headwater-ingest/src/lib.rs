@@ -11,6 +11,7 @@ mod duplicates;
 mod exchange;
 mod facts;
 mod failure;
+mod foresight;
 mod forms;
 mod interval;
 mod lake_schema;
@@ -38,6 +39,7 @@ mod work;
 
 pub use checks::built_in_counts;
 pub use contract::data_type;
+pub use foresight::{InputForesight, foresee};
 pub use listed::{ListedInput, list_inputs};
 pub use listing::ObjectVersion;
 pub use location::{InvalidLocation, Location};

@@ -74,6 +74,11 @@ impl ObjectsTable {
         &self.objects
     }
 
+    /// The value of a partition column in an object's path; nothing of other columns.
+    pub(crate) fn partition(&self, object: &DataObject, column: &str) -> Option<ScalarValue> {
+        object.partition.get(self.partitions.index_of(column).ok()?).cloned()
+    }
+
     /// The same table over some of its objects.
     pub(crate) fn restricted(&self, keep: impl Fn(&ObjectVersion) -> bool) -> Self {
         let mut table = self.clone();

@@ -294,7 +294,7 @@ impl Opening<'_> {
 
 /// Whether an input is read from the lake by every plan that uses it: without a key there is nothing to compare rows
 /// with, and its source is nothing but a scan.
-fn streams(input: &Prepared<'_>) -> bool {
+pub(crate) fn streams(input: &Prepared<'_>) -> bool {
     let has_key = input.mapping.column("event_id").is_some();
     let is_scan = match input.spec.from {
         InputSource::Objects(_) => true,

@@ -9,6 +9,7 @@ use datafusion::common::ScalarValue;
 use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::error::DataFusionError;
+use datafusion::execution::cache::cache_manager::FileMetadataCache;
 use datafusion::prelude::SessionContext;
 use futures::{StreamExt, stream};
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics, closest};
@@ -104,6 +105,29 @@ async fn no_objects(store: &dyn ObjectStore, spec: &ObjectsSpec) -> Diagnostic {
     }
 }
 
+fn footer_reader<'a>(
+    store: &'a dyn ObjectStore,
+    object: &'a ObjectMeta,
+    cache: Arc<FileMetadataCache>,
+) -> DFParquetMetadata<'a> {
+    DFParquetMetadata::new(store, object)
+        .with_metadata_size_hint(Some(FOOTER_GUESS))
+        .with_file_metadata_cache(Some(cache))
+        .with_page_index_policy(Some(PageIndexPolicy::Skip))
+        .with_coerce_int96(Some(TimeUnit::Microsecond))
+        .with_coerce_int96_tz(Some(Arc::from("UTC")))
+}
+
+/// The footer of an object, read again where the session no longer has it.
+pub(crate) async fn metadata(
+    context: &SessionContext,
+    store: &dyn ObjectStore,
+    object: &ObjectMeta,
+) -> Result<Arc<ParquetMetaData>, DataFusionError> {
+    let cache = context.runtime_env().cache_manager.get_file_metadata_cache();
+    footer_reader(store, object, cache).fetch_metadata().await
+}
+
 async fn footers(
     context: &SessionContext,
     store: &dyn ObjectStore,
@@ -114,12 +138,7 @@ async fn footers(
     let reads = objects.into_iter().map(|object| {
         let cache = Arc::clone(&cache);
         async move {
-            let reader = DFParquetMetadata::new(store, &object)
-                .with_metadata_size_hint(Some(FOOTER_GUESS))
-                .with_file_metadata_cache(Some(cache))
-                .with_page_index_policy(Some(PageIndexPolicy::Skip))
-                .with_coerce_int96(Some(TimeUnit::Microsecond))
-                .with_coerce_int96_tz(Some(Arc::from("UTC")));
+            let reader = footer_reader(store, &object, cache);
             let read = match reader.fetch_metadata().await {
                 Ok(metadata) => reader.fetch_schema().await.map(|schema| (metadata, schema)),
                 Err(error) => Err(error),

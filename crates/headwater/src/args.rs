@@ -186,6 +186,9 @@ pub(crate) struct Night {
     /// Also run the nights between the last one published and this one
     #[arg(long)]
     pub(crate) catch_up: bool,
+    /// Only say what would be read: nothing is published, no lease is taken
+    #[arg(long, conflicts_with_all = ["catch_up", "wait_for_inputs"])]
+    pub(crate) dry_run: bool,
     /// Where inputs are not as fresh as they must be, wait for them, at most so long: 45m, 2h
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, conflicts_with = "catch_up")]
     pub(crate) wait_for_inputs: Option<Duration>,

@@ -11,8 +11,8 @@ use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use headwater_diagnostics::{Diagnostics, Sources, Span};
 use headwater_ingest::{
-    InputSource, InputSpec, LakeSpec, Location, MappedColumn, ObjectsSpec, OpenError, OpenedInputs, SourceSpec,
-    SqlText, StoreOptions, Stores, SubscriptionForm, WorkArea, open,
+    InputForesight, InputSource, InputSpec, LakeSpec, Location, MappedColumn, ObjectsSpec, OpenError, OpenedInputs,
+    SourceSpec, SqlText, StoreOptions, Stores, SubscriptionForm, WorkArea, foresee, open,
 };
 use headwater_metrics::{AsOf, ColumnType, Exchange, InputTable};
 use parquet::arrow::ArrowWriter;
@@ -120,6 +120,17 @@ impl Lake {
         let area = WorkArea::new(work.path().to_owned());
         let opened = open(&context, &stores, &spec, &as_of, &area).await?;
         Ok(Night { context, opened, work })
+    }
+
+    /// What a night would read of the inputs.
+    pub(crate) async fn foresee(&self, inputs: &[InputSpec]) -> Vec<InputForesight> {
+        let context = SessionContext::new();
+        let stores = Stores::new(StoreOptions::default());
+        let as_of = AsOf::new(NIGHT.parse().unwrap(), self.zone.parse().unwrap());
+        let location = Location::local(self.folder.path()).unwrap();
+        let spec =
+            LakeSpec { location: &location, sources: &self.sources, inputs, currency: "EUR", exchange: self.exchange };
+        foresee(&context, &stores, &spec, &as_of).await.unwrap()
     }
 
     /// What is wrong with the inputs, as `CODE message`, sorted.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, Date32Array, Int64Array, TimestampMicrosecondArray};
 use datafusion::arrow::datatypes::Date32Type;
-use headwater_ingest::{Expectation, InputSpec, StoreOptions, Stores};
+use headwater_ingest::{Expectation, InputForesight, InputSpec, StoreOptions, Stores};
 use headwater_metrics::{ColumnType, InputTable};
 use parquet::file::properties::WriterProperties;
 
@@ -168,4 +168,26 @@ async fn rows_outside_the_calendar_are_left_out_and_counted_as_in_checked_inputs
     let rows = &night.opened.get(InputTable::UsageEvents).unwrap().rows;
     let expected = [("invalid_occurred_on".to_owned(), 4), ("unexpected_never".to_owned(), 3)];
     assert_eq!(rows.quarantined, BTreeMap::from(expected));
+}
+
+#[tokio::test]
+async fn how_much_would_be_read_is_told_from_paths_and_footers() {
+    let (lake, events) = by_day();
+    let told = |usage: &InputForesight| (usage.objects, usage.rows, usage.row_groups_read, usage.rows_read);
+    let foreseen = lake.foresee(&[lake.accounts(), events]).await;
+    assert_eq!(told(&foreseen[0]), (1, 3, Some(1), 3));
+    assert_eq!((told(&foreseen[1]), foreseen[1].row_groups), ((4, 8, Some(3), 6), Some(4)));
+
+    // As in the plan of a night: the first of three row groups has a row without a day, and so has the last one.
+    let lake = Lake::with_accounts();
+    let days = [Some(19_900), None, Some(19_904), Some(19_905), Some(19_906), Some(19_907), Some(19_908), None];
+    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(2)).build();
+    let columns =
+        [("account_id", texts(&["a"; 8])), ("occurred_on", Arc::new(Date32Array::from(days.to_vec())) as ArrayRef)];
+    lake.write_with("events.parquet", &columns, properties);
+    let events = lake.input(InputTable::UsageEvents, "events.parquet");
+    let foreseen = lake.foresee(&[lake.accounts(), events.clone()]).await;
+    assert_eq!(told(&foreseen[1]), (1, 8, Some(3), 6));
+    let shown = open(&lake, events).await.metrics("SELECT occurred_on FROM usage_events").await;
+    assert!(shown.contains("row_groups_pruned_statistics=4 total → 3 matched"), "{shown}");
 }

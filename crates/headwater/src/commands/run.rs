@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use headwater_diagnostics::{Code, Diagnostic, Sources};
+use headwater_diagnostics::{Code, Diagnostic, Diagnostics, Sources};
 use headwater_nightly::project::Project;
-use headwater_nightly::{Published, RunError, RunRequest, Stop, Waiting, catch_up, run as run_night, run_when_ready};
+use headwater_nightly::{
+    DryRun, Published, RunError, RunRequest, Stop, Waiting, catch_up, dry_run, run as run_night, run_when_ready,
+};
 
 use super::{Texts, backfill, project, stoppable};
 use crate::args::{Global, Night};
@@ -28,6 +30,11 @@ pub(crate) async fn run(global: &Global, night: &Night, output: &Output) -> Exit
     let (progress, bar) = progress::line(output.shows_progress());
     let request =
         RunRequest { progress, deny_warnings: output.denies_warnings(), stop, ..request(project, texts, as_of) };
+    if night.dry_run {
+        let looked = stoppable(handle, dry_run(&request), output).await;
+        bar.finish_and_clear();
+        return looked.map_or_else(|exit| exit, |looked| told_of_dry_run(looked, &request, output));
+    }
     if night.catch_up {
         let caught_up = stoppable(handle, catch_up(&request), output).await;
         bar.finish_and_clear();
@@ -44,6 +51,25 @@ pub(crate) async fn run(global: &Global, night: &Night, output: &Output) -> Exit
     match published {
         Ok(published) => told(published, &request, output),
         Err(exit) => exit,
+    }
+}
+
+/// Tells what a night would read.
+fn told_of_dry_run(looked: Result<(DryRun, Diagnostics), RunError>, request: &RunRequest, output: &Output) -> Exit {
+    match looked {
+        Ok((dry_run, warnings)) => {
+            output.diagnostics(&warnings, &request.sources);
+            if output.is_data() {
+                output.data(&dry_run);
+            } else {
+                output.result(&summary::dry_run(&dry_run));
+            }
+            Exit::Done
+        }
+        Err(error) => {
+            output.diagnostics(&error.diagnostics, &request.sources);
+            error.kind.into()
+        }
     }
 }
 

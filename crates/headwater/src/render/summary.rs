@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use headwater_metrics::Unit;
-use headwater_nightly::{LifetimeValueLine, RunReport, VerdictLine};
+use headwater_nightly::{DryRun, LifetimeValueLine, RunReport, VerdictLine};
 
 use super::table::{amount, table, thousands};
 use super::value::value;
@@ -207,6 +207,27 @@ fn left_out(text: &mut String, report: &RunReport) {
             table(&["input", "reason", "rows"], &rows)
         ));
     }
+}
+
+/// What a night would read, an input a line.
+pub(crate) fn dry_run(dry_run: &DryRun) -> String {
+    let unknown = || "?".to_owned();
+    let rows: Vec<Vec<String>> = dry_run
+        .inputs
+        .iter()
+        .map(|input| {
+            vec![
+                input.table.name().to_owned(),
+                thousands(input.objects),
+                thousands(input.bytes),
+                input.row_groups.map_or_else(unknown, thousands),
+                input.row_groups_read.map_or_else(unknown, thousands),
+                thousands(input.rows_read),
+            ]
+        })
+        .collect();
+    let heading = ["input", "objects", "bytes", "row groups", "of them read", "rows at most"];
+    format!("The night of {} would read\n{}", dry_run.as_of, table(&heading, &rows))
 }
 
 /// Says which nights rest on a state that is no longer published; nothing where none does.

@@ -1,4 +1,4 @@
-//! `doctor`: what it finds, and what it leaves behind.
+//! What is told before a night is run: by `doctor` of everything around it, by `run --dry-run` of what it would read.
 
 use std::fs;
 
@@ -29,4 +29,17 @@ fn everything_around_a_night_is_looked_at_and_nothing_is_left_behind() {
     place.edit("headwater.yaml", "location: published", "location: not_a_folder/published");
     place.edit("headwater.yaml", "memory_mb: 2048", "memory_mb: 2048, spill_dir: not_a_folder/spill");
     place.headwater(&["doctor"]).says(5, &["broken    outputs: E0602", "broken    spill folder: E0604"]);
+}
+
+#[test]
+fn a_dry_run_says_what_would_be_read_and_leaves_nothing() {
+    let place = Place::demo();
+    place.headwater(&["run", "--as-of", "2026-05-15", "--dry-run"]).says(0, &["The night of 2026-05-15 would read"]);
+    let told = place.json(&["run", "--as-of", "2026-05-15", "--dry-run"]);
+    let usage = told["inputs"].as_array().unwrap().iter().find(|input| input["table"] == "usage_events").unwrap();
+    // Sixteen of sixty days come after it.
+    assert_eq!((usage["objects"].as_u64(), usage["row_groups_read"].as_u64()), (Some(60), Some(44)));
+    assert!(!place.path("published").exists() && !place.path(".headwater").exists());
+    place.edit("headwater.yaml", "orders/*.parquet", "no_such/*.parquet");
+    place.headwater(&["run", "--as-of", "2026-05-15", "--dry-run"]).says(5, &["E0501"]);
 }
