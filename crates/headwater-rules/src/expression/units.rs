@@ -81,8 +81,7 @@ fn measure(expression: &Expression, names: &Names<'_>, found: &mut Vec<Remark>) 
         }
         // What stays what it was, whichever of several values it is.
         Node::Call(function, arguments) => {
-            let of_arguments: Vec<_> =
-                arguments.iter().map(|argument| measure(argument, names, found)).collect();
+            let of_arguments: Vec<_> = arguments.iter().map(|argument| measure(argument, names, found)).collect();
             let keeps = ["coalesce", "greatest", "least", "nullif", "round", "abs", "ceil", "floor"];
             let first = of_arguments.first().copied().flatten()?;
             let same = of_arguments.iter().flatten().all(|other| *other == first);
@@ -126,12 +125,7 @@ fn of_operator(
 }
 
 /// Remarks on two values that are compared.
-fn compare(
-    sides: [&Expression; 2],
-    measures: [Option<Measure>; 2],
-    at: &Range<usize>,
-    found: &mut Vec<Remark>,
-) {
+fn compare(sides: [&Expression; 2], measures: [Option<Measure>; 2], at: &Range<usize>, found: &mut Vec<Remark>) {
     if mixed(measures, at, found) {
         return;
     }

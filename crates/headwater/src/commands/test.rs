@@ -54,7 +54,7 @@ pub(crate) async fn run(global: &Global, asked: &Test, output: &Output) -> Exit 
 
 /// Writes a test from what was published.
 async fn generate(texts: &Texts, project: &Project, account: &str, asked: &Test, output: &Output) -> Exit {
-    let Some(as_of) = day(asked.as_of.as_deref().unwrap_or_default(), output) else { return Exit::Usage };
+    let Some(as_of) = day("--as-of", asked.as_of.as_deref().unwrap_or_default(), output) else { return Exit::Usage };
     let request = GeneratedTestRequest {
         account: account.to_owned(),
         rule: asked.rule.clone().unwrap_or_default(),
