@@ -14,7 +14,7 @@ pub enum Place {
 /// Most characters of a message, of the words at its caret, and so on.
 const MOST_SHOWN: usize = 2_000;
 /// Most names that are listed in a message.
-const MOST_LISTED: usize = 16;
+const MOST_LISTED: usize = 24;
 
 /// A problem in the user's files or data, with everything needed to mend it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -123,8 +123,14 @@ impl Reading<'_> {
     /// A calendar day.
     pub(crate) fn day(&mut self, node: &Node, name: &str) -> Option<NaiveDate> {
         let day = node.as_text().and_then(|text| text.parse().ok());
-        if day.is_none() {
-            self.wrong_shape(node, name, "a date, written YYYY-MM-DD");
+        let is_written_as_day = |text: &str| text.len() == 10 && text.bytes().filter(u8::is_ascii_digit).count() == 8;
+        match node.as_text().filter(|text| day.is_none() && is_written_as_day(text)) {
+            Some(text) => {
+                let message = format!("`{text}` is no calendar day");
+                self.problems.push(Diagnostic::at(Code::InvalidValue, node.span, message).label("written YYYY-MM-DD"));
+            }
+            None if day.is_none() => self.wrong_shape(node, name, "a date, written YYYY-MM-DD"),
+            None => {}
         }
         day
     }

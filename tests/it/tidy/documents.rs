@@ -48,8 +48,10 @@ fn rules_that_are_read_aloud_are_the_shipped_ones() {
     let shipped = files().into_iter().filter(|file| file.path.starts_with("rules/") && file.path.ends_with(".yaml"));
     let shipped: String = shipped.map(|file| flat(&file.text)).collect();
     let page = fs::read_to_string(root().join("rules/README.md")).unwrap();
-    assert!(blocks(&page).count() > 0, "no rule is read aloud");
-    let found = blocks(&page).filter(|block| !shipped.contains(&flat(block))).map(str::to_owned);
+    // A whole file is an example of its own, which the program accepts.
+    let read_aloud = || blocks(&page).filter(|block| !block.trim_start().starts_with("version:"));
+    assert!(read_aloud().count() > 0, "no rule is read aloud");
+    let found = read_aloud().filter(|block| !shipped.contains(&flat(block))).map(str::to_owned);
     nothing_of("rules in rules/README.md that are no longer so", &found.collect::<Vec<_>>());
 }
 

@@ -117,17 +117,17 @@ pub(super) const METRICS: &[Definition] = &[
     movements(
         "expansion_movements_{w}",
         "count(*) FILTER (WHERE movement = 'expansion' AND {in})",
-        "Periods in which the account expanded.",
+        "Periods in which the account expanded. Periods end on the night's day of the month: what came and went between two ends is not seen, and a night of another day may see it.",
     ),
     movements(
         "contraction_movements_{w}",
         "count(*) FILTER (WHERE movement = 'contraction' AND {in})",
-        "Periods in which the account contracted.",
+        "Periods in which the account contracted. Periods end on the night's day of the month: what came and went between two ends is not seen, and a night of another day may see it.",
     ),
     movements(
         "churn_movements_{w}",
         "count(*) FILTER (WHERE movement = 'churn' AND (reason IS DISTINCT FROM 'within_period') AND {in})",
-        "Periods that the account began as a customer and ended as none.",
+        "Periods that the account began as a customer and ended as none. Periods end on the night's day of the month: what came and went between two ends is not seen, and a night of another day may see it.",
     ),
     movements(
         "paying_months_{w}",

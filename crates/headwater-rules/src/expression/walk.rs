@@ -335,8 +335,17 @@ impl Walk<'_, '_> {
             ast::Value::SingleQuotedString(text) => Literal::Text(text.clone()),
             ast::Value::Boolean(flag) => Literal::Flag(*flag),
             ast::Value::Null => Literal::Null,
-            ast::Value::Placeholder(_) => {
-                return self.problem(Code::PlaceholderRefused, &at, "placeholders are not allowed");
+            ast::Value::Placeholder(text) => {
+                let problem = Diagnostic::at(Code::PlaceholderRefused, self.span(&at), "placeholders are not allowed");
+                let amount =
+                    text.strip_prefix('$').filter(|rest| rest.starts_with(|first: char| first.is_ascii_digit()));
+                return self.report(
+                    match amount {
+                        Some(amount) => problem.help(format!("amounts have no sign of a currency: write {amount}")),
+                        None => problem,
+                    },
+                    &at,
+                );
             }
             ast::Value::DoubleQuotedString(text) => {
                 return self.problem(Code::DoubleQuotedText, &at, format!("double quotes around `{text}`"));

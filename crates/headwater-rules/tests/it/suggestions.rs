@@ -66,8 +66,8 @@ const SLIPS: &[(&str, &str, &str, &str)] = &[
         "check: unique",
         "check: uniqe",
         "unique",
-        "one of unique, not_null, accepted_values, row_count, range, unknown_pct, sum, mean, median, segment_share_pct, \
-         new_flags_pct, resolved_flags_pct, moved_pct",
+        "one of unique, not_null, accepted_values, row_count, range, unknown_pct, sum, mean, median, quantile, \
+         age_days, shift, same_sum, segment_share_pct, transition_pct, new_flags_pct, resolved_flags_pct, moved_pct",
     ),
     ("events / nullif", "evnts / nullif", "events", "not a metric, column or parameter"),
     ("usage_events_28d > 3", "usage_event_28d > 3", "usage_events_28d", "not a metric, column or parameter"),
