@@ -5,8 +5,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use headwater_ingest::{Location, StoreOptions, StoreOverride, Stores};
-use headwater_nightly::FailureKind;
-use headwater_nightly::publish::Publication;
+use headwater_nightly::publish::{Manifest, Publication, Retention};
+use headwater_nightly::{FailureKind, Operation, clear, rollback};
 
 use crate::night::{Company, has_shared_data, repository};
 
@@ -111,7 +111,28 @@ async fn ravenstack_on_s3_gives_the_bytes_it_gives_on_disk() {
     let remote = company.digests().await;
     assert_eq!(remote, disk);
     let publication = Publication::new(store, Location::parse("s3://lake/published", &base).unwrap().path());
-    assert_eq!(publication.latest().await.unwrap().unwrap().number, 1);
+    let first = publication.latest().await.unwrap().unwrap();
+    assert_eq!(first.number, 1);
+    taken_back_and_cleared(company, &publication, &first).await;
+}
+
+/// Publishes another version, the first one again, and clears what was superseded.
+async fn taken_back_and_cleared(mut company: Company, publication: &Publication, first: &Manifest) {
+    company.request.run_id = "second".to_owned();
+    company.request.project.name = "another".to_owned();
+    assert!(!company.publish().await.report.unchanged);
+    let mut operation = Operation { run_id: "third".to_owned(), ..Operation::from(&company.request) };
+    let report = rollback(&operation, "first").await.unwrap();
+    assert_eq!((report.manifest, report.replaced), (3, Some(2)));
+    operation.run_id = "fourth".to_owned();
+    operation.project.outputs.retention = Retention { superseded_days: 0, held_days: 0 };
+    let cleared: Vec<String> = clear(&operation).await.unwrap().objects.into_iter().map(|waste| waste.path).collect();
+    assert!(cleared.iter().any(|path| path.starts_with("_aside/run_manifest/")), "{cleared:?}");
+    assert!(cleared.contains(&"manifests/00000001.json".to_owned()), "{cleared:?}");
+    assert!(clear(&operation).await.unwrap().objects.is_empty());
+    let latest = publication.latest().await.unwrap().unwrap();
+    assert_eq!((&latest.tables, latest.restores), (&first.tables, Some(1)));
+    assert_eq!(publication.missing(&latest).await.unwrap(), Vec::<String>::new());
 }
 
 async fn object_store_put(store: &dyn object_store::ObjectStore, path: &object_store::path::Path, bytes: Vec<u8>) {

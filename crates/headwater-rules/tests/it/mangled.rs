@@ -40,7 +40,7 @@ fn mangled() -> Vec<(&'static str, String)> {
         ("a number of thousands of digits", trigger(&format!("\"mrr > {}\"", "9".repeat(5_000)))),
         ("a date of another age", trigger("\"signed_up_on > '99999-12-31'\"")),
         ("nothing, as a character", trigger("\"mrr > \\0\"")),
-        ("characters that are not seen", format!("version: 1\n\u{200b}triggers: []\n\u{202e}params: []\n")),
+        ("characters that are not seen", "version: 1\n\u{200b}triggers: []\n\u{202e}params: []\n".to_owned()),
         ("a mark of the order of bytes", format!("\u{feff}{}", trigger("\"mmrr > 1\""))),
         ("lines that end as on Windows", trigger("\"mmrr > 1\"").replace('\n', "\r\n")),
         ("lines that end as on old machines", trigger("\"mmrr > 1\"").replace('\n', "\r")),
