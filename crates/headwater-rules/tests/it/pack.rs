@@ -188,6 +188,21 @@ async fn the_shipped_audits_pass_on_a_sound_night() {
     }
 }
 
+/// `accounts_kept`: a tenth of the accounts may be gone since the last night, and no more.
+#[tokio::test]
+async fn a_night_that_lost_accounts_is_warned_of() {
+    let night = night().await;
+    let audit = night.compiled.audits().iter().find(|audit| audit.id == "accounts_kept").unwrap().clone();
+    let accounts = night.query("SELECT count(*) AS accounts FROM account_metrics", "accounts").await;
+    let accounts: usize = accounts.parse().unwrap();
+    for (before, is_told) in [(accounts, false), (accounts * 10 / 9, false), (accounts * 10 / 8, true)] {
+        let rows: Vec<_> = (0..before).map(|at| format!("('A{at}')")).collect();
+        night.table("previous_account_metrics", &[("account_id", Unit::Text)], &rows.join(", ")).await;
+        let found = night.query(&audit.query.sql, "failed").await;
+        assert_eq!(found, is_told.to_string(), "{accounts} after {before}");
+    }
+}
+
 #[test]
 fn the_shipped_rules_fit_projects_with_fewer_inputs() {
     for inputs in [vec![], vec![InputTable::Orders], vec![InputTable::Subscriptions], vec![InputTable::UsageEvents]] {
