@@ -41,7 +41,7 @@ fn checked(text: &str) -> Expression {
     };
     let mut used = Use::default();
     let checked = check_expression(&written(text), Stage::Flag, &names, &mut used);
-    assert!(used.problems.is_empty(), "{text}: {:?}", used.problems);
+    assert!(!used.problems.has_errors(), "{text}: {:?}", used.problems);
     checked.expression
 }
 

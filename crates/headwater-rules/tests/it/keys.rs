@@ -20,13 +20,12 @@ const OPTIONAL: &[&str] = &[
     "defaults",
     "description",
     "due_within_days",
-    "enter_for",
-    "exit_for",
     "exit_when",
-    "hold",
     "inverted",
     "keep_firing_for",
+    "max",
     "max_gap_days",
+    "min",
     "min_accounts",
     "on_missing",
     "out_of_order",
@@ -215,6 +214,9 @@ segment_schemes:
 guardrails:
   - {id: kept, description: d, owner: o, metric: nrr_12m, bands: {pass: "> 1"}, for: {runs: 2}, max_gap_days: 40,
      effective_from: 2026-01-01, effective_until: 2026-12-31}
+  - {id: in_days_kept, description: d, owner: o, metric: nrr_12m, bands: {pass: "> 1"}, for: {days: 2}}
+  - {id: in_months_kept, description: d, owner: o, metric: nrr_12m, bands: {pass: "> 1"}, for: {months: 2}}
+  - {id: better_kept, description: d, owner: o, metric: nrr_12m, bands: {pass: "> 1"}, for: {better: {runs: 2}}}
   - {id: grown, description: d, owner: o, metric: grr_12m, bands: {pass: "> 1"}, for: {worse: {days: 2}, better: {months: 2}}}
 milestone_ladders:
   - {id: steps, description: d, milestones: [{id: first, description: d, reached_when: "mrr > 0"}]}

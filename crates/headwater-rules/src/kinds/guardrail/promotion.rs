@@ -11,7 +11,7 @@ use crate::reading::Reading;
 
 /// `for` of a guardrail.
 pub(super) const PROMOTION: Shape = Shape::new(
-    "`for`",
+    "`for` of a guardrail",
     &[&[
         key("runs", COUNTED, "published nights in a row"),
         key("days", COUNTED, "calendar days in a row, the first and tonight included"),
