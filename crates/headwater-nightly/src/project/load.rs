@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use headwater_diagnostics::{Code, Diagnostic, Diagnostics, FileId, Sources, Span};
+use headwater_diagnostics::{Code, Diagnostic, Diagnostics, FileId, Sources};
 
 use super::{Project, RulePattern};
 
@@ -68,23 +68,35 @@ fn matching(folder: &Path, patterns: &[RulePattern], problems: &mut Diagnostics)
         if let (Some(span), true) = (span, found.is_empty()) {
             problems.push(Diagnostic::at(Code::MissingFile, *span, format!("no file matches `{pattern}`")));
         }
-        refuse_other_ending(&literal, pattern, *span, problems);
         files.extend(found.into_iter().map(|path| path.strip_prefix(folder).map(Path::to_owned).unwrap_or(path)));
     }
+    refuse_other_ending(folder, &literal, (patterns, &files), problems);
     files
 }
 
-/// A file that would match but for `.yml` instead of `.yaml` is meant to be read: nobody would hear that it is not.
-fn refuse_other_ending(folder: &Path, pattern: &str, span: Option<Span>, problems: &mut Diagnostics) {
-    let Some(other) = pattern.strip_suffix(".yaml").map(|start| format!("{start}.yml")) else { return };
-    for path in glob::glob(&folder.join(other).display().to_string()).into_iter().flatten().flatten() {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let message = format!("`{name}` is not read: `{pattern}` does not match it");
-        let problem = match span {
-            Some(span) => Diagnostic::at(Code::MissingFile, span, message),
-            None => Diagnostic::of(Code::MissingFile, name, message),
-        };
-        problems.push(problem.help("end its name in `.yaml`"));
+/// A file that would match but for `.yml` instead of `.yaml`, and that no other pattern names, is meant to be read: nobody
+/// would hear that it is not.
+fn refuse_other_ending(
+    folder: &Path,
+    literal: &Path,
+    (patterns, files): (&[RulePattern], &BTreeSet<PathBuf>),
+    problems: &mut Diagnostics,
+) {
+    for RulePattern { pattern, span } in patterns {
+        let Some(other) = pattern.strip_suffix(".yaml").map(|start| format!("{start}.yml")) else { continue };
+        for path in glob::glob(&literal.join(other).display().to_string()).into_iter().flatten().flatten() {
+            let path = path.strip_prefix(folder).map(Path::to_owned).unwrap_or(path);
+            if files.contains(&path) {
+                continue;
+            }
+            let name = path.display().to_string();
+            let message = format!("`{name}` is not read: `{pattern}` does not match it");
+            let problem = match span {
+                Some(span) => Diagnostic::at(Code::MissingFile, *span, message),
+                None => Diagnostic::of(Code::MissingFile, name, message),
+            };
+            problems.push(problem.help("end its name in `.yaml`"));
+        }
     }
 }
 

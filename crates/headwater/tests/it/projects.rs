@@ -260,3 +260,14 @@ fn a_test_is_written_from_what_was_published_and_passes() {
     place.headwater(&asked).says(9, &["E0709", "the last are 2026-05-31, 2026-05-29"]);
     place.headwater(&["test", "--generate", "A0000001"]).says(2, &["--rule"]);
 }
+
+#[test]
+fn a_rule_file_of_another_ending_is_not_passed_over_in_silence() {
+    let place = Place::empty();
+    place.headwater(&["init", "."]).says(0, &[]);
+    std::fs::rename(place.path("rules/audits.yaml"), place.path("rules/audits.yml")).unwrap();
+    place.headwater(&["check"]).says(3, &["E0109", "rules/audits.yml", "is not read"]);
+    // Another pattern may name it.
+    place.edit("headwater.yaml", "rules/*.yaml\"", "rules/*.yaml\", \"rules/*.yml\"");
+    place.headwater(&["check"]).says(0, &["rule files (6) have no error"]);
+}
