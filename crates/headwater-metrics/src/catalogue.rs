@@ -105,7 +105,9 @@ impl People {
 pub(crate) enum RowTable {
     /// The movements of recurring revenue, one row an account and period in which it changed.
     Movements,
-    /// The same with the age of the period in which the account became a customer, `born`.
+    /// The same of calendar months, which every night sees alike.
+    MovementsByMonth,
+    /// Movements with the age of the period in which the account became a customer, `born`.
     MovementsByAge,
     /// Subscription periods.
     Subscriptions,

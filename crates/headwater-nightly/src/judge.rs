@@ -167,7 +167,10 @@ pub(crate) async fn judge(mut case: Case<'_>) -> Result<Judged, RunError> {
 
 fn compiled(rules: &CheckedRules, measured: &MeasurePlan, as_of: chrono::NaiveDate) -> CompiledRules {
     let columns = measured.columns.iter().map(|(name, unit, _)| (name.clone(), *unit)).collect();
-    headwater_rules::compile(rules, &PlanContext { as_of, measured: columns })
+    headwater_rules::compile(
+        rules,
+        &PlanContext { as_of, measured: columns, unavailable: measured.unavailable.iter().cloned().collect() },
+    )
 }
 
 /// A table that rules fill, as it is published.

@@ -265,7 +265,7 @@ impl<'a> Case<'a> {
     /// Judges the accounts of a night.
     async fn night(&self, night: usize, as_of: NaiveDate, rows: &[Vec<Cell>]) -> Result<(), EngineError> {
         let measured = self.columns.iter().filter_map(|at| self.test.columns.get(*at).cloned()).collect();
-        let compiled = compile(&self.rules, &PlanContext { as_of, measured });
+        let compiled = compile(&self.rules, &PlanContext { as_of, measured, unavailable: BTreeSet::new() });
         if self.test.kind == TestedKind::Guardrail {
             self.hold(&group_metrics(self.test, night, as_of)).await?;
         }

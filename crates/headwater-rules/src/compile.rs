@@ -19,6 +19,9 @@ pub struct PlanContext {
     pub as_of: NaiveDate,
     /// The columns of the table `measured`, in their order: attributes and catalogue metrics, `account_id` first.
     pub measured: Vec<(String, Unit)>,
+    /// Metrics among them that are unknown for all accounts, because a column they need is not delivered. Whether one of
+    /// them is known cannot be asked: `IS NULL` is unknown too, and no rule holds for everyone by it.
+    pub unavailable: BTreeSet<String>,
 }
 
 /// A column that the rules add to the measured ones.
@@ -64,9 +67,10 @@ pub struct CompiledRules {
 /// Compiles checked rules for one night.
 #[must_use]
 pub fn compile(rules: &CheckedRules, context: &PlanContext) -> CompiledRules {
-    let dialect = Dialect { as_of: context.as_of };
     let all = rules;
     let rules = &all.in_force(context.as_of);
+    let unavailable = metric::unavailable(&rules.metrics, &context.unavailable, context.as_of);
+    let dialect = Dialect::without(context.as_of, &unavailable);
     let base = metric::measured_with_derived(&rules.metrics, dialect);
     CompiledRules {
         score_quantiles: segment::quantiles(&rules.schemes, &base),
@@ -169,7 +173,7 @@ fn account_metrics(rules: &CheckedRules, context: &PlanContext, base: &str) -> Q
     Query::new("account_metrics", sql)
 }
 
-fn judged(rules: &CheckedRules, dialect: Dialect) -> Query {
+fn judged(rules: &CheckedRules, dialect: Dialect<'_>) -> Query {
     let segments = rules.schemes.iter().map(|scheme| segment::column(scheme, dialect));
     let milestones = rules.ladders.iter().flat_map(|ladder| milestone::columns(ladder, dialect));
     let columns: Vec<_> = std::iter::once("account_metrics.*".to_owned()).chain(segments).chain(milestones).collect();
@@ -178,7 +182,7 @@ fn judged(rules: &CheckedRules, dialect: Dialect) -> Query {
 }
 
 /// The published tables of the rules in force; the catalogue is of all.
-fn tables(rules: &CheckedRules, all: &CheckedRules, dialect: Dialect) -> Vec<(&'static OutputTable, Query)> {
+fn tables(rules: &CheckedRules, all: &CheckedRules, dialect: Dialect<'_>) -> Vec<(&'static OutputTable, Query)> {
     let query = |table: &OutputTable| match table.name {
         "rule_catalog" => table.query(&catalog(all, dialect)),
         _ => table.query(&rows(table, rules, dialect)),
@@ -187,7 +191,7 @@ fn tables(rules: &CheckedRules, all: &CheckedRules, dialect: Dialect) -> Vec<(&'
 }
 
 /// The selects whose union is a table.
-fn rows(table: &OutputTable, rules: &CheckedRules, dialect: Dialect) -> Vec<String> {
+fn rows(table: &OutputTable, rules: &CheckedRules, dialect: Dialect<'_>) -> Vec<String> {
     let evidence = Evidence { dialect, lineage: &rules.lineage };
     match table.name {
         "segment_scores" => rules.schemes.iter().map(|scheme| segment::scores(scheme, dialect)).collect(),
@@ -214,14 +218,14 @@ fn rows(table: &OutputTable, rules: &CheckedRules, dialect: Dialect) -> Vec<Stri
     }
 }
 
-fn catalog(rules: &CheckedRules, dialect: Dialect) -> Vec<String> {
+fn catalog(rules: &CheckedRules, dialect: Dialect<'_>) -> Vec<String> {
     let row = |(kind, header): (&'static str, &Header)| {
         catalog_row(kind, header, rules.subscribers(header.owner.as_deref()).as_deref(), dialect)
     };
     rules.headers().into_iter().map(row).collect()
 }
 
-fn catalog_row(kind: &str, header: &Header, subscribers: Option<&str>, dialect: Dialect) -> String {
+fn catalog_row(kind: &str, header: &Header, subscribers: Option<&str>, dialect: Dialect<'_>) -> String {
     let or_null = |text: Option<&str>| text.map_or_else(|| "CAST(NULL AS VARCHAR)".to_owned(), literal);
     let day = |day: Option<NaiveDate>| day.map_or_else(|| "CAST(NULL AS DATE)".to_owned(), Dialect::date);
     let tags = header.tags.join(",");

@@ -63,6 +63,7 @@ fn formula(definition: &Definition) -> String {
 fn rows(table: RowTable) -> &'static str {
     match table {
         RowTable::Movements | RowTable::MovementsByAge => "mrr_movements",
+        RowTable::MovementsByMonth => "the movements of calendar months",
         RowTable::Subscriptions => "subscriptions",
         RowTable::SubscriptionsAtRates => "subscriptions at the rates of the window's start",
         RowTable::Orders => "orders",
@@ -208,7 +209,10 @@ fn switches(sample: &str) -> Vec<&'static str> {
     while let Some(name) = open.pop() {
         let Some(resolved) = resolve(&name).filter(|_| seen.insert(name.clone())) else { continue };
         match resolved.definition.formula {
-            Formula::Rows { table: RowTable::Movements | RowTable::MovementsByAge, .. } => {
+            Formula::Rows {
+                table: RowTable::Movements | RowTable::MovementsByMonth | RowTable::MovementsByAge,
+                ..
+            } => {
                 found.extend(["free_plans_are_customers", "brief_customers_count"]);
                 found.extend(OF_STRETCHES);
             }

@@ -91,7 +91,7 @@ pub(super) const METRICS: &[Definition] = &[
         "coalesce(sum([mrr_without_fx_{w}]) FILTER (WHERE NOT [was_customer_{w}_ago] AND [new_movements_{w}] = 0), 0)",
     ),
     fact("kept_mrr_{w}", Windows::Months, "sum(least([mrr_without_fx_{w}], [mrr_{w}_ago]))"),
-    fact("churns_{w}", Windows::Months, "sum([churn_movements_{w}])"),
+    fact("churns_{w}", Windows::Months, "sum([churned_periods_{w}])"),
     fact("exposure_{w}", Windows::Months, "sum([paying_months_{w}])"),
     fact("new_customers_{w}", Windows::Months, "count(*) FILTER (WHERE [new_movements_{w}] > 0)"),
     fact("new_added_up_{w}", Windows::Months, "sum([new_mrr_{w}])"),

@@ -34,6 +34,14 @@ const fn movements(name: &'static str, sql: &'static str, meaning: &'static str)
     Definition { unit: Unit::Count, ..movement(name, sql, meaning) }
 }
 
+/// A number of calendar months with such a movement.
+const fn by_month(name: &'static str, sql: &'static str, meaning: &'static str) -> Definition {
+    Definition {
+        formula: Formula::Rows { table: RowTable::MovementsByMonth, sql, empty: Some("0") },
+        ..movements(name, sql, meaning)
+    }
+}
+
 pub(super) const METRICS: &[Definition] = &[
     Definition {
         name: "mrr",
@@ -114,20 +122,25 @@ pub(super) const METRICS: &[Definition] = &[
         "count(*) FILTER (WHERE movement = 'new' AND {in})",
         "1 where the account became a customer for the first time in the window, else 0.",
     ),
-    movements(
+    by_month(
         "expansion_movements_{w}",
         "count(*) FILTER (WHERE movement = 'expansion' AND {in})",
-        "Periods in which the account expanded. Periods end on the night's day of the month: what came and went between two ends is not seen, and a night of another day may see it.",
+        "Calendar months in which the account expanded, from the end of one to the end of the next: those that ended in the window, and the one under way.",
     ),
-    movements(
+    by_month(
         "contraction_movements_{w}",
         "count(*) FILTER (WHERE movement = 'contraction' AND {in})",
-        "Periods in which the account contracted. Periods end on the night's day of the month: what came and went between two ends is not seen, and a night of another day may see it.",
+        "Calendar months in which the account contracted, from the end of one to the end of the next: those that ended in the window, and the one under way.",
     ),
-    movements(
+    by_month(
         "churn_movements_{w}",
         "count(*) FILTER (WHERE movement = 'churn' AND (reason IS DISTINCT FROM 'within_period') AND {in})",
-        "Periods that the account began as a customer and ended as none. Periods end on the night's day of the month: what came and went between two ends is not seen, and a night of another day may see it.",
+        "Calendar months that the account began as a customer and ended as none: those that ended in the window, and the one under way.",
+    ),
+    movements(
+        "churned_periods_{w}",
+        "count(*) FILTER (WHERE movement = 'churn' AND (reason IS DISTINCT FROM 'within_period') AND {in})",
+        "Months up to the as-of day, ending on its day of the month, that the account began as a customer and ended as none: the churns behind a pooled churn rate.",
     ),
     movements(
         "paying_months_{w}",

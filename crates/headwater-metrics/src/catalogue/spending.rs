@@ -88,7 +88,7 @@ pub(super) const METRICS: &[Definition] = &[
         name: "is_compounding_{w}",
         unit: Unit::Flag,
         formula: Formula::Account(
-            "[is_customer] AND [expansion_mrr_{w}] > 0 AND [contraction_mrr_{w}] = 0 AND [churned_mrr_{w}] = 0",
+            "[is_customer] AND [expansion_movements_{w}] > 0 AND [contraction_movements_{w}] = 0 AND [churn_movements_{w}] = 0",
         ),
         null_rule: "False for an account that does not pay.",
         ..rows(

@@ -9,7 +9,7 @@ use super::coverage::{CoverageColumn, coverage};
 use super::features::{self, BY_FEATURE};
 use super::fill::{account_sql, fill, is_available, references, stands_for};
 use super::groups::spend_rows;
-use super::movements::{MOVEMENTS, movements};
+use super::movements::{self, MOVEMENTS, movements, movements_by_month};
 use super::orders::{order_days, posted_orders};
 use super::renewals::renewal_day;
 use super::rows::{feedback, list_prices, referrals, tickets};
@@ -46,6 +46,7 @@ impl MeasurePlan {
         let mut queries = Vec::new();
         if night.has(InputTable::Subscriptions, &[]) {
             queries.push(movements(night));
+            queries.extend(movements_by_month(night));
         }
         queries.extend(usage::queries(&base, night));
         queries.extend(lifetimes::queries(&base, night));
@@ -171,6 +172,7 @@ fn families(base: &[Resolved], kept: &BTreeSet<String>, night: &Night) -> Vec<Fa
     let mut families = Vec::new();
     for (table, alias, input, covers) in [
         (RowTable::Movements, "movement_rows", InputTable::Subscriptions, None),
+        (RowTable::MovementsByMonth, "monthly_movement_rows", InputTable::Subscriptions, None),
         (RowTable::MovementsByAge, "aged_movement_rows", InputTable::Subscriptions, None),
         (RowTable::Subscriptions, "subscription_rows", InputTable::Subscriptions, Some("has_subscriptions")),
         (RowTable::SubscriptionsAtRates, "rated_subscription_rows", InputTable::Subscriptions, None),
@@ -312,6 +314,7 @@ fn feature_family(base: &[Resolved], night: &Night) -> Option<Family> {
 pub(super) fn rows_of(table: RowTable, night: &Night) -> String {
     match table {
         RowTable::Movements => format!("SELECT * FROM {MOVEMENTS}"),
+        RowTable::MovementsByMonth => format!("SELECT * FROM {}", movements::by_month(night)),
         RowTable::MovementsByAge => format!(
             "SELECT * FROM (SELECT account_id AS born_id, period_age AS born FROM {MOVEMENTS} WHERE movement = 'new') JOIN {MOVEMENTS}
             ON born_id = account_id"

@@ -110,6 +110,10 @@ fn inside(resolved: &Resolved, night: &Night) -> String {
         (Some(RowTable::Movements | RowTable::MovementsByAge), Window::Months(n)) => {
             return format!("period_age < {n}");
         }
+        (Some(RowTable::MovementsByMonth), Window::Months(n)) => {
+            // A month counts whole where its end lies in the window, and so does the one under way.
+            return format!("period_end > {}", date(night.as_of.months_before(n)));
+        }
         (Some(RowTable::Tickets | RowTable::EarlyTickets), _) => "opened_on",
         (Some(RowTable::EarlyUse), _) => "occurred_on",
         (Some(RowTable::Subscriptions), _) => "started_on",
@@ -122,7 +126,11 @@ fn inside(resolved: &Resolved, night: &Night) -> String {
         (None, _) if matches!(resolved.definition.formula, Formula::Sessions(_)) => "started_on",
         (
             Some(
-                RowTable::Movements | RowTable::MovementsByAge | RowTable::SubscriptionsAtRates | RowTable::ListPrices,
+                RowTable::Movements
+                | RowTable::MovementsByMonth
+                | RowTable::MovementsByAge
+                | RowTable::SubscriptionsAtRates
+                | RowTable::ListPrices,
             )
             | None,
             _,

@@ -29,15 +29,16 @@ pub fn fit_cells(scopes: &[GroupScope], night: &Night) -> Option<Query> {
     let was = format!("was_customer_{months}m_ago");
     let (expanded, new) = (format!("expansion_movements_{months}m"), format!("new_movements_{months}m"));
     let (before, unmoved) = (format!("mrr_{months}m_ago"), format!("mrr_without_fx_{months}m"));
-    let moved = aggregates_by_account(RowTable::Movements, &[&was, "is_customer", &expanded, &new, &before], night);
+    let moved = aggregates_by_account(RowTable::Movements, &[&was, "is_customer", &new, &before], night);
+    let grown = aggregates_by_account(RowTable::MovementsByMonth, &[&expanded], night);
     let paid = aggregates_by_account(RowTable::SubscriptionsAtRates, &[&unmoved], night);
     let sql = format!(
-        "WITH moved AS ({moved}), paid AS ({paid}),
+        "WITH moved AS ({moved}), grown AS ({grown}), paid AS ({paid}),
         members AS (
             SELECT placed_accounts.*, {was} AS opened, is_customer AS stays, {expanded} > 0 AS grew, {new} > 0 AS is_new,
                 {before} AS mrr_before, {unmoved} AS mrr_now
             FROM (SELECT {columns} FROM judged{plan_before}) AS placed_accounts LEFT JOIN moved ON member = moved.account_id
-            LEFT JOIN paid ON member = paid.account_id
+            LEFT JOIN grown ON member = grown.account_id LEFT JOIN paid ON member = paid.account_id
         ),
         costed AS ({costed}),
         placed AS (SELECT costed.*, cell, {groups} AS group_name FROM costed CROSS JOIN (VALUES {numbers}) AS numbers(cell)),
@@ -57,13 +58,13 @@ pub fn fit_cells(scopes: &[GroupScope], night: &Night) -> Option<Query> {
             SELECT *, {of_all} FROM shares
         ),
         compared AS (
-            SELECT *, {retained} AS retained, {grown} AS grown, revenue_retention < base_revenue_retention AS keeps_less
+            SELECT *, {retained} AS retained, {growth} AS growth, revenue_retention < base_revenue_retention AS keeps_less
             FROM based WHERE cell > 0
         ),
         judged_cells AS (
             SELECT *, CASE WHEN customers_before < {FEW} THEN 'unknown'
-                WHEN greatest(retained, grown) > 0 AND least(retained, grown) >= 0 AND keeps_less IS NOT TRUE THEN 'best'
-                WHEN least(retained, grown) < 0 AND greatest(retained, grown) <= 0 AND keeps_less IS NOT FALSE THEN 'poor'
+                WHEN greatest(retained, growth) > 0 AND least(retained, growth) >= 0 AND keeps_less IS NOT TRUE THEN 'best'
+                WHEN least(retained, growth) < 0 AND greatest(retained, growth) <= 0 AND keeps_less IS NOT FALSE THEN 'poor'
                 ELSE 'good' END AS fit
             FROM compared
         )
@@ -81,7 +82,7 @@ pub fn fit_cells(scopes: &[GroupScope], night: &Night) -> Option<Query> {
         scopes = by_cell(cells.iter().map(|cell| literal(&cell.scope))),
         costed = costed(night),
         retained = beside("retention"),
-        grown = beside("expansion"),
+        growth = beside("expansion"),
         as_of = date(night.as_of.day()),
     );
     Some(Query::new("fit_cells", sql))

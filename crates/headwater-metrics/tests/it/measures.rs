@@ -66,6 +66,38 @@ async fn an_annual_customer_grows_shrinks_leaves_and_returns() {
     );
 }
 
+/// Nights a day apart end their periods on other days; what a calendar month saw stays as it is.
+#[tokio::test]
+async fn what_an_account_did_in_a_month_that_is_over_is_the_same_on_every_later_night() {
+    // More from the 3rd to the 10th of March is gone by its end; more from 20 April is not, nor is less from 10 May.
+    let rows = "('A', '2024-01-01', NULL, 10, false), ('A', '2024-03-03', '2024-03-10', 10, false),
+        ('A', '2024-04-20', '2024-05-10', 20, false), ('A', '2024-05-10', '2024-06-05', 15, false)";
+    let metrics =
+        ["expansion_movements_total", "contraction_movements_total", "expansion_movements_1m", "is_compounding_3m"];
+    let of_night = async |as_of: &str| {
+        let bench = accounts(as_of, "A").await.input(InputTable::Subscriptions, SUBSCRIPTIONS, rows).await;
+        bench.accounts(&metrics).await.concat()
+    };
+    let nights = [
+        ("2024-03-05", "A 1 0 1 true"),
+        ("2024-03-10", "A 0 0 0 false"),
+        ("2024-04-05", "A 0 0 0 false"),
+        ("2024-04-19", "A 0 0 0 false"),
+        ("2024-04-20", "A 1 0 1 true"),
+        ("2024-05-05", "A 1 0 1 true"),
+        ("2024-05-10", "A 1 1 1 false"),
+        ("2024-05-29", "A 1 1 1 false"),
+        ("2024-05-30", "A 1 1 0 false"),
+        ("2024-05-31", "A 1 1 0 false"),
+        ("2024-06-04", "A 1 1 0 false"),
+        ("2024-06-05", "A 1 2 0 false"),
+        ("2024-07-21", "A 1 2 0 false"),
+    ];
+    for (as_of, expected) in nights {
+        assert_eq!(of_night(as_of).await, expected, "{as_of}");
+    }
+}
+
 #[tokio::test]
 async fn an_end_to_come_changes_nothing_yet() {
     let rows = "('A', '2024-01-15', '2024-12-01', 50, false)";

@@ -48,7 +48,7 @@ impl Planner {
             return None;
         }
         let schema = self.schema.as_ref()?;
-        let sql = Dialect { as_of: NaiveDate::default() }.sql(&checked.expression);
+        let sql = Dialect::of(NaiveDate::default()).sql(&checked.expression);
         let planned = self.state.create_logical_expr(&sql, schema).and_then(|planned| planned.get_type(schema));
         let error = planned.err()?;
         let reason = error.strip_backtrace();

@@ -1,6 +1,8 @@
 //! A checked expression as SQL for the engine, where every construct has one meaning: division is real and by
 //! zero unknown, a cast that fails is unknown, no function yields infinity.
 
+use std::collections::BTreeSet;
+
 use chrono::NaiveDate;
 use headwater_metrics::{Unit, identifier, literal};
 
@@ -10,12 +12,27 @@ use super::{Expression, Kind, Literal};
 
 /// What the text depends on beside the expression.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Dialect {
+pub(crate) struct Dialect<'a> {
     /// The day that `as_of` stands for.
     pub(crate) as_of: NaiveDate,
+    /// Columns that are unknown for all accounts, because the company does not deliver what they need.
+    unavailable: &'a BTreeSet<String>,
 }
 
-impl Dialect {
+impl Dialect<'static> {
+    /// The text of a night that has every column.
+    pub(crate) fn of(as_of: NaiveDate) -> Self {
+        static NONE: BTreeSet<String> = BTreeSet::new();
+        Self { as_of, unavailable: &NONE }
+    }
+}
+
+impl<'a> Dialect<'a> {
+    /// The text of a night without some columns.
+    pub(crate) fn without(as_of: NaiveDate, unavailable: &'a BTreeSet<String>) -> Self {
+        Self { as_of, unavailable }
+    }
+
     /// A day as SQL.
     pub(crate) fn date(day: NaiveDate) -> String {
         format!("CAST('{day}' AS DATE)")
@@ -24,6 +41,12 @@ impl Dialect {
     /// The expression as SQL, in brackets where it is more than one word.
     pub(crate) fn sql(self, expression: &Expression) -> String {
         match &expression.node {
+            // That nobody can be asked is no answer to whether something is known of one.
+            Node::Is(..) | Node::Binary(Operator::Distinct | Operator::NotDistinct, ..)
+                if self.is_unavailable(expression) =>
+            {
+                "CAST(NULL AS BOOLEAN)".to_owned()
+            }
             Node::Refused => "NULL".to_owned(),
             Node::Column(column) => identifier(&column.name),
             Node::Parameter(_, value) | Node::Literal(value) => constant(value),
@@ -83,6 +106,25 @@ impl Dialect {
         }
     }
 
+    /// Whether the expression is unknown for all accounts, whatever else is known of them.
+    pub(crate) fn is_unavailable(self, expression: &Expression) -> bool {
+        let of = |part: &Expression| self.is_unavailable(part);
+        match &expression.node {
+            Node::Column(column) => self.unavailable.contains(&column.name),
+            Node::Is(inner, what, _) => ["NULL", "UNKNOWN"].contains(what) && of(inner),
+            Node::All(items) | Node::Any(items) => items.iter().all(of),
+            Node::In(operand, ..) | Node::Like(operand, ..) | Node::Between(operand, ..) => of(operand),
+            Node::Case(..) => false,
+            Node::Call(function, arguments) => match function.name {
+                "nullif" => arguments.first().is_some_and(of),
+                // These pass over what is unknown.
+                "coalesce" | "greatest" | "least" | "concat" => arguments.iter().all(of),
+                _ => arguments.iter().any(of),
+            },
+            _ => expression.children().into_iter().any(of),
+        }
+    }
+
     fn joined(self, items: &[Expression], between: &str) -> String {
         let items: Vec<_> = items.iter().map(|item| self.sql(item)).collect();
         format!("({})", chained(&items, between))
@@ -108,7 +150,7 @@ impl Dialect {
 
     /// Values that are compared with each other: numbers as they are where all are exact, else all as DOUBLE. The
     /// engine itself would turn a DOUBLE beside a decimal into a decimal, and fail where it does not fit.
-    fn compared<'a>(self, sides: impl IntoIterator<Item = &'a Expression>) -> Vec<String> {
+    fn compared<'e>(self, sides: impl IntoIterator<Item = &'e Expression>) -> Vec<String> {
         let sides: Vec<_> = sides.into_iter().collect();
         let numbers = sides.iter().any(|side| matches!(side.kind, Kind::Whole | Kind::Number | Kind::Money));
         let exact = sides.iter().all(|side| is_exact(side));

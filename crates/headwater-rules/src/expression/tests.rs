@@ -60,14 +60,14 @@ fn what_is_written_back_means_the_same() {
         let once = checked(text);
         let again = checked(&once.to_string());
         assert_eq!(once.to_string(), again.to_string(), "{text}");
-        let dialect = Dialect { as_of: "2026-05-31".parse().unwrap() };
+        let dialect = Dialect::of("2026-05-31".parse().unwrap());
         assert_eq!(dialect.sql(&once), dialect.sql(&again), "{text}");
     }
 }
 
 #[test]
 fn sql_gives_every_operator_one_meaning() {
-    let sql = |text: &str| Dialect { as_of: "2026-05-31".parse().unwrap() }.sql(&checked(text));
+    let sql = |text: &str| Dialect::of("2026-05-31".parse().unwrap()).sql(&checked(text));
     assert_eq!(
         sql("a / a > param.p"),
         r#"(CAST((CAST("a" AS DOUBLE) / NULLIF(CAST("a" AS DOUBLE), 0)) AS DOUBLE) > CAST(7 AS DOUBLE))"#

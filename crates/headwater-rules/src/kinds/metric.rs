@@ -6,5 +6,5 @@ mod score;
 mod syntax;
 
 pub(crate) use check::{DerivedMetric, check};
-pub(crate) use compile::{columns, measured_with_derived};
+pub(crate) use compile::{columns, measured_with_derived, unavailable};
 pub(crate) use syntax::{METRIC, RawMetric};

@@ -150,7 +150,7 @@ pub(crate) fn over(mutes: &[Mute], night: NaiveDate) -> Diagnostics {
 }
 
 /// The flags of `rows` with the mutes of the night beside them.
-pub(crate) fn muted_flags(mutes: &[Mute], rows: &str, dialect: Dialect) -> String {
+pub(crate) fn muted_flags(mutes: &[Mute], rows: &str, dialect: Dialect<'_>) -> String {
     let in_force = in_force(mutes, |mute| &mute.flags, dialect.as_of);
     let mut joins = String::new();
     let mut cases = Vec::new();
@@ -174,7 +174,7 @@ pub(crate) fn muted_flags(mutes: &[Mute], rows: &str, dialect: Dialect) -> Strin
 }
 
 /// The verdicts of `rows` with the mutes of the night beside them.
-pub(crate) fn muted_verdicts(mutes: &[Mute], rows: &str, dialect: Dialect) -> String {
+pub(crate) fn muted_verdicts(mutes: &[Mute], rows: &str, dialect: Dialect<'_>) -> String {
     let in_force = in_force(mutes, |mute| &mute.guardrails, dialect.as_of);
     let cases: Vec<_> = in_force.into_iter().map(|mute| (is_of("guardrail_id", &mute.guardrails), mute)).collect();
     marked("rows.*", &format!("({rows}) AS rows"), &cases)

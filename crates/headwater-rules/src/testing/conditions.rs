@@ -29,7 +29,7 @@ impl CheckedRules {
     /// The conditions of every rule that has some, in the order of the rules.
     #[must_use]
     pub fn conditions(&self, as_of: NaiveDate) -> Vec<Condition> {
-        let dialect = Dialect { as_of };
+        let dialect = Dialect::of(as_of);
         let condition = |kind, rule: &str, part: Option<&str>, leaf: &Leaf| {
             let found = comparison(&leaf.expression);
             let value = found.as_ref().map_or(&leaf.expression, |found| found.value);

@@ -445,6 +445,44 @@ async fn a_trigger_that_must_not_be_unknown_is_audited() {
     same(&audits(&night).await, "on_null_t of t error: true | 1 rows | the trigger t is never unknown");
 }
 
+/// What nobody is asked is not what some did not answer: without the column of a metric, no rule holds by its absence.
+#[tokio::test]
+async fn whether_something_is_known_is_unknown_where_it_is_not_delivered() {
+    const ROWS: &str = "('A1', 'Ada', '2026-01-01', 'team', 10, 20, 2, NULL, 100, 3, NULL, NULL)";
+    const CASES: &[(&str, &str)] = &[
+        ("share IS NULL", "-"),
+        ("share IS NOT NULL", "-"),
+        ("(share > 0.5) IS UNKNOWN", "-"),
+        ("NOT (share * 2 - 1 IS NULL)", "-"),
+        ("half IS NULL", "-"),
+        ("quarter IS NULL AND events = 10", "-"),
+        ("nullif(share, 0) IS NULL", "-"),
+        ("share IS DISTINCT FROM 0.5", "-"),
+        ("share IN (0.1, 0.2) IS UNKNOWN", "-"),
+        ("coalesce(share, half) IS NULL", "-"),
+        // What stands in for it is known.
+        ("coalesce(share, 0) = 0", "true"),
+        ("filled = 0", "true"),
+        ("greatest(share, events) = 10", "true"),
+        // What is delivered can be unknown of one account.
+        ("activated_on IS NULL", "true"),
+        ("paid_on IS NOT NULL", "false"),
+        ("(share > 0.5 OR events = 10) IS NULL", "false"),
+        ("share IS NULL OR activated_on IS NULL", "true"),
+        ("CASE WHEN share > 0 THEN 1 ELSE 2 END = 2", "true"),
+    ];
+    for (text, expected) in CASES {
+        let rules = format!(
+            "version: 1\ndefaults: {{owner: o}}\nmetrics:\n  - {{id: half, type: ratio, description: d, expr: \"share / 2\"}}\n\
+             \u{20} - {{id: quarter, type: ratio, description: d, expr: \"half / 2\"}}\n\
+             \u{20} - {{id: filled, type: ratio, description: d, expr: \"coalesce(half, 0)\"}}\n\
+             \u{20} - {{id: answer, type: flag, description: d, expr: \"{text}\"}}\n"
+        );
+        let night = Night::without(&["share"], &checked(&rules), "2026-05-31", COLUMNS, ROWS).await;
+        assert_eq!(night.query("SELECT answer FROM account_metrics", "answer").await, *expected, "{text}");
+    }
+}
+
 #[tokio::test]
 async fn every_table_has_its_declared_columns_whatever_the_rules() {
     let full = with_groups("10").await;

@@ -17,8 +17,20 @@ impl Night {
     /// Compiles the rules for a day and computes `account_metrics` and `judged` from rows of `measured` (the text
     /// after VALUES), with nothing published before.
     pub(crate) async fn new(rules: &CheckedRules, as_of: &str, columns: &[(&str, Unit)], rows: &str) -> Self {
+        Self::without(&[], rules, as_of, columns, rows).await
+    }
+
+    /// The same where some of the columns are not delivered.
+    pub(crate) async fn without(
+        unavailable: &[&str],
+        rules: &CheckedRules,
+        as_of: &str,
+        columns: &[(&str, Unit)],
+        rows: &str,
+    ) -> Self {
+        let unavailable = unavailable.iter().map(ToString::to_string).collect();
         let measured: Vec<_> = columns.iter().map(|(name, unit)| ((*name).to_owned(), *unit)).collect();
-        let context = PlanContext { as_of: as_of.parse().unwrap(), measured };
+        let context = PlanContext { as_of: as_of.parse().unwrap(), measured, unavailable };
         let compiled = compile(rules, &context);
         let config = SessionConfig::new().with_target_partitions(3);
         let config = config.set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false);

@@ -168,7 +168,11 @@ async fn what_passes_its_check_runs_over_extreme_values() {
     let measured: Vec<(String, Unit)> = COLUMNS.iter().map(|(name, unit)| ((*name).to_owned(), *unit)).collect();
     for some in metrics.chunks(40) {
         let rules = checked(&file(some));
-        let context = PlanContext { as_of: "2026-05-31".parse().unwrap(), measured: measured.clone() };
+        let context = PlanContext {
+            as_of: "2026-05-31".parse().unwrap(),
+            measured: measured.clone(),
+            unavailable: BTreeSet::new(),
+        };
         let rows = base.query(&compile(&rules, &context).account_metrics().sql, "account_id").await;
         assert_eq!(rows, "A1\nA2\nA3\nA4");
     }

@@ -11,7 +11,7 @@ use crate::kinds::stretch::days_between;
 use crate::kinds::trigger::{OnNull, Trigger, over_limit};
 
 /// All audits, those that triggers ask for with `on_null: error` and `limit` included.
-pub(crate) fn audits(audits: &[CheckedAudit], triggers: &[Trigger], dialect: Dialect) -> Vec<Audit> {
+pub(crate) fn audits(audits: &[CheckedAudit], triggers: &[Trigger], dialect: Dialect<'_>) -> Vec<Audit> {
     let written = audits.iter().flat_map(|written| audit(written, dialect));
     let implied = triggers
         .iter()
@@ -21,7 +21,7 @@ pub(crate) fn audits(audits: &[CheckedAudit], triggers: &[Trigger], dialect: Dia
     written.chain(implied).chain(limits).collect()
 }
 
-fn audit(audit: &CheckedAudit, dialect: Dialect) -> Vec<Audit> {
+fn audit(audit: &CheckedAudit, dialect: Dialect<'_>) -> Vec<Audit> {
     let table = identifier(&audit.table);
     let rule = &audit.header.id.text;
     let asked = |id: &str, severity: RuleSeverity, sql: String| named([id, rule], &audit.table, severity, sql);
@@ -128,7 +128,7 @@ fn no_rows(table: &str, wrong: &str, expected: &str) -> String {
 }
 
 /// A figure in words, its unit, and its value as SQL.
-fn figure_of(figure: Figure, column: Option<&str>, dialect: Dialect) -> (String, &'static str, String) {
+fn figure_of(figure: Figure, column: Option<&str>, dialect: Dialect<'_>) -> (String, &'static str, String) {
     let column = column.unwrap_or_default();
     let name = identifier(column);
     // Sums are of decimals: those of floating numbers would depend on the order of rows.
@@ -270,7 +270,7 @@ fn moved(table: &str, scheme: &str, limit: f64) -> String {
 }
 
 /// A trigger that refuses unknown conditions: no account may have one.
-fn never_unknown(trigger: &Trigger, dialect: Dialect) -> Audit {
+fn never_unknown(trigger: &Trigger, dialect: Dialect<'_>) -> Audit {
     let unknown = format!("({}) IS NULL", dialect.sql(&trigger.when.whole));
     let wrong = match &trigger.scope {
         Some(scope) => format!("{} AND {unknown}", dialect.sql(&scope.whole)),

@@ -11,7 +11,7 @@ use super::promotion::promoted;
 use crate::expression::Dialect;
 
 /// The rows of `guardrail_verdicts`; nothing where there are no guardrails.
-pub(crate) fn verdicts(guardrails: &[Guardrail], dialect: Dialect) -> Option<String> {
+pub(crate) fn verdicts(guardrails: &[Guardrail], dialect: Dialect<'_>) -> Option<String> {
     if guardrails.is_empty() {
         return None;
     }

@@ -85,7 +85,7 @@ const DECIDED: &str = "('pass', 'watch', 'breach')";
 
 /// The verdicts of tonight with what stood before taken into account: those that have not stood long enough give way to
 /// the one before. Where there was none, there is too little evidence; what cannot be judged tonight is told as such.
-pub(super) fn promoted(guardrails: &[Guardrail], alone: &str, dialect: Dialect) -> String {
+pub(super) fn promoted(guardrails: &[Guardrail], alone: &str, dialect: Dialect<'_>) -> String {
     let as_of = Dialect::date(dialect.as_of);
     let side = |stretch: fn(&Promotion) -> Stretch| {
         by_guardrail(guardrails, "guardrail_id", |promotion| stretch(promotion).has_passed("nights", "since", &as_of))

@@ -1,8 +1,9 @@
 //! Derived metrics as columns over the measured ones: one subquery for those that need no other, one around it for
 //! those that need these, and so on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::NaiveDate;
 use headwater_metrics::identifier;
 
 use super::check::{DerivedMetric, Formula};
@@ -24,13 +25,25 @@ pub(crate) fn columns(metrics: &[DerivedMetric]) -> Vec<DerivedColumn> {
 }
 
 /// The measured accounts with all derived metrics, as a table expression.
-pub(crate) fn measured_with_derived(metrics: &[DerivedMetric], dialect: Dialect) -> String {
+pub(crate) fn measured_with_derived(metrics: &[DerivedMetric], dialect: Dialect<'_>) -> String {
     let mut table = "measured".to_owned();
     for level in levels(metrics) {
         let columns: Vec<_> = level.into_iter().flat_map(|metric| definitions(metric, dialect)).collect();
         table = format!("(SELECT *, {} FROM {table})", columns.join(", "));
     }
     table
+}
+
+/// What is unknown for all accounts: the columns of `lacking`, and the metrics that cannot be told without them.
+pub(crate) fn unavailable(metrics: &[DerivedMetric], lacking: &BTreeSet<String>, as_of: NaiveDate) -> BTreeSet<String> {
+    let mut unavailable = lacking.clone();
+    for metric in levels(metrics).concat() {
+        let dialect = Dialect::without(as_of, &unavailable);
+        if matches!(&metric.formula, Formula::Expression(expression) if dialect.is_unavailable(expression)) {
+            unavailable.insert(metric.header.id.text.clone());
+        }
+    }
+    unavailable
 }
 
 /// The metrics by how many steps of derivation they need.
@@ -53,7 +66,7 @@ fn levels(metrics: &[DerivedMetric]) -> Vec<Vec<&DerivedMetric>> {
     levels
 }
 
-fn definitions(metric: &DerivedMetric, dialect: Dialect) -> Vec<String> {
+fn definitions(metric: &DerivedMetric, dialect: Dialect<'_>) -> Vec<String> {
     let id = &metric.header.id.text;
     match &metric.formula {
         Formula::Expression(expression) => {

@@ -100,7 +100,7 @@ impl Score {
     }
 
     /// The score and the columns beside it, each with its name.
-    pub(crate) fn definitions(&self, id: &str, dialect: Dialect) -> Vec<String> {
+    pub(crate) fn definitions(&self, id: &str, dialect: Dialect<'_>) -> Vec<String> {
         let score = self.score(dialect);
         let named = |sql: String, name: &str| format!("{sql} AS {}", identifier(name));
         let components = self.components.iter().map(|component| {
@@ -120,7 +120,7 @@ impl Score {
     }
 
     /// The sum of the weights that are known, from 0 to 100. The order of addition is that of the rule.
-    fn known_weight(&self, dialect: Dialect) -> String {
+    fn known_weight(&self, dialect: Dialect<'_>) -> String {
         let weights: Vec<_> = self
             .present()
             .map(|component| {
@@ -131,7 +131,7 @@ impl Score {
         format!("CAST({} AS DOUBLE)", weights.join(" + "))
     }
 
-    fn score(&self, dialect: Dialect) -> String {
+    fn score(&self, dialect: Dialect<'_>) -> String {
         let earned: Vec<_> = self
             .present()
             .map(|component| {
@@ -171,7 +171,7 @@ impl Score {
 
 impl Component {
     /// The value, where it is known and not too old.
-    fn value(&self, dialect: Dialect) -> String {
+    fn value(&self, dialect: Dialect<'_>) -> String {
         let value = format!("CAST({} AS DOUBLE)", identifier(&self.column.name));
         match &self.stale {
             None => value,
@@ -180,7 +180,7 @@ impl Component {
     }
 
     /// Where the value stands between floor (0) and ceiling (1), clamped.
-    fn share(&self, dialect: Dialect) -> String {
+    fn share(&self, dialect: Dialect<'_>) -> String {
         let Self { floor, ceiling, inverted, .. } = self;
         let (zero, one) = (number(0.0), number(1.0));
         let place = format!("({} - {}) / {}", self.value(dialect), number(*floor), number(ceiling - floor));
@@ -188,7 +188,7 @@ impl Component {
         if *inverted { format!("({one} - {clamped})") } else { clamped }
     }
 
-    fn points(&self, dialect: Dialect) -> String {
+    fn points(&self, dialect: Dialect<'_>) -> String {
         format!("CASE WHEN {} IS NOT NULL THEN {} * {} END", self.value(dialect), number(100.0), self.share(dialect))
     }
 }

@@ -7,7 +7,7 @@ use crate::expression::Dialect;
 use crate::kinds::trigger::{Evidence, EvidenceRow, evidence_rows, leaf_evidence};
 
 /// The columns of `judged` that say which milestones an account has reached.
-pub(crate) fn columns(ladder: &Ladder, dialect: Dialect) -> Vec<String> {
+pub(crate) fn columns(ladder: &Ladder, dialect: Dialect<'_>) -> Vec<String> {
     let column = |milestone: &Milestone| {
         format!("COALESCE({}, FALSE) AS {}", dialect.sql(&milestone.reached_when.whole), reached(ladder, &milestone.id))
     };
@@ -20,7 +20,7 @@ fn reached(ladder: &Ladder, milestone: &str) -> String {
 }
 
 /// The rows of `milestone_states` for one ladder; `signed_up` is whether accounts have a day of sign-up.
-pub(crate) fn states(ladder: &Ladder, signed_up: bool, dialect: Dialect) -> String {
+pub(crate) fn states(ladder: &Ladder, signed_up: bool, dialect: Dialect<'_>) -> String {
     let name = literal(&ladder.header.id.text);
     let as_of = Dialect::date(dialect.as_of);
     format!(
@@ -62,7 +62,7 @@ fn due_on(ladder: &Ladder) -> String {
 }
 
 /// The ids of the flags that hold, joined with commas; unknown where none does.
-fn out_of_order(ladder: &Ladder, dialect: Dialect) -> String {
+fn out_of_order(ladder: &Ladder, dialect: Dialect<'_>) -> String {
     let mut flags: Vec<_> = ladder.out_of_order.iter().collect();
     flags.sort_by(|a, b| a.header.id.text.cmp(&b.header.id.text));
     let words: Vec<_> = flags
@@ -74,7 +74,7 @@ fn out_of_order(ladder: &Ladder, dialect: Dialect) -> String {
 
 /// The milestone is reached and the one before it is known not to be, or was reached on a later day: of whom nobody knows
 /// whether it is, nothing is said.
-fn holds(ladder: &Ladder, flag: &OutOfOrder, dialect: Dialect) -> String {
+fn holds(ladder: &Ladder, flag: &OutOfOrder, dialect: Dialect<'_>) -> String {
     let milestone = reached(ladder, &flag.milestone);
     let before = ladder.milestones.iter().find(|milestone| milestone.id == flag.before);
     let is_missing = before
@@ -91,7 +91,7 @@ fn holds(ladder: &Ladder, flag: &OutOfOrder, dialect: Dialect) -> String {
 }
 
 /// Today's flags of one ladder, in the columns that flags of all kinds share.
-pub(crate) fn flags(ladder: &Ladder, dialect: Dialect) -> Vec<String> {
+pub(crate) fn flags(ladder: &Ladder, dialect: Dialect<'_>) -> Vec<String> {
     let flag = |flag: &OutOfOrder| {
         let owner = flag.header.owner.as_deref().map_or_else(|| "NULL".to_owned(), literal);
         let summary = format!("`{}` reached before `{}`", flag.milestone, flag.before).replace('`', "");

@@ -7,7 +7,7 @@ use super::membership::{COUNTED, MEMBERSHIPS, shape_of};
 use crate::expression::{Dialect, Expression, Reason, comparison, reasons};
 
 /// The column of `judged` with each account's segment.
-pub(crate) fn column(scheme: &SegmentScheme, dialect: Dialect) -> String {
+pub(crate) fn column(scheme: &SegmentScheme, dialect: Dialect<'_>) -> String {
     let name = identifier(&segment_column(scheme));
     let segment = if scheme.is_held() {
         held_column(scheme, "segment")
@@ -40,7 +40,7 @@ fn segment_column(scheme: &SegmentScheme) -> String {
 }
 
 /// A value for each segment, for accounts whose segment is not yet known.
-fn by_segment(scheme: &SegmentScheme, value: impl Fn(&Segment) -> String, dialect: Dialect) -> String {
+fn by_segment(scheme: &SegmentScheme, value: impl Fn(&Segment) -> String, dialect: Dialect<'_>) -> String {
     let mut sql = String::new();
     let mut rest = "NULL".to_owned();
     for segment in &scheme.segments {
@@ -53,7 +53,7 @@ fn by_segment(scheme: &SegmentScheme, value: impl Fn(&Segment) -> String, dialec
 }
 
 /// The rows of `segment_scores` for one scheme, over `judged` and the last published night.
-pub(crate) fn scores(scheme: &SegmentScheme, dialect: Dialect) -> String {
+pub(crate) fn scores(scheme: &SegmentScheme, dialect: Dialect<'_>) -> String {
     let name = literal(&scheme.header.id.text);
     let segment = identifier(&segment_column(scheme));
     let as_of = Dialect::date(dialect.as_of);
@@ -101,7 +101,7 @@ fn held(scheme: &SegmentScheme) -> String {
 
 /// The conditions that put an account into its segment, with their values, or what would end its stay where they no
 /// longer hold.
-fn why(scheme: &SegmentScheme, dialect: Dialect) -> String {
+fn why(scheme: &SegmentScheme, dialect: Dialect<'_>) -> String {
     let column = identifier(&segment_column(scheme));
     let mut sql = format!("CASE {column}");
     for segment in &scheme.segments {
@@ -125,19 +125,19 @@ fn why(scheme: &SegmentScheme, dialect: Dialect) -> String {
 }
 
 /// `held: usage_trend_28d = -0.3 (leaves where > -0.2)`.
-fn why_held(segment: &Segment, dialect: Dialect) -> String {
+fn why_held(segment: &Segment, dialect: Dialect<'_>) -> String {
     let Some(exit) = segment.exit_when() else { return literal("held") };
     let words: Vec<_> = exit.leaves.iter().map(|leaf| leaf_words(&leaf.expression, "leaves where ", dialect)).collect();
     format!("concat('held: ', {})", joined(", ", &words))
 }
 
 /// Reasons that hold, joined with commas.
-fn listed(reasons: &[Reason<'_>], dialect: Dialect) -> String {
+fn listed(reasons: &[Reason<'_>], dialect: Dialect<'_>) -> String {
     let words: Vec<_> = reasons.iter().map(|reason| reason_words(reason, dialect)).collect();
     format!("coalesce({}, '')", joined(", ", &words))
 }
 
-fn reason_words(reason: &Reason<'_>, dialect: Dialect) -> String {
+fn reason_words(reason: &Reason<'_>, dialect: Dialect<'_>) -> String {
     let (condition, words) = match reason {
         Reason::Leaf(leaf) => (leaf, leaf_words(leaf, "", dialect)),
         Reason::Alternative(alternative, parts) => (alternative, listed(parts, dialect)),
@@ -146,7 +146,7 @@ fn reason_words(reason: &Reason<'_>, dialect: Dialect) -> String {
 }
 
 /// `usage_trend_28d = -0.62 (<= -0.5)`.
-fn leaf_words(leaf: &Expression, before_operator: &str, dialect: Dialect) -> String {
+fn leaf_words(leaf: &Expression, before_operator: &str, dialect: Dialect<'_>) -> String {
     match comparison(leaf) {
         Some(found) => {
             let before = literal(&format!("{} = ", found.value));
@@ -163,7 +163,7 @@ fn leaf_words(leaf: &Expression, before_operator: &str, dialect: Dialect) -> Str
 }
 
 /// Whether a segment tried before the account's own could not be decided.
-fn unknown(scheme: &SegmentScheme, dialect: Dialect) -> String {
+fn unknown(scheme: &SegmentScheme, dialect: Dialect<'_>) -> String {
     let conditions = scheme.segments.iter().filter_map(|segment| segment.predicate.as_ref());
     let steps: Vec<_> = conditions
         .map(|predicate| dialect.sql(&predicate.whole))

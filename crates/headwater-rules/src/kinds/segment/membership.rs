@@ -16,7 +16,7 @@ pub(super) const COUNTED: [&str; 5] = ["next_segment", "next_since", "next_night
 
 /// For each account and scheme with holds: its segment tonight, the one it is about to enter, and since when it has
 /// reason to leave. Over `account_metrics` and the last published night.
-pub(crate) fn memberships(schemes: &[SegmentScheme], dialect: Dialect) -> Option<Query> {
+pub(crate) fn memberships(schemes: &[SegmentScheme], dialect: Dialect<'_>) -> Option<Query> {
     let held: Vec<_> =
         schemes.iter().filter(|scheme| scheme.is_held()).map(|scheme| of_scheme(scheme, dialect)).collect();
     let sql = held.join(" UNION ALL ");
@@ -36,7 +36,7 @@ fn hold(segment: &Segment) -> Hold {
     segment.hold.clone().unwrap_or_default()
 }
 
-fn of_scheme(scheme: &SegmentScheme, dialect: Dialect) -> String {
+fn of_scheme(scheme: &SegmentScheme, dialect: Dialect<'_>) -> String {
     let leaving = "segment = \"before.segment\"";
     format!(
         "SELECT account_id, {scheme_id} AS scheme, segment, \
@@ -53,7 +53,7 @@ fn of_scheme(scheme: &SegmentScheme, dialect: Dialect) -> String {
 
 /// Whether each account goes to the segment that it belongs to tonight: at once where it was nowhere before, else after
 /// it belonged there as long as that segment asks.
-fn entered(scheme: &SegmentScheme, dialect: Dialect) -> String {
+fn entered(scheme: &SegmentScheme, dialect: Dialect<'_>) -> String {
     let as_of = Dialect::date(dialect.as_of);
     let waited = by_segment(scheme, "candidate", |hold| hold.enter_for.has_passed("nights", "since", &as_of));
     let goes_on = format!(
@@ -69,7 +69,7 @@ fn entered(scheme: &SegmentScheme, dialect: Dialect) -> String {
 }
 
 /// The segment that each account belongs to tonight: the first whose condition holds, or that it is in and has not left.
-fn candidates(scheme: &SegmentScheme, dialect: Dialect) -> String {
+fn candidates(scheme: &SegmentScheme, dialect: Dialect<'_>) -> String {
     let as_of = Dialect::date(dialect.as_of);
     let mut cases = String::new();
     let mut rest = "NULL".to_owned();
@@ -98,7 +98,7 @@ fn candidates(scheme: &SegmentScheme, dialect: Dialect) -> String {
 }
 
 /// Which conditions hold of each account tonight, and where it was.
-fn facts(scheme: &SegmentScheme, dialect: Dialect) -> String {
+fn facts(scheme: &SegmentScheme, dialect: Dialect<'_>) -> String {
     let mut holds = Vec::new();
     let mut ends = String::new();
     for (at, segment) in scheme.segments.iter().enumerate() {

@@ -151,13 +151,13 @@ fn places(input: &str) -> String {
 }
 
 /// The rows of `score_edges` for each part of each scheme, over `judged` and the quantiles of the night.
-pub(crate) fn edges(schemes: &[SegmentScheme], dialect: Dialect) -> Vec<String> {
+pub(crate) fn edges(schemes: &[SegmentScheme], dialect: Dialect<'_>) -> Vec<String> {
     let columns = schemes.iter().flat_map(|scheme| &scheme.population);
     columns.filter_map(|column| edges_of(column, dialect)).collect()
 }
 
 /// A bin that no value can lie in, between two equal edges, is left out: few distinct values have fewer bins.
-fn edges_of(column: &PopulationColumn, dialect: Dialect) -> Option<String> {
+fn edges_of(column: &PopulationColumn, dialect: Dialect<'_>) -> Option<String> {
     let Population::Score(scoring) = &column.form else { return None };
     let name = identifier(&column.name);
     let bins = scoring.bins;

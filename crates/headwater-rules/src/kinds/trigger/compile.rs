@@ -8,7 +8,7 @@ use crate::expression::{Dialect, Leaf, chained};
 use crate::outputs::{OutputColumn, OutputTable};
 
 /// Which accounts a trigger is about tonight.
-pub(super) fn filter(trigger: &Trigger, dialect: Dialect) -> String {
+pub(super) fn filter(trigger: &Trigger, dialect: Dialect<'_>) -> String {
     let unknown = if trigger.on_null == OnNull::Match { "TRUE" } else { "FALSE" };
     let when = format!("COALESCE({}, {unknown})", dialect.sql(&trigger.when.whole));
     match &trigger.scope {
@@ -18,7 +18,7 @@ pub(super) fn filter(trigger: &Trigger, dialect: Dialect) -> String {
 }
 
 /// Which accounts a trigger flags tonight: those that it is about, or, where it takes time, those whose state says so.
-pub(super) fn flagged_accounts(trigger: &Trigger, dialect: Dialect) -> String {
+pub(super) fn flagged_accounts(trigger: &Trigger, dialect: Dialect<'_>) -> String {
     if is_of_tonight(trigger) {
         return filter(trigger, dialect);
     }
@@ -27,7 +27,7 @@ pub(super) fn flagged_accounts(trigger: &Trigger, dialect: Dialect) -> String {
 }
 
 /// Tonight's flags of one trigger, in the columns that flags of all kinds share.
-pub(crate) fn flags(trigger: &Trigger, dialect: Dialect) -> String {
+pub(crate) fn flags(trigger: &Trigger, dialect: Dialect<'_>) -> String {
     let (state, held_back_by) = match &trigger.after {
         Some((column, milestone)) => {
             let reached = identifier(&column.name);
@@ -58,13 +58,13 @@ fn optional(text: Option<&str>) -> String {
     text.map_or_else(|| "CAST(NULL AS VARCHAR)".to_owned(), literal)
 }
 
-fn unknown_conditions(trigger: &Trigger, dialect: Dialect) -> String {
+fn unknown_conditions(trigger: &Trigger, dialect: Dialect<'_>) -> String {
     let unknown = |leaf: &Leaf| format!("CASE WHEN {} IS NULL THEN 1 ELSE 0 END", dialect.sql(&leaf.expression));
     let counts: Vec<_> = trigger.when.leaves.iter().map(unknown).collect();
     format!("CAST({} AS BIGINT)", chained(&counts, " + "))
 }
 
-fn summary(trigger: &Trigger, dialect: Dialect) -> String {
+fn summary(trigger: &Trigger, dialect: Dialect<'_>) -> String {
     let parts: Vec<_> = trigger
         .summary
         .iter()
@@ -82,7 +82,7 @@ fn summary(trigger: &Trigger, dialect: Dialect) -> String {
 
 /// The rows of `flagged_accounts`: tonight's flags, flags that go on although nothing is known of their account, and
 /// flags that are gone since the night before.
-pub(crate) fn flagged(tonight: &[String], dialect: Dialect) -> String {
+pub(crate) fn flagged(tonight: &[String], dialect: Dialect<'_>) -> String {
     let as_of = Dialect::date(dialect.as_of);
     let before = "SELECT * FROM previous_flagged_accounts WHERE state <> 'resolved'";
     let now = if tonight.is_empty() { no_flags() } else { tonight.join(" UNION ALL ") };

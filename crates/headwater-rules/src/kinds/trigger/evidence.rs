@@ -12,7 +12,7 @@ use crate::expression::{Column, Dialect, Expression, Leaf, comparison};
 /// What rows of evidence are made from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Evidence<'a> {
-    pub(crate) dialect: Dialect,
+    pub(crate) dialect: Dialect<'a>,
     /// The inputs that each computed column comes from.
     pub(crate) lineage: &'a BTreeMap<String, BTreeSet<InputTable>>,
 }
@@ -102,7 +102,7 @@ fn names(inputs: &BTreeSet<InputTable>) -> String {
 ///
 /// The filter and the account are looked at once for all conditions: a list for each column is unnested side by side.
 /// The lists have names of their own before that, since the engine takes two unnamed ones that differ by a cast for one.
-pub(crate) fn evidence_rows(rule: &str, filter: &str, rows: &[EvidenceRow], dialect: Dialect) -> Option<String> {
+pub(crate) fn evidence_rows(rule: &str, filter: &str, rows: &[EvidenceRow], dialect: Dialect<'_>) -> Option<String> {
     let listed = |(name, column): EvidenceColumn| {
         let values: Vec<_> = rows.iter().map(column).collect();
         format!("make_array({}) AS {name}", values.join(", "))

@@ -22,7 +22,7 @@ pub(super) fn is_of_tonight(trigger: &Trigger) -> bool {
 }
 
 /// The rows of `flag_states` of all triggers, over `judged` and the last published night.
-pub(crate) fn states(triggers: &[Trigger], dialect: Dialect) -> Option<String> {
+pub(crate) fn states(triggers: &[Trigger], dialect: Dialect<'_>) -> Option<String> {
     let triggers: Vec<_> = triggers.iter().collect();
     (!triggers.is_empty()).then(|| {
         if triggers.iter().any(|trigger| trigger.timing.limit.is_some()) {
@@ -39,7 +39,7 @@ pub(crate) fn states(triggers: &[Trigger], dialect: Dialect) -> Option<String> {
 
 /// For each account of which a rule says something now or said something before: its state of tonight with all that
 /// goes with it, null where there is none, and beside it the state before, each column as `before_…`.
-fn tonight(triggers: &[&Trigger], dialect: Dialect) -> String {
+fn tonight(triggers: &[&Trigger], dialect: Dialect<'_>) -> String {
     let as_of = Dialect::date(dialect.as_of);
     // A state that is entered, or whose counting starts again, begins tonight.
     let goes_on = "(state = before_state AND NOT (has_gap AND state <> 'firing'))";
@@ -67,7 +67,7 @@ fn listed(names: [&str; 6], column: impl Fn(&str) -> String) -> String {
 }
 
 /// The state that follows, inactive as null.
-fn state(dialect: Dialect) -> String {
+fn state(dialect: Dialect<'_>) -> String {
     let as_of = Dialect::date(dialect.as_of);
     let is_over = format!(
         "CASE keep_count WHEN 'runs' THEN before_nights >= keep WHEN 'days' THEN {} >= keep ELSE TRUE END",
@@ -96,7 +96,7 @@ fn state(dialect: Dialect) -> String {
 }
 
 /// What was counted while an account was pending, with tonight.
-fn counted(triggers: &[&Trigger], dialect: Dialect) -> String {
+fn counted(triggers: &[&Trigger], dialect: Dialect<'_>) -> String {
     let as_of = Dialect::date(dialect.as_of);
     let goes_on = "before_state = 'pending' AND NOT has_gap";
     format!(
@@ -111,7 +111,7 @@ fn counted(triggers: &[&Trigger], dialect: Dialect) -> String {
 }
 
 /// Tonight's answers beside the states before, as facts that the next state follows from.
-fn facts(triggers: &[&Trigger], dialect: Dialect) -> String {
+fn facts(triggers: &[&Trigger], dialect: Dialect<'_>) -> String {
     let as_of = Dialect::date(dialect.as_of);
     let answers: Vec<_> = triggers.iter().map(|trigger| answers(trigger, dialect)).collect();
     let rules = rules(triggers);
@@ -138,7 +138,7 @@ fn facts(triggers: &[&Trigger], dialect: Dialect) -> String {
 
 /// What a trigger says of accounts tonight: `match`, or of an account that it spoke of the night before, too, `end`,
 /// `out` of its scope, `unknown`, or `between` its begin and its end. Of other accounts there is nothing to say.
-fn answers(trigger: &Trigger, dialect: Dialect) -> String {
+fn answers(trigger: &Trigger, dialect: Dialect<'_>) -> String {
     let rule = literal(&trigger.header.id.text);
     let matches = filter(trigger, dialect);
     if is_of_tonight(trigger) {
@@ -190,7 +190,7 @@ fn rules(triggers: &[&Trigger]) -> String {
 }
 
 /// The same where rules have limits: a rule that would flag more accounts has the state of the night before.
-fn within_limits(triggers: &[&Trigger], dialect: Dialect) -> String {
+fn within_limits(triggers: &[&Trigger], dialect: Dialect<'_>) -> String {
     let as_of = Dialect::date(dialect.as_of);
     let beyond: Vec<_> = triggers
         .iter()
@@ -223,7 +223,7 @@ fn is_beyond(limit: &Limit) -> String {
 }
 
 /// For each trigger with a limit, the test that it is kept. One that is not is told of: the rule is in error.
-pub(crate) fn over_limit(trigger: &Trigger, dialect: Dialect) -> Option<Audit> {
+pub(crate) fn over_limit(trigger: &Trigger, dialect: Dialect<'_>) -> Option<Audit> {
     let limit = trigger.timing.limit.as_ref()?;
     let rule = &trigger.header.id.text;
     let id = format!("limit_{rule}");
