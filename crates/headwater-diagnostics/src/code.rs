@@ -101,9 +101,10 @@ codes! {
     UnknownParameter "E0202" "unknown parameter",
         "`param.x` refers to an item of `params`, and there is none of this name.",
         "Declare the parameter, or correct the name.";
-    UnknownSegment "E0203" "unknown segment scheme or segment",
-        "`segment.x` refers to an item of `segment_schemes`, and there is none of this name.",
-        "Declare the scheme, or correct the name.";
+    UnknownSegment "E0203" "unknown segment scheme, segment or band",
+        "`segment.x` refers to an item of `segment_schemes`, and what is compared with it to one of its segments; what is compared \
+         with `<score>_band` is one of the score's `bands`. There is none of this name, so the condition would never hold.",
+        "Declare it, or correct the name; capitals count.";
     UnknownMilestone "E0204" "unknown milestone or ladder",
         "A gate or an out-of-order flag names a milestone that no ladder has.",
         "Write `ladder.milestone` with names from `milestone_ladders`.";

@@ -12,6 +12,7 @@ use headwater_metrics::{AsOf, ColumnType, InputTable};
 use crate::contract::{self, Conversion};
 use crate::corrections::KNOWN_ORDER;
 use crate::exchange::{self, Rates};
+use crate::interval;
 use crate::mapping::{FilledColumn, Mapping};
 use crate::prepare::{Expected, Prepared};
 use crate::sieve::Sieve;
@@ -138,6 +139,9 @@ pub(crate) fn checked(input: &Prepared<'_>, as_of: &AsOf, known: &Known) -> Resu
     let mut reasons = Reasons::default();
     if let Some(happened) = table.happened().and_then(|name| mapping.column(name)) {
         reasons.add(AFTER_AS_OF, later(happened, as_of).and(is_not_booked(input, as_of)));
+    }
+    if mapping.is_of_bills {
+        reasons.add("unknown_billing_interval", interval::is_unknown(column("billing_interval")));
     }
     for (name, flag) in steps.reasons {
         reasons.add(&name, flag);

@@ -18,6 +18,12 @@ const MOST: i64 = 1_000_000_000_000_000;
 /// Most intervals of one bill: a hundred years of months.
 const MOST_INTERVALS: i64 = 1_200;
 
+/// Whether a row says an interval that nobody knows.
+pub(crate) fn is_unknown(interval: Expr) -> Expr {
+    let words = BILLING_INTERVALS.iter().flat_map(|known| known.words).map(|word| lit(*word)).collect();
+    lower(btrim(vec![interval])).in_list(words, true)
+}
+
 /// The amount per month of bills of `amount` that come every `count` intervals; unknown for an interval nobody knows,
 /// and for a count that no bill has.
 pub(crate) fn per_month(amount: Expr, interval: Expr, count: Expr) -> Result<Expr> {

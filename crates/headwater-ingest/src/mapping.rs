@@ -34,6 +34,8 @@ pub(crate) struct Mapping {
     pub columns: Vec<FilledColumn>,
     /// How many of the columns are the contract's.
     pub contract: usize,
+    /// Whether `mrr` is made of bills and how often they come.
+    pub is_of_bills: bool,
 }
 
 impl Mapping {
@@ -48,7 +50,10 @@ impl Mapping {
         }
         if spec.table == InputTable::Subscriptions && mapping.column("mrr").is_none() {
             match mapping.monthly_amount() {
-                Some(monthly) => mapping.columns.push(monthly),
+                Some(monthly) => {
+                    mapping.columns.push(monthly);
+                    mapping.is_of_bills = true;
+                }
                 None if problems.has_errors() => {}
                 None => problems.extend(spec.table.column("mrr").map(|column| missing_column(spec, column, raw))),
             }

@@ -33,8 +33,9 @@ pub(crate) async fn unread(context: &SessionContext, input: &Prepared<'_>) -> Re
 async fn others(context: &SessionContext, table: &str, column: &InputColumn) -> Result<Vec<(String, i64)>> {
     let name = identifier(column.name);
     let known: Vec<String> = column.words.iter().map(|word| literal(word)).collect();
+    let said = if column.any_case { format!("lower(trim({name}))") } else { name.clone() };
     let sql = format!(
-        "SELECT {name}, count(*) FROM {table} WHERE {name} NOT IN ({}) GROUP BY {name} ORDER BY 2 DESC, 1 LIMIT {WORDS_SEEN}",
+        "SELECT {name}, count(*) FROM {table} WHERE {said} NOT IN ({}) GROUP BY {name} ORDER BY 2 DESC, 1 LIMIT {WORDS_SEEN}",
         known.join(", ")
     );
     let batches = context.sql(&sql).await?.collect().await?;

@@ -23,6 +23,25 @@ pub const BILLING_INTERVALS: &[BillingInterval] = &[
     BillingInterval { words: &["year", "yearly", "annual", "annually"], bills: 1, of: 12 },
 ];
 
+/// The words of all billing intervals.
+pub(crate) const BILLING_WORDS: &[&str] = &[
+    "day",
+    "daily",
+    "week",
+    "weekly",
+    "month",
+    "monthly",
+    "quarter",
+    "quarterly",
+    "half_year",
+    "half-yearly",
+    "semiannual",
+    "year",
+    "yearly",
+    "annual",
+    "annually",
+];
+
 /// Whole months between two bills of the interval whose word a SQL text gives, as SQL; unknown for intervals below a
 /// month, and for those nobody knows.
 pub(crate) fn months_of(word: &str) -> String {
@@ -33,4 +52,15 @@ pub(crate) fn months_of(word: &str) -> String {
         .map(|(known, months)| format!(" WHEN {} THEN {months}", crate::literal(known)))
         .collect();
     format!("CASE lower(trim({word})){cases} END")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_are_those_of_the_intervals() {
+        let words: Vec<&str> = BILLING_INTERVALS.iter().flat_map(|interval| interval.words).copied().collect();
+        assert_eq!(BILLING_WORDS, words);
+    }
 }

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::billing::BILLING_WORDS;
+
 /// A logical input table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -105,10 +107,12 @@ pub struct InputColumn {
     pub words: &'static [&'static str],
     /// Whether rows with any other word count for nothing.
     pub only_words: bool,
+    /// Whether those words are read in capitals and with blanks around them too.
+    pub any_case: bool,
 }
 
 const fn optional(name: &'static str, kind: ColumnType, meaning: &'static str) -> InputColumn {
-    InputColumn { name, kind, required: false, meaning, words: &[], only_words: false }
+    InputColumn { name, kind, required: false, meaning, words: &[], only_words: false, any_case: false }
 }
 
 const fn required(name: &'static str, kind: ColumnType, meaning: &'static str) -> InputColumn {
@@ -119,6 +123,11 @@ impl InputColumn {
     /// The same column where no other words have a meaning.
     const fn one_of(self, words: &'static [&'static str]) -> Self {
         Self { words, only_words: true, ..self }
+    }
+
+    /// The same column where capitals and blanks around a word make no difference.
+    const fn in_any_case(self) -> Self {
+        Self { any_case: true, ..self }
     }
 
     /// The same column where other words have a meaning too, that only the project knows.
@@ -279,8 +288,10 @@ impl InputTable {
                         optional(
                             "billing_interval",
                             Text,
-                            "how often it is billed: `day`, `week`, `month`, `quarter`, `half_year` or `year`",
-                        ),
+                            "how often it is billed: `day`, `week`, `month`, `quarter`, `half_year` or `year`, or such words as `weekly` and `annual`",
+                        )
+                        .one_of(BILLING_WORDS)
+                        .in_any_case(),
                         optional("interval_count", Integer, "how many intervals one bill covers; 1 where not mapped"),
                         optional("sequence", Text, "orders the events of one day, where rows are events"),
                         optional(

@@ -234,6 +234,7 @@ fn declared<'e>(raw: &RawRules, environment: &'e Environment, used: &mut Use) ->
         derived: BTreeMap::new(),
         population: BTreeMap::new(),
         schemes: BTreeMap::new(),
+        bands: BTreeMap::new(),
         ladders: BTreeMap::new(),
         of_accounts: OnceCell::new(),
         of_groups: OnceCell::new(),
@@ -252,6 +253,7 @@ fn declared<'e>(raw: &RawRules, environment: &'e Environment, used: &mut Use) ->
             beside_scores.insert(column.clone());
             names.derived.insert(column, Some(unit));
         }
+        names.bands.extend(metric.bands());
     }
     for scheme in &raw.schemes {
         let segments = scheme.segment_ids().into_iter().collect();

@@ -13,6 +13,7 @@ mod parse;
 mod plan;
 mod refusals;
 mod shape;
+mod slips;
 mod sql;
 #[cfg(test)]
 mod tests;
@@ -30,4 +31,5 @@ pub use plan::PLAN_NESTING;
 pub(crate) use plan::Planner;
 pub(crate) use shape::{hashed, shape};
 pub(crate) use sql::{Dialect, chained};
+pub(crate) use units::out_of_scale;
 pub(crate) use walk::{Checked, Use, check_expression, resolve_name};

@@ -147,7 +147,10 @@ impl<'a> Fields<'a> {
             Value::Integer(number) => Some(number as f64),
             Value::Float(number, _) if number.is_finite() => Some(number),
             _ => {
-                problems.push(wrong_shape(node, name, "a number"));
+                let problem = wrong_shape(node, name, "a number");
+                let looks_like_one = node.as_text().is_some_and(|text| text.contains(|c: char| c.is_ascii_digit()));
+                let help = "digits alone: no `%`, no unit, no separators";
+                problems.push(if looks_like_one { problem.help(help) } else { problem });
                 None
             }
         }
@@ -222,6 +225,12 @@ impl<'a> Fields<'a> {
     /// Reports every key that nobody asked for. One that stands for a key that is missing is the one mistake there is.
     pub fn finish(mut self, problems: &mut Diagnostics) {
         for (key, _) in std::mem::take(&mut self.entries) {
+            if !key.name.is_empty() && key.name.chars().all(|c| c.is_ascii_digit()) {
+                // In braces a comma ends a value.
+                let problem = Diagnostic::at(Code::UnknownKey, key.span, "a number is not a key");
+                problems.push(problem.help("numbers are written without separators: 20000"));
+                continue;
+            }
             let message = format!("unknown key `{}` in {}", key.name, self.what);
             let problem = Diagnostic::at(Code::UnknownKey, key.span, message)
                 .label(format!("keys here: {}", self.asked.join(", ")));

@@ -95,15 +95,27 @@ async fn words_that_no_metric_reads_are_said() {
         "feedback.parquet",
         &[("account_id", texts(&["a", "b", "c"])), ("submitted_on", day()), ("kind", texts(&["NPS", "nps", "poem"]))],
     );
+    lake.write(
+        "subscriptions.parquet",
+        &[
+            ("account_id", texts(&["a", "b", "c"])),
+            ("started_on", day()),
+            ("mrr", Arc::new(Int64Array::from(vec![1, 2, 3]))),
+            ("billing_interval", texts(&["Monthly ", "decade", "anual"])),
+        ],
+    );
     let inputs = [
         lake.accounts(),
         lake.input(InputTable::Feedback, "feedback.parquet"),
         lake.input(InputTable::Spend, "spend.parquet"),
+        lake.input(InputTable::Subscriptions, "subscriptions.parquet"),
     ];
     let night = lake.open(&inputs).await.unwrap();
     assert_eq!(
         said(&night.opened.warnings),
         [
+            "W0502 `subscriptions.billing_interval` says `anual` in 1 rows, which no metric reads",
+            "W0502 `subscriptions.billing_interval` says `decade` in 1 rows, which no metric reads",
             "W0502 `feedback.kind` says `NPS` in 1 rows, which no metric reads",
             "W0502 `spend.purpose` says `Acqusition` in 1 rows, which no metric reads",
             "W0502 `spend.purpose` says `events` in 1 rows, which no metric reads",

@@ -237,7 +237,13 @@ impl Reading<'_> {
     fn gross_margin(&mut self, fields: &mut Fields<'_>, inputs: &[InputSpec]) -> Option<GrossMargin> {
         let node = fields.take("gross_margin_pct")?;
         if node.as_text() != Some(FROM_COSTS) {
-            return Some(GrossMargin::Declared(self.percent_of(node, "gross_margin_pct")? / 100.0));
+            let percent = self.percent_of(node, "gross_margin_pct")?;
+            if percent > 0.0 && percent < 1.0 {
+                let message = format!("`gross_margin_pct` of {percent} is less than one percent of revenue");
+                let problem = Diagnostic::at(Code::InvalidValue, node.span, message);
+                self.problems.push(problem.help("write 80 for four fifths"));
+            }
+            return Some(GrossMargin::Declared(percent / 100.0));
         }
         if !inputs.iter().any(|input| input.table == InputTable::Costs) {
             let message = format!("`{FROM_COSTS}` needs the input `costs`");

@@ -165,6 +165,10 @@ fn slips_are_pointed_at() {
         ("engine: {spill_dir: 's3://b'}", "6:21 E0105 the engine spills to the local disk only"),
         ("economics: {gross_margin_pct: from_costs}", "6:31 E0105 `from_costs` needs the input `costs`"),
         ("economics: {gross_margin_pct: 180}", "6:31 E0105 `gross_margin_pct` must be a number from 0 to 100"),
+        (
+            "economics: {gross_margin_pct: 0.8}",
+            "6:31 E0105 `gross_margin_pct` of 0.8 is less than one percent of revenue",
+        ),
         ("lifetimes: {fit_by: seats}", "6:21 E0206 `seats` is no text column or attribute of accounts"),
         ("lifetimes: {observed_since: soon}", "6:29 E0105 `observed_since` must be a calendar day"),
         ("lifetimes: {basis: profit}", "6:20 E0105 `profit` is no value of `basis`"),

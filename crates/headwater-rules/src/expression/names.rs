@@ -31,6 +31,8 @@ pub(crate) struct Names<'a> {
     /// Columns that segment presets compute over all accounts.
     pub(crate) population: BTreeMap<String, Unit>,
     pub(crate) schemes: BTreeMap<String, Scheme>,
+    /// The bands of scores, by the column that has them.
+    pub(crate) bands: BTreeMap<String, BTreeSet<String>>,
     /// Ladders with their milestones in order.
     pub(crate) ladders: BTreeMap<String, Vec<String>>,
     /// The catalogue's names once somebody asked for them: they are many, and unknown names may be too.
@@ -88,6 +90,18 @@ impl Names<'_> {
             return Ok(meaning(ColumnSource::Unmapped, Some(column.kind.unit())));
         }
         Err(if self.incomplete { None } else { Some(self.unknown(name, span)) })
+    }
+
+    /// All that a column of text can say, and what such a word is called; none where it can say anything.
+    pub(crate) fn words_of(&self, column: &Column) -> Option<(&BTreeSet<String>, &'static str)> {
+        match &column.source {
+            ColumnSource::Segment => {
+                let scheme = self.schemes.get(column.name.strip_prefix("segment.")?)?;
+                Some((&scheme.segments, "segment"))
+            }
+            ColumnSource::Derived => Some((self.bands.get(&column.name)?, "band")),
+            _ => None,
+        }
     }
 
     /// What a column measures, where that is known.

@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Span as TokenSpan, Token, 
 use headwater_diagnostics::{Code, Diagnostic};
 
 use super::plan::PLAN_NESTING;
+use super::slips::remedy;
 use super::walk::MAX_DEPTH;
 use crate::reading::Written;
 
@@ -86,6 +87,10 @@ fn syntax(written: &Written, at: Range<usize>, message: &str) -> Diagnostic {
     if let Some(rest) = words.strip_prefix("Expected: ") {
         words = format!("expected {rest}");
     }
+    // What the parser says of its own making helps nobody.
+    if words.starts_with("No infix parser") {
+        return Diagnostic::at(Code::ExpressionSyntax, written.span(at), "not a valid expression");
+    }
     let words = words.replace("found: EOF", "found the end").replace("found: ", "found `");
     let words = if words.contains("found `") { format!("{words}`") } else { words };
     let mut characters = words.chars();
@@ -98,13 +103,20 @@ fn located(written: &Written, positions: &Positions, message: &str) -> Diagnosti
     let Some((words, place)) = message.rsplit_once(" at Line: ") else {
         // The parser gives the end no place; the last thing written is the nearest.
         let last = written.text.trim_end().chars().count().saturating_sub(1);
-        return syntax(written, last..last + 1, message);
+        return with_remedy(syntax(written, last..last + 1, message), written, last);
     };
     let mut numbers = place.split(", Column: ").map(|number| number.trim().parse::<u64>().unwrap_or(1));
     let line = numbers.next().unwrap_or(1);
     let column = numbers.next().unwrap_or(1);
     let at = positions.at(Location { line, column });
-    syntax(written, at..at + 1, words)
+    with_remedy(syntax(written, at..at + 1, words), written, at)
+}
+
+fn with_remedy(problem: Diagnostic, written: &Written, at: usize) -> Diagnostic {
+    match remedy(&tokens(written), at) {
+        Some(remedy) => problem.help(remedy),
+        None => problem,
+    }
 }
 
 /// Refuses comments of SQL: in text that is folded into one line they would swallow the rest of it.
@@ -153,6 +165,14 @@ fn refuse_tokens(written: &Written, positions: &Positions, tokens: &[TokenWithSp
         count += 1;
         let range = positions.range(token.span);
         match &token.token {
+            Token::Placeholder(text) if text.chars().skip(1).all(|c| c.is_ascii_digit()) => {
+                let problem = Diagnostic::at(
+                    Code::PlaceholderRefused,
+                    written.span(range),
+                    "neither signs of currencies nor placeholders are part of the language",
+                );
+                return Err(problem.help("write the amount alone, or declare it under `params` and write `param.name`"));
+            }
             Token::Placeholder(_) | Token::LBrace | Token::Colon => {
                 return Err(Diagnostic::at(
                     Code::PlaceholderRefused,

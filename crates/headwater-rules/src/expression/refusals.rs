@@ -107,7 +107,17 @@ impl Walk<'_, '_> {
 /// What is written here for a function that other dialects of SQL, and spreadsheets, have.
 fn of_another_language(name: &str) -> Option<&'static str> {
     match name {
-        "isnull" => Some("`value IS NULL`"),
+        "isnull" => Some("`value IS NULL`, or `coalesce(value, 0)`"),
+        "isblank" | "isna" | "is_null" => Some("`value IS NULL`"),
+        "and" => Some("`a > 1 AND b > 2`"),
+        "or" => Some("`a > 1 OR b > 2`"),
+        "iferror" | "try" => {
+            Some("the value alone: what cannot be computed is unknown, and `coalesce(value, 0)` is 0 there")
+        }
+        "date" => Some("the day in quotes: '2026-05-31'"),
+        "days_between" | "daysbetween" => Some("`a - b`, the days from b to a"),
+        "concatenate" => Some("`concat(a, b)`"),
+        "regexp_like" | "regexp_matches" | "rlike" => Some("LIKE, `starts_with` or `contains`"),
         "ifnull" | "nvl" | "zeroifnull" => Some("`coalesce(value, 0)`"),
         "if" | "iif" | "decode" => Some("`CASE WHEN condition THEN a ELSE b END`"),
         "datediff" | "date_diff" | "dateadd" | "date_add" | "date_sub" => {

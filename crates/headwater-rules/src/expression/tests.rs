@@ -34,6 +34,7 @@ fn checked(text: &str) -> Expression {
         derived: Default::default(),
         population: Default::default(),
         schemes: Default::default(),
+        bands: Default::default(),
         ladders: Default::default(),
         of_accounts: Default::default(),
         of_groups: Default::default(),

@@ -8,7 +8,7 @@ use headwater_diagnostics::{Code, Diagnostic};
 
 use super::node::{LikeForm, Node, Operator};
 use super::walk::Walk;
-use super::{ColumnSource, Expression, Kind, Literal};
+use super::{Expression, Kind, Literal};
 
 impl Walk<'_, '_> {
     pub(super) fn binary(&mut self, left: &Expr, op: &BinaryOperator, right: &Expr) -> Expression {
@@ -189,6 +189,8 @@ impl Walk<'_, '_> {
                 && text.parse::<f64>().is_ok()
             {
                 problem = problem.help(format!("write {text} without quotes"));
+            } else if matches!(right.constant(), Some(Literal::Text(text)) if text.eq_ignore_ascii_case("null")) {
+                problem = problem.help("write `value IS NULL`");
             } else if left.kind == Kind::Date && right.kind.is_numeric() {
                 problem = problem.help("a day stands in quotes: '2026-05-31'");
             } else if left.kind == Kind::Flag {
@@ -201,24 +203,18 @@ impl Walk<'_, '_> {
             self.problem(Code::TypeMismatch, &around(left, right), "true and false have no order");
             return false;
         }
-        self.known_segment(left, right) && self.known_segment(right, left)
+        self.known_word(left, right) && self.known_word(right, left)
     }
 
-    /// Text compared with the segment of a scheme must be one of its segments.
-    fn known_segment(&mut self, column: &Expression, text: &Expression) -> bool {
-        let (Node::Column(column), Some(Literal::Text(segment))) = (&column.node, text.constant()) else { return true };
-        let scheme = match &column.source {
-            ColumnSource::Segment => column.name.strip_prefix("segment.").and_then(|name| self.names.schemes.get(name)),
-            _ => None,
-        };
-        let Some(known) =
-            scheme.filter(|scheme| !scheme.segments.contains(segment)).map(|scheme| scheme.segments.clone())
-        else {
+    /// Text compared with a segment or a band must be one of those there are.
+    fn known_word(&mut self, column: &Expression, text: &Expression) -> bool {
+        let (Node::Column(column), Some(Literal::Text(word))) = (&column.node, text.constant()) else { return true };
+        let Some((known, called)) = self.names.words_of(column).filter(|(known, _)| !known.contains(word)) else {
             return true;
         };
-        let message = format!("`{}` has no segment `{segment}`", column.name);
+        let message = format!("`{}` has no {called} `{word}`", column.name);
         let problem = Diagnostic::at(Code::UnknownSegment, self.span(&text.at), message);
-        self.report(problem.one_of(segment, known.iter().map(String::as_str)), &text.at);
+        self.report(problem.one_of(word, known.iter().map(String::as_str)), &text.at);
         false
     }
 

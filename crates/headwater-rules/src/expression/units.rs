@@ -43,6 +43,19 @@ impl Measure {
         }
     }
 
+    fn out_of_scale(self, number: f64) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Percent if number > 0.0 && number < 1.0 => Some((
+                "a percentage compared with a part of one percent",
+                "20 is a fifth; 0.2 is a fifth of one percent",
+            )),
+            Self::Ratio if number >= LARGE_RATIO => {
+                Some(("a ratio compared with a number as of percentages", "0.8 is 80 %"))
+            }
+            _ => None,
+        }
+    }
+
     fn words(self) -> &'static str {
         match self {
             Self::Money => "an amount of money",
@@ -132,17 +145,14 @@ fn compare(sides: [&Expression; 2], measures: [Option<Measure>; 2], at: &Range<u
     let [left, right] = sides;
     for (of_value, constant) in [(measures[0], right), (measures[1], left)] {
         let Some(number) = constant.constant().and_then(super::Literal::number).map(f64::abs) else { continue };
-        let (message, help) = match of_value {
-            Some(Measure::Percent) if number > 0.0 && number < 1.0 => {
-                ("a percentage compared with a part of one percent", "20 is a fifth; 0.2 is a fifth of one percent")
-            }
-            Some(Measure::Ratio) if number >= LARGE_RATIO => {
-                ("a ratio compared with a number as of percentages", "0.8 is 80 %")
-            }
-            _ => continue,
-        };
+        let Some((message, help)) = of_value.and_then(|measure| measure.out_of_scale(number)) else { continue };
         found.push(Remark { at: at.clone(), message: message.to_owned(), help: Some(help.to_owned()) });
     }
+}
+
+/// What is odd about a number that values of a unit are compared with, and what it would mean.
+pub(crate) fn out_of_scale(unit: Unit, number: f64) -> Option<(&'static str, &'static str)> {
+    Measure::of(unit)?.out_of_scale(number.abs())
 }
 
 /// Whether two values are measured in what does not go together, which is remarked on.

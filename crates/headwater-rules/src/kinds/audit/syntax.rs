@@ -1,7 +1,7 @@
 //! Audits as written.
 
 use headwater_diagnostics::yaml::{Fields, Holds, Node, Shape, Value, key, required};
-use headwater_diagnostics::{Code, Diagnostic};
+use headwater_diagnostics::{Code, Diagnostic, Span};
 
 use crate::header::{Defaults, EFFECTIVE, HEADER, Header, SEVERITY};
 use crate::reading::{Reading, Word};
@@ -165,10 +165,14 @@ fn read_test(check: &Word, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -
         }
         "row_count" => {
             refuse_parts_of_rows(fields, reading);
-            figure(Figure::RowCount, None, fields, reading)
+            figure(Figure::RowCount, None, None, fields, reading)
         }
         "range" => Some(RawTest::Range(reading.require_word(fields, "column"), bounds(fields, reading))),
-        "unknown_pct" => of_column(Figure::UnknownPct, fields, reading),
+        "unknown_pct" => {
+            let of_all = reading.require_word(fields, "column");
+            let is_of_change = fields.peek("since_last_night").is_some();
+            figure(Figure::UnknownPct, of_all, (!is_of_change).then_some(100.0), fields, reading)
+        }
         "sum" => of_column(Figure::Sum, fields, reading),
         "mean" => of_column(Figure::Mean, fields, reading),
         "median" => of_column(Figure::Median, fields, reading),
@@ -180,7 +184,7 @@ fn read_test(check: &Word, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -
             of_column(Figure::Quantile(at.unwrap_or(0.5)), fields, reading)
         }
         "age_days" => of_column(Figure::AgeDays, fields, reading),
-        "shift" => Some(RawTest::Shift(reading.require_word(fields, "column"), bounds(fields, reading))),
+        "shift" => Some(RawTest::Shift(reading.require_word(fields, "column"), bounds_within(1.0, fields, reading))),
         "same_sum" => Some(RawTest::SameSum {
             column: reading.require_word(fields, "column"),
             other: fields.require("other", reading.problems).and_then(|node| RawOther::read(node, reading)),
@@ -190,17 +194,17 @@ fn read_test(check: &Word, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -
             scheme: reading.require_word(fields, "scheme"),
             from: reading.require_word(fields, "from"),
             to: reading.require_word(fields, "to"),
-            bounds: bounds(fields, reading),
+            bounds: bounds_within(100.0, fields, reading),
         }),
         "segment_share_pct" => Some(RawTest::SegmentSharePct {
             scheme: reading.require_word(fields, "scheme"),
             segment: reading.require_word(fields, "segment"),
-            bounds: bounds(fields, reading),
+            bounds: bounds_within(100.0, fields, reading),
         }),
         "new_flags_pct" | "resolved_flags_pct" => Some(RawTest::FlagsPct {
             rule: reading.require_word(fields, "rule"),
             are_new: check.text == "new_flags_pct",
-            bounds: bounds(fields, reading),
+            bounds: bounds_within(100.0, fields, reading),
         }),
         "moved_pct" => {
             let scheme = reading.require_word(fields, "scheme");
@@ -244,12 +248,23 @@ fn refuse_parts_of_rows(fields: &Fields<'_>, reading: &mut Reading<'_>) {
 
 fn of_column(of: Figure, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Option<RawTest> {
     let column = reading.require_word(fields, "column");
-    figure(of, column, fields, reading)
+    figure(of, column, None, fields, reading)
 }
 
-fn figure(figure: Figure, column: Option<Word>, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Option<RawTest> {
+/// A figure between bounds, which lie within `whole` where it is a share.
+fn figure(
+    figure: Figure,
+    column: Option<Word>,
+    whole: Option<f64>,
+    fields: &mut Fields<'_>,
+    reading: &mut Reading<'_>,
+) -> Option<RawTest> {
     let since_last_night = fields.flag("since_last_night", reading.problems).unwrap_or(false);
-    Some(RawTest::Figure { figure, column, since_last_night, bounds: bounds(fields, reading) })
+    let bounds = match whole {
+        Some(whole) => bounds_within(whole, fields, reading),
+        None => bounds(fields, reading),
+    };
+    Some(RawTest::Figure { figure, column, since_last_night, bounds })
 }
 
 /// A share of accounts in percent.
@@ -261,12 +276,15 @@ fn percentage(name: &'static str, fields: &mut Fields<'_>, reading: &mut Reading
 fn share(name: &'static str, whole: f64, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Option<f64> {
     let place = fields.peek(name).map(|(_, node)| node.span);
     let share = fields.number(name, reading.problems)?;
-    if let Some(place) = place.filter(|_| !(0.0..=whole).contains(&share)) {
-        let what = if whole > 1.0 { "a percentage" } else { "a share" };
-        let message = format!("`{name}` is {what} from 0 to {whole}, not {share}");
-        reading.problems.push(Diagnostic::at(Code::InvalidValue, place, message));
-    }
+    reading.problems.extend(place.and_then(|place| beyond(name, share, whole, place)));
     Some(share)
+}
+
+/// The problem of a share that is less than nothing, or more than all.
+fn beyond(name: &str, share: f64, whole: f64, place: Span) -> Option<Diagnostic> {
+    let what = if whole > 1.0 { "a percentage" } else { "a share" };
+    let message = format!("`{name}` is {what} from 0 to {whole}, not {share}");
+    (!(0.0..=whole).contains(&share)).then(|| Diagnostic::at(Code::InvalidValue, place, message))
 }
 
 impl RawOther {
@@ -313,12 +331,23 @@ impl std::fmt::Display for Bounds {
     }
 }
 
+/// Bounds of a share: a limit that no share reaches would say nothing.
+fn bounds_within(whole: f64, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Bounds {
+    let places = ["min", "max"].map(|name| (name, fields.peek(name).map(|(_, node)| node.span)));
+    let bounds = bounds(fields, reading);
+    for ((name, place), limit) in places.into_iter().zip([bounds.min, bounds.max]) {
+        reading.problems.extend(place.zip(limit).and_then(|(place, limit)| beyond(name, limit, whole, place)));
+    }
+    bounds
+}
+
 fn bounds(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Bounds {
+    let is_said = ["min", "max"].into_iter().any(|name| fields.peek(name).is_some());
     let min = fields.number("min", reading.problems);
     let max = fields.number("max", reading.problems);
     let place = crate::reading::first_of(fields.span());
     match (min, max) {
-        (None, None) => {
+        (None, None) if !is_said => {
             reading.problems.push(Diagnostic::at(Code::MissingKey, place, "the audit needs `min` or `max`"))
         }
         (Some(min), Some(max)) if min > max => {

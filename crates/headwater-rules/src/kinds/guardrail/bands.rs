@@ -66,7 +66,7 @@ impl Bands {
 
 impl Range {
     /// Where it ends.
-    fn ends(self) -> f64 {
+    pub(crate) fn ends(self) -> f64 {
         match self.high {
             Edge::Open => f64::INFINITY,
             Edge::Included(high) | Edge::Excluded(high) => high,

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use headwater_diagnostics::{Code, Diagnostic};
-use headwater_metrics::Grain;
+use headwater_metrics::{Grain, Unit};
 
 use super::bands::{Bands, Problem, Range};
 use super::profile::{Profile, Stage};
 use super::promotion::Promotion;
 use super::syntax::{RawBands, RawGuardrail, RawProfile};
 use crate::check::{Checking, Fate, Reads};
-use crate::expression::{Column, ColumnSource};
+use crate::expression::{Column, ColumnSource, out_of_scale};
 use crate::header::Header;
 use crate::reading::{Word, Written};
 use crate::testing::TestedKind;
@@ -103,7 +103,10 @@ fn check_guardrail(
     }
     let bands = raw.bands.as_ref().map(|bands| match bands {
         RawBands::Stage => BandSource::Stage(stage),
-        RawBands::Given { pass, watch } => BandSource::Given(check_bands(pass, watch, checking)),
+        RawBands::Given { pass, watch } => {
+            let unit = metric.as_ref().and_then(|metric| checking.names.environment.catalogue.metric(metric));
+            BandSource::Given(check_bands([pass, watch], unit.map(|metric| metric.unit), checking))
+        }
     });
     for word in &raw.after {
         if !known.contains(word.text.as_str()) && !checking.names.incomplete {
@@ -235,11 +238,11 @@ fn check_scope(word: &Word, checking: &mut Checking<'_>) -> Option<Option<Column
     None
 }
 
-fn check_bands(pass: &[Written], watch: &[Written], checking: &mut Checking<'_>) -> Bands {
-    let passing: Vec<_> = pass.iter().filter_map(|band| check_band(band, checking)).collect();
+fn check_bands([pass, watch]: [&[Written]; 2], unit: Option<Unit>, checking: &mut Checking<'_>) -> Bands {
+    let passing: Vec<_> = pass.iter().filter_map(|band| check_band(band, unit, checking)).collect();
     let mut watched = Vec::new();
     for band in watch {
-        let Some(range) = check_band(band, checking) else { continue };
+        let Some(range) = check_band(band, unit, checking) else { continue };
         if passing.iter().any(|pass| range.lies_in(*pass)) {
             let problem = Diagnostic::at(Code::Contradiction, band.whole(), "nothing can be in this band")
                 .label("all of it passes already")
@@ -257,7 +260,7 @@ fn check_bands(pass: &[Written], watch: &[Written], checking: &mut Checking<'_>)
     bands
 }
 
-fn check_band(written: &Written, checking: &mut Checking<'_>) -> Option<Range> {
+fn check_band(written: &Written, unit: Option<Unit>, checking: &mut Checking<'_>) -> Option<Range> {
     let names = checking.names;
     let referred = names.params.keys().filter(|name| written.text.contains(&format!("param.{name}")));
     checking.used.params.extend(referred.cloned());
@@ -266,7 +269,15 @@ fn check_band(written: &Written, checking: &mut Checking<'_>) -> Option<Range> {
             checking.problem(Code::Contradiction, written.whole(), "no number lies in this band");
             return None;
         }
-        Ok(range) => return Some(range),
+        Ok(range) => {
+            let edges = [range.begins(), range.ends()].into_iter().filter(|edge| edge.is_finite());
+            if let Some((message, help)) =
+                unit.and_then(|unit| edges.into_iter().find_map(|edge| out_of_scale(unit, edge)))
+            {
+                checking.used.problems.push(Diagnostic::at(Code::UnitsMixed, written.whole(), message).help(help));
+            }
+            return Some(range);
+        }
         Err(unreadable) => unreadable,
     };
     let span = written.span(unreadable.at);

@@ -60,6 +60,15 @@ impl RawMetric {
     }
 }
 
+impl RawMetric {
+    /// The column of a score's bands, with the bands; none without them, and where one cannot be read.
+    pub(crate) fn bands(&self) -> Option<(String, BTreeSet<String>)> {
+        let Some(RawFormula::Score(written)) = &self.formula else { return None };
+        let bands: BTreeSet<String> = written.bands.iter().map(|band| band.id.text.clone()).collect();
+        (!bands.is_empty()).then(|| (score::band_column(&self.header.id.text), bands))
+    }
+}
+
 /// Checks all derived metrics; the answer is in an order in which each can be computed from those before it.
 pub(crate) fn check(raw: &[RawMetric], checking: &mut Checking<'_>) -> Vec<DerivedMetric> {
     let mut candidates = BTreeMap::new();

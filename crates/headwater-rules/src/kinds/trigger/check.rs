@@ -211,6 +211,14 @@ fn check_summary(summary: &Written, written: &mut Vec<Checked>, checking: &mut C
             parts.push(SummaryPart::Words(words));
             continue;
         }
+        if rest.get(1) == Some(&'{') {
+            let length = rest.windows(2).position(|pair| pair == ['}', '}']).map_or(rest.len(), |end| end + 2);
+            let message = "a name in a summary stands in one pair of braces";
+            let problem = Diagnostic::at(Code::InvalidValue, summary.span(at..at + length), message);
+            checking.used.problems.push(problem.help("write `{column}`"));
+            at += length;
+            continue;
+        }
         let inner: String = rest.iter().skip(1).take_while(|c| **c != '}').collect();
         let length = inner.chars().count();
         if rest.get(length + 1) != Some(&'}') {

@@ -1,0 +1,55 @@
+//! What was most likely meant where an expression cannot be read: habits of spreadsheets, of other languages, of prose.
+
+use std::ops::Range;
+
+use datafusion::sql::sqlparser::tokenizer::Token;
+
+/// How to write what the parser could not read at the character `at`, by the words around it; none where nothing is
+/// known better than what the parser says.
+pub(super) fn remedy(tokens: &[(Token, Range<usize>)], at: usize) -> Option<String> {
+    let failed = tokens.iter().position(|(_, range)| range.contains(&at))?;
+    let word = |back: usize| failed.checked_sub(back).and_then(|index| tokens.get(index)).map(|(token, _)| token);
+    let next = tokens.get(failed + 1).map(|(token, _)| token);
+    let found = word(0)?;
+    let remedy = match (word(1), found, next) {
+        (Some(Token::Number(..)), Token::Comma, Some(Token::Number(..))) => "write a number without separators: 20000",
+        (_, Token::Mod, None) => "write 0.05 for five percent of a ratio, and 5 of a percentage",
+        (_, Token::RArrow, _) => "write `>=`",
+        (Some(Token::Eq), Token::Lt, _) => "write `<=`",
+        (Some(Token::Gt), Token::Lt, _) => "write `<>`",
+        (_, Token::Sharp, _) => "a comment stands behind the closing quote, or on a line of its own",
+        (_, Token::RParen, _) if closes_too_many(tokens) => "nothing is open that this bracket closes",
+        (Some(before), _, _) if is(before, "in") => "write a list in brackets: `IN ('a', 'b')`",
+        (_, found, Some(_)) if is(found, "not") => "write `NOT (a > b)`",
+        (Some(word), _, _) | (_, word, _) if is(word, "exists") => "write `value IS NOT NULL`",
+        (_, found, _) if is(found, "to") => "write `BETWEEN 5 AND 7`",
+        (_, found, None) if ["and", "or", "not"].iter().any(|name| is(found, name)) => {
+            "a condition is missing behind it"
+        }
+        (Some(Token::Number(..)), Token::Word(unit), _) => return Some(of_unit(&unit.value.to_lowercase())),
+        _ => return None,
+    };
+    Some(remedy.to_owned())
+}
+
+fn is(token: &Token, name: &str) -> bool {
+    matches!(token, Token::Word(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(name))
+}
+
+/// What stands behind a number.
+fn of_unit(unit: &str) -> String {
+    match unit {
+        "k" | "m" | "mio" | "mn" | "bn" => "write the number in full: 10000".to_owned(),
+        "percent" | "pct" => "write 0.05 for five percent of a ratio, and 5 of a percentage".to_owned(),
+        "day" | "days" | "week" | "weeks" | "month" | "months" | "year" | "years" | "d" => {
+            "a number of days or months stands alone; what is added to a day is `INTERVAL '3 months'`".to_owned()
+        }
+        "usd" | "eur" | "gbp" | "dollars" | "euros" => "write the amount alone".to_owned(),
+        _ => "write AND or OR between two conditions".to_owned(),
+    }
+}
+
+fn closes_too_many(tokens: &[(Token, Range<usize>)]) -> bool {
+    let count = |wanted: &Token| tokens.iter().filter(|(token, _)| token == wanted).count();
+    count(&Token::RParen) > count(&Token::LParen)
+}
