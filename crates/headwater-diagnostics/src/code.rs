@@ -309,6 +309,9 @@ codes! {
     UnreadWord "W0502" "a word that no metric reads",
         "Metrics read some columns by their words, such as the purpose of spend; rows with another word count for none of them.",
         "Map the word to one that metrics read, or leave the rows out with `filter`.";
+    AuditWarned "W0801" "an audit failed that only warns",
+        "The night was held by another audit; this one would have let it pass with a warning.",
+        "Look at the staged tables before the night is run again.";
 }
 
 impl Code {

@@ -19,6 +19,8 @@ pub struct AuditResult {
     pub id: String,
     /// The rule that asks for it, as in `rule_catalog`; absent for an audit of every night.
     pub rule_id: Option<String>,
+    /// Where that rule is written, file and line.
+    pub place: Option<String>,
     /// The table it looked at.
     pub table: String,
     /// Whether the night goes on although it failed.
@@ -36,6 +38,7 @@ pub struct AuditResult {
 pub(crate) struct Check {
     pub(crate) id: String,
     pub(crate) rule_id: Option<String>,
+    pub(crate) place: Option<String>,
     pub(crate) table: String,
     pub(crate) only_warns: bool,
     pub(crate) query: Query,
@@ -46,7 +49,7 @@ impl Check {
     fn new(id: impl Into<String>, table: &str, sql: String) -> Self {
         let id = id.into();
         let query = Query::new(format!("audit {id}"), sql);
-        Self { query, id, rule_id: None, table: table.to_owned(), only_warns: false }
+        Self { query, id, rule_id: None, place: None, table: table.to_owned(), only_warns: false }
     }
 }
 
@@ -60,8 +63,8 @@ pub(crate) async fn run(engine: &Engine, checks: &[Check]) -> Vec<AuditResult> {
             Ok(None) => (false, "the audit gave no answer".to_owned(), String::new()),
             Err(error) => (false, format!("the audit could not be evaluated: {error}"), String::new()),
         };
-        let Check { id, rule_id, table, only_warns, .. } = check.clone();
-        results.push(AuditResult { id, rule_id, table, only_warns, passed, observed, expected });
+        let Check { id, rule_id, place, table, only_warns, .. } = check.clone();
+        results.push(AuditResult { id, rule_id, place, table, only_warns, passed, observed, expected });
     }
     results
 }
@@ -188,24 +191,28 @@ pub(crate) fn holding(results: &[AuditResult], deny_warnings: bool) -> Vec<&Audi
     results.iter().filter(|result| !result.passed && (deny_warnings || !result.only_warns)).collect()
 }
 
-/// The audits that hold a night as diagnostics.
-pub(crate) fn failures(holding: &[&AuditResult]) -> Diagnostics {
-    holding
-        .iter()
-        .map(|result| {
-            let place = format!("audit {} of {}", result.id, result.table);
-            let problem = if result.expected.is_empty() {
-                let message = format!("audit `{}` could not be evaluated", result.id);
-                Diagnostic::of(Code::AuditBroken, place, message).label(result.observed.clone())
-            } else {
-                let help = format!(
-                    "it demands: {}; `headwater status` says where the staged tables are kept",
-                    result.expected
-                );
-                let message = format!("audit `{}` failed", result.id);
-                Diagnostic::of(Code::AuditFailed, place, message).label(format!("found {}", result.observed)).help(help)
-            };
-            if result.only_warns { problem.note("it only warns, and warnings are denied") } else { problem }
-        })
-        .collect()
+/// Every audit that failed as a diagnostic: those that hold the night, and those that only warn of it.
+pub(crate) fn failures(results: &[AuditResult], deny_warnings: bool) -> Diagnostics {
+    results.iter().filter(|result| !result.passed).map(|result| failure(result, deny_warnings)).collect()
+}
+
+fn failure(result: &AuditResult, deny_warnings: bool) -> Diagnostic {
+    let place = match &result.place {
+        Some(place) => format!("{place}, over the staged `{}`", result.table),
+        None => format!("audit {} of {}", result.id, result.table),
+    };
+    if result.expected.is_empty() && !result.only_warns {
+        let message = format!("audit `{}` could not be evaluated", result.id);
+        return Diagnostic::of(Code::AuditBroken, place, message).label(result.observed.clone());
+    }
+    let found = format!("found {}", result.observed);
+    let wanted = format!("it demands: {}", result.expected);
+    if result.only_warns && !deny_warnings {
+        let message = format!("audit `{}` failed, which holds nothing", result.id);
+        return Diagnostic::of(Code::AuditWarned, place, message).label(found).help(wanted);
+    }
+    let help = format!("{wanted}; `headwater status` says where the staged tables are kept");
+    let problem = Diagnostic::of(Code::AuditFailed, place, format!("audit `{}` failed", result.id)).label(found);
+    let problem = problem.help(help);
+    if result.only_warns { problem.note("it only warns, and warnings are denied") } else { problem }
 }

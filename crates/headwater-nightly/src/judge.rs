@@ -161,7 +161,7 @@ pub(crate) async fn judge(mut case: Case<'_>) -> Result<Judged, RunError> {
     let left_out = records::LeftOut { metrics: &case.measured.unavailable, rules: case.rules.skipped() };
     let manifest = records::run_manifest(case.request, case.night, case.inputs, left_out, &staged);
     case.stage(&manifest, &contract::run_manifest(), &mut staged).await?;
-    let audits = compiled.audits().iter().map(check).collect();
+    let audits = compiled.audits().iter().map(|audit| check(audit, case.rules)).collect();
     Ok(Judged { tables: staged, audits })
 }
 
@@ -219,10 +219,11 @@ pub fn published_tables(project: &Project, rules: &CheckedRules) -> Vec<TableCon
     tables
 }
 
-fn check(audit: &headwater_rules::Audit) -> Check {
+fn check(audit: &headwater_rules::Audit, rules: &CheckedRules) -> Check {
     Check {
         id: audit.id.clone(),
         rule_id: Some(audit.rule_id.clone()),
+        place: rules.place_of_audit(&audit.rule_id),
         table: audit.table.clone(),
         only_warns: audit.severity != RuleSeverity::Error,
         query: audit.query.clone(),

@@ -164,7 +164,7 @@ impl<'a> AtWork<'a> {
         let holding = audit::holding(&results, self.request.deny_warnings);
         if !holding.is_empty() {
             self.hold(&holding, &measured.inputs).await;
-            return Err(RunError::new(FailureKind::Held, audit::failures(&holding)));
+            return Err(RunError::new(FailureKind::Held, audit::failures(&results, self.request.deny_warnings)));
         }
         self.steps.end(judged.tables.values().map(StagedTable::rows).sum());
         Ok(results)

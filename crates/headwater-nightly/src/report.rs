@@ -74,6 +74,8 @@ pub struct FlagLine {
     pub severity: String,
     /// Accounts flagged.
     pub accounts: u64,
+    /// Those of them that nobody wants to hear of.
+    pub muted: u64,
     /// What is at stake, added up, as a decimal number.
     pub value_at_stake: Option<String>,
 }
@@ -154,7 +156,8 @@ impl Summary {
             GROUP BY scheme, segment ORDER BY scheme, accounts DESC, segment"
         );
         let flags =
-            "SELECT rule_id, state, severity, count(*) AS accounts, CAST(sum(value_at_stake) AS VARCHAR) AS value
+            "SELECT rule_id, state, severity, count(*) AS accounts, CAST(sum(value_at_stake) AS VARCHAR) AS value,
+            count(muted_until) AS muted
             FROM flagged_accounts GROUP BY rule_id, state, severity ORDER BY rule_id, state";
         let verdicts = "SELECT guardrail_id, scope, group_name, verdict, metric, value, coalesce(reason, waiting_for) AS reason
             FROM guardrail_verdicts ORDER BY guardrail_id, CASE WHEN scope = 'total' THEN 0 ELSE 1 END, scope, group_name";
@@ -172,6 +175,7 @@ impl Summary {
                 severity: row.text(2),
                 accounts: row.count(3),
                 value_at_stake: row.optional(4),
+                muted: row.count(5),
             })
             .await?,
             verdicts: read(engine, "verdicts of the summary", verdicts, |row| VerdictLine {

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use headwater_metrics::Unit;
-use headwater_nightly::{DryRun, LifetimeValueLine, RunReport, VerdictLine};
+use headwater_nightly::{DryRun, FlagLine, LifetimeValueLine, RunReport, VerdictLine};
 
 use super::table::{amount, table, thousands};
 use super::value::value;
@@ -93,21 +93,23 @@ fn flags(text: &mut String, report: &RunReport, currency: &str) {
     if report.flags.is_empty() {
         return;
     }
-    let rows: Vec<Vec<String>> = report
-        .flags
-        .iter()
-        .map(|flag| {
-            vec![
-                flag.rule_id.clone(),
-                flag.state.replace('_', " "),
-                flag.severity.clone(),
-                thousands(flag.accounts),
-                flag.value_at_stake.as_deref().map(amount).unwrap_or_default(),
-            ]
-        })
-        .collect();
+    let some_are_muted = report.flags.iter().any(|flag| flag.muted > 0);
+    let row = |flag: &FlagLine| {
+        let mut row = vec![
+            flag.rule_id.clone(),
+            flag.state.replace('_', " "),
+            flag.severity.clone(),
+            thousands(flag.accounts),
+            flag.value_at_stake.as_deref().map(amount).unwrap_or_default(),
+        ];
+        row.extend(some_are_muted.then(|| thousands(flag.muted)));
+        row
+    };
+    let rows: Vec<Vec<String>> = report.flags.iter().map(row).collect();
     let heading = format!("at stake {currency}");
-    text.push_str(&format!("\nFlags\n{}\n", table(&["rule", "state", "severity", "accounts", &heading], &rows)));
+    let mut headings = vec!["rule", "state", "severity", "accounts", &heading];
+    headings.extend(some_are_muted.then_some("muted"));
+    text.push_str(&format!("\nFlags\n{}\n", table(&headings, &rows)));
 }
 
 fn verdicts(text: &mut String, report: &RunReport, currency: &str) {
