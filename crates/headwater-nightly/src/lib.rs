@@ -36,6 +36,7 @@ mod steps;
 mod stop;
 mod tables;
 mod tenure;
+mod tested_rules;
 mod waiting;
 mod workers;
 mod workshop;

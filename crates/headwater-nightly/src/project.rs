@@ -70,6 +70,8 @@ pub struct Project {
     pub tests: Vec<RulePattern>,
     /// The profile that was applied.
     pub profile: Option<String>,
+    /// The project with each of its profiles applied, by name.
+    profiles: BTreeMap<String, Project>,
 }
 
 /// A pattern of rule files.
@@ -110,16 +112,30 @@ impl Project {
         let mut reading = Reading { sources, folder, path: base.to_owned(), declared: Vec::new(), problems };
         let variants = profile::variants(&document, profile, &mut reading.problems);
         let mut chosen = None;
+        let mut profiles = BTreeMap::new();
         for variant in variants {
-            let read = reading.project(&variant.document);
+            let Some(project) = reading.project(&variant.document) else { continue };
+            let project = Self { profile: variant.name.clone(), ..project };
             if variant.name.as_deref() == profile {
-                chosen = read.map(|project| Self { profile: variant.name, ..project });
+                chosen = Some(project.clone());
             }
+            profiles.extend(variant.name.map(|name| (name, project)));
         }
         match chosen {
-            Some(project) if !reading.problems.has_errors() => Ok(project),
+            Some(project) if !reading.problems.has_errors() => Ok(Self { profiles, ..project }),
             _ => Err(reading.problems),
         }
+    }
+
+    /// The project with another of its profiles applied; none where it has no such.
+    #[must_use]
+    pub fn in_profile(&self, name: &str) -> Option<&Self> {
+        self.profiles.get(name)
+    }
+
+    /// The names of its profiles.
+    pub(crate) fn profile_names(&self) -> impl Iterator<Item = &str> {
+        self.profiles.keys().map(String::as_str)
     }
 }
 
@@ -243,6 +259,7 @@ impl Reading<'_> {
             rules,
             tests,
             profile: None,
+            profiles: BTreeMap::new(),
         })
     }
 

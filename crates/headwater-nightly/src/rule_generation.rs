@@ -62,6 +62,7 @@ pub async fn generate_test(
         },
         kind,
         rule: id,
+        profile: None,
         as_of: first,
         days_between_nights: 1,
         columns,
@@ -84,7 +85,12 @@ fn rule_of(rule: &str, rules: &CheckedRules) -> Result<(TestedKind, String), Run
     found.cloned().ok_or_else(|| {
         let names: Vec<_> = known.iter().map(|(kind, id)| format!("{}:{id}", kind.word())).collect();
         let problem = Diagnostic::of(Code::UnknownRule, "--rule", format!("there is no rule of accounts `{rule}`"));
-        RunError::new(FailureKind::NotFound, problem.suggest(rule, names.iter().map(String::as_str)))
+        let of_id = known.iter().zip(&names).find(|((_, id), _)| id == rule).map(|(_, name)| name);
+        let problem = match of_id {
+            Some(name) => problem.help(format!("say of which kind: `{name}`")),
+            None => problem.suggest(rule, names.iter().map(String::as_str)),
+        };
+        RunError::new(FailureKind::NotFound, problem)
     })
 }
 

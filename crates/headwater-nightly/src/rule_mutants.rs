@@ -11,6 +11,7 @@ use crate::failure::RunError;
 use crate::project::Project;
 use crate::rule_set::{check_rules, environment_of};
 use crate::rule_tests::passes;
+use crate::tested_rules::TestedRules;
 use crate::workers::side_by_side;
 
 /// What changing rules came to.
@@ -66,8 +67,10 @@ pub async fn mutate_rules(
     if problems.has_errors() {
         return Err(invalid(problems));
     }
+    let rules = TestedRules::new(rules, &tests.tests.iter().collect::<Vec<_>>(), project, sources, rule_files)
+        .map_err(invalid)?;
     let with_rules = |test: RuleTest| {
-        let rested_on = rules.only(test.kind.word(), &test.rule);
+        let rested_on = rules.of(&test).only(test.kind.word(), &test.rule);
         (test, rested_on)
     };
     let trial = Arc::new(Trial {
@@ -97,8 +100,11 @@ impl Trial {
         }
         // A rule's own tests are the likeliest to notice.
         tests.sort_by_key(|test| !(test.kind.word() == mutant.kind && test.rule == mutant.rule));
+        let Ok(rules) = TestedRules::new(rules, &tests, &self.project, &sources, &self.rule_files) else {
+            return Ok(Fate::Refused);
+        };
         for test in tests {
-            if !passes(&rules, test).await? {
+            if !passes(rules.of(test), test).await? {
                 return Ok(Fate::Noticed);
             }
         }

@@ -42,6 +42,7 @@ pub(crate) fn environment_of(project: &Project) -> Environment {
         attributes: contract.chain(project.attributes()).collect(),
         other_tables: other_tables(),
         params: project.params.clone(),
+        profiles: project.profile_names().map(ToOwned::to_owned).collect(),
     }
 }
 

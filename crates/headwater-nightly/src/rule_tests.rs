@@ -27,6 +27,7 @@ use crate::project::Project;
 use crate::report::{Row, read};
 use crate::rule_set::{check_rules, environment_of};
 use crate::tables;
+use crate::tested_rules::TestedRules;
 use crate::workers::side_by_side;
 
 /// What tests of rules came to.
@@ -91,6 +92,8 @@ pub async fn run_rule_tests(
     if problems.has_errors() {
         return Err(invalid(problems));
     }
+    let rules =
+        TestedRules::new(rules, &tests.iter().collect::<Vec<_>>(), project, sources, rule_files).map_err(invalid)?;
     let mut report = RuleTestReport { left_out, ..RuleTestReport::default() };
     let mut tried = Tried::new();
     let given = Arc::new((rules, tests));
@@ -113,15 +116,15 @@ pub async fn run_rule_tests(
         });
         report.problems.append(found);
     }
-    report.cover(rules, tests, &tried);
+    report.cover(rules.as_read(), tests, &tried);
     Ok(report)
 }
 
 /// What one of some tests comes to, and which conditions it tries.
-async fn outcome(rules: &CheckedRules, tests: &[RuleTest], at: usize) -> Result<(Diagnostics, Tried), RunError> {
+async fn outcome(rules: &TestedRules, tests: &[RuleTest], at: usize) -> Result<(Diagnostics, Tried), RunError> {
     let mut tried = Tried::new();
     let found = match tests.get(at) {
-        Some(test) => Case::new(rules, test)?.run(Some(&mut tried)).await?,
+        Some(test) => Case::new(rules.of(test), test)?.run(Some(&mut tried)).await?,
         None => Diagnostics::new(),
     };
     Ok((found, tried))

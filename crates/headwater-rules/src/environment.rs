@@ -18,6 +18,8 @@ pub struct Environment {
     pub other_tables: BTreeMap<String, Vec<String>>,
     /// Values of parameters that count instead of those in the rule files.
     pub params: Vec<(Key, Node)>,
+    /// The profiles of the project, which tests may name.
+    pub profiles: BTreeSet<String>,
 }
 
 impl Environment {

@@ -107,6 +107,8 @@ pub struct RuleTest {
     pub kind: TestedKind,
     /// The rule.
     pub rule: String,
+    /// The profile of the project under which it holds; none where it is the one the project was read with.
+    pub profile: Option<String>,
     /// The first night.
     pub as_of: NaiveDate,
     /// Days from one night to the next.

@@ -26,6 +26,7 @@ const TEST: Shape = Shape::new(
         required("id", Holds::Id, "its name"),
         required("rule", Holds::Text, "`<kind>:<id>` of the rule it is about"),
         key("description", Holds::Text, "what it shows"),
+        key("profile", Holds::Text, "the profile of the project whose parameters count; otherwise that of the command"),
         required("as_of", Holds::Day, "the first night"),
         key(
             "days_between_nights",
@@ -140,6 +141,7 @@ fn test(
 ) -> Option<RuleTest> {
     let place = id.span;
     fields.take("description");
+    let profile = profile(&mut fields, known, reading);
     let as_of = as_of(&mut fields, reading);
     let days_between_nights =
         fields.integer("days_between_nights", 1, MOST_DAYS_BETWEEN, reading.problems).unwrap_or(1);
@@ -181,6 +183,7 @@ fn test(
         place,
         kind,
         rule,
+        profile,
         as_of: as_of?,
         days_between_nights,
         columns,
@@ -188,6 +191,18 @@ fn test(
         groups,
         expected,
     })
+}
+
+fn profile(fields: &mut Fields<'_>, known: &Known<'_>, reading: &mut Reading<'_>) -> Option<String> {
+    let node = fields.take("profile")?;
+    let word = reading.word(node, "profile")?;
+    let profiles = &known.environment.profiles;
+    if !profiles.contains(&word.text) {
+        let message = format!("the project has no profile `{}`", word.text);
+        let problem = Diagnostic::at(Code::InvalidValue, word.span, message);
+        reading.problems.push(problem.one_of(&word.text, profiles.iter().map(String::as_str)));
+    }
+    Some(word.text)
 }
 
 fn as_of(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Option<NaiveDate> {

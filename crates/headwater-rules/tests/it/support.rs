@@ -13,6 +13,7 @@ pub(crate) fn environment(attributes: &[(&str, Unit)]) -> Environment {
         inputs: InputTable::ALL.iter().copied().collect::<BTreeSet<_>>(),
         attributes: attributes.iter().map(|(name, unit)| ((*name).to_owned(), *unit)).collect(),
         params: Vec::new(),
+        profiles: Default::default(),
         other_tables: std::iter::once(("group_metrics".to_owned(), vec!["scope".to_owned()])).collect(),
     }
 }

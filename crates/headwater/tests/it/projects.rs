@@ -95,6 +95,37 @@ fn the_tests_of_the_shipped_rules_pass_and_a_changed_rule_fails_them() {
     assert!(place.is_untouched());
 }
 
+/// One rule by two values of its parameter, and a profile that has no subscriptions.
+#[test]
+fn a_test_says_under_which_profile_it_holds() {
+    let place = Place::demo();
+    std::fs::remove_dir_all(place.path("lake")).unwrap();
+    std::fs::remove_dir_all(place.path("rules")).unwrap();
+    place.edit("headwater.yaml", "name: demo", "name: demo\nprofiles: {launch: {params: {quiet: 60}}}");
+    place.write(
+        "rules/own.yaml",
+        "version: 1\nparams: [{id: quiet, type: integer, value: 21, description: d}]\ntriggers:\n  \
+         - {id: silent, description: d, owner: o, when: \"days_since_last_activity > param.quiet\"}\n",
+    );
+    let test = |id: &str, profile: &str, days: [i32; 2]| {
+        let [silent, heard] = days;
+        format!(
+            "  - id: {id}\n    rule: trigger:silent\n    as_of: 2026-05-31\n    {profile}\n    given: {{account_metrics: \
+             {{rows: [{{account_id: A, days_since_last_activity: {silent}}}, {{account_id: B, days_since_last_activity: {heard}}}]}}}}\n    \
+             expect: [{{firing: [A]}}]\n"
+        )
+    };
+    let (as_it_is, launch) = (test("as_it_is", "", [22, 21]), test("launch", "profile: launch", [61, 60]));
+    let tests = format!("version: 1\ntests:\n{as_it_is}{launch}");
+    place.write("rules/tests/own.yaml", &tests);
+    let args = ["test", "--mutate"];
+    place.headwater(&args).says(0, &["2 tests passed, 0 failed", "0 noticed by nobody"]);
+    // The profile of the command is for tests that name none.
+    place.headwater(&["test", "--profile", "launch"]).says(6, &["1 tests passed, 1 failed", "test `as_it_is`"]);
+    place.write("rules/tests/own.yaml", &tests.replace("profile: launch", "profile: lunch"));
+    place.headwater(&["test"]).says(3, &["the project has no profile `lunch`", "did you mean `launch`?"]);
+}
+
 /// A rule and its test over eight nights, as the documents tell of them.
 const FLAG_IN_TIME: [&str; 2] = [
     r#"
