@@ -135,6 +135,10 @@ fn only_what_has_one_answer_is_mended() {
     // Two names are as near, or none is; and a text that stands twice in its place.
     assert_eq!(problem(6..17, "usage_evet", &["usage_even", "usage_eves"]).fix, None);
     assert_eq!(problem(6..17, "weather", &names).fix, None);
+    // Another window, and another short word, are no slips.
+    assert_eq!(problem(6..17, "net_revenue_6m", &["net_revenue_7d"]).fix, None);
+    assert_eq!(problem(6..17, "arpu", &["arpa"]).fix, None);
+    assert!(problem(6..17, "mmr", &["mrr"]).fix.is_some());
     assert!(Diagnostics::from(problem(22..40, "plan", &["plans"])).mended(&sources).is_empty());
     let mended = Diagnostics::from(problem(6..17, "usage_evnts", &names)).mended(&sources);
     let [mended] = mended.as_slice() else { panic!("{mended:?}") };

@@ -153,6 +153,9 @@ pub(crate) fn checked(input: &Prepared<'_>, as_of: &AsOf, known: &Known) -> Resu
         let currency = column("currency");
         reasons.add(exchange::NO_CURRENCY, is_null(currency.clone()).or(currency.eq(lit(""))));
         reasons.add(exchange::NO_RATE, rates.is_unknown());
+        for (name, is_too_large) in rates.too_large(mapping)? {
+            reasons.add(&name, is_too_large);
+        }
     }
     let (leave_out, count): (Vec<_>, Vec<_>) = input.expectations.iter().partition(|expected| expected.leaves_out);
     for expected in leave_out {
@@ -305,6 +308,9 @@ fn within_calendar(read: Conversion, kind: ColumnType) -> Conversion {
 /// Columns that count or measure something, where less than nothing is a slip.
 const NEVER_NEGATIVE: &[(InputTable, &str)] = &[
     (InputTable::Subscriptions, "mrr"),
+    (InputTable::Subscriptions, "discount"),
+    (InputTable::Orders, "discount_amount"),
+    (InputTable::Orders, "refunded_amount"),
     (InputTable::UsageEvents, "quantity"),
     (InputTable::UsageEvents, "duration_seconds"),
 ];

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::ScalarValue;
+use datafusion::functions::expr_fn::{character_length, coalesce};
 use datafusion::logical_expr::{Expr, cast, lit, try_cast, when};
 use headwater_metrics::{ColumnType, MONEY_PRECISION, MONEY_SCALE};
 
@@ -151,10 +152,21 @@ fn date(source: Expr, from: &DataType, zone: &str) -> Option<Conversion> {
             let local = cast(source, DataType::Timestamp(*unit, Some(Arc::from(zone))));
             Some(sure(cast(local, DataType::Date32)))
         }
-        _ if is_text(from) => Some(unsure(try_cast(as_text(source, from).typed, DataType::Date32))),
+        _ if is_text(from) => {
+            let text = as_text(source, from).typed;
+            let day = try_cast(text.clone(), DataType::Date32);
+            let local = DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::from(zone)));
+            // What is longer than a day has a time, and may have an offset: it is of the project's day then.
+            let moment = cast(try_cast(text.clone(), local), DataType::Date32);
+            let is_moment = character_length(text).gt(lit(LENGTH_OF_A_DAY));
+            Some(unsure(when(is_moment, coalesce(vec![moment, day.clone()])).otherwise(day).ok()?))
+        }
         _ => None,
     }
 }
+
+/// Characters of `2026-05-31`.
+const LENGTH_OF_A_DAY: i32 = 10;
 
 fn timestamp(source: Expr, from: &DataType, zone: &str) -> Option<Conversion> {
     let micros = |zone: &str| DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::from(zone)));

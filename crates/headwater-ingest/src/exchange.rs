@@ -106,6 +106,16 @@ impl Rates {
         column("currency").not_eq(lit(self.own.as_str())).and(is_null(column(RATE)))
     }
 
+    /// The reasons of rows with an amount that is more, at the rate of their day, than an amount can be.
+    pub(crate) fn too_large(&self, mapping: &Mapping) -> Result<Vec<(String, Expr)>> {
+        let amounts = mapping.columns.iter().filter(|filled| filled.kind == ColumnType::Money);
+        let reason = |name: &str| {
+            let is_lost = is_null(self.worth(column(name))?).and(column(name).is_not_null());
+            Ok((format!("too_large_{name}"), is_lost))
+        };
+        amounts.map(|filled| reason(&filled.name)).collect()
+    }
+
     /// The rows with their amounts in the project's currency. Subscriptions stay as they are agreed where rates move:
     /// what a rate does to them is a movement of its own.
     pub(crate) fn exchanged(&self, mut frame: DataFrame, table: InputTable, mapping: &Mapping) -> Result<DataFrame> {

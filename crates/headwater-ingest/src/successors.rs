@@ -34,10 +34,10 @@ impl Successors {
             let night = format!("DATE {}", literal(&as_of.day().to_string()));
             let from =
                 if has("merged_on") { format!("merged_on IS NULL OR merged_on <= {night}") } else { "true".into() };
-            format!("CASE WHEN {from} THEN nullif(merged_into, '') END")
+            format!("CASE WHEN ({from}) AND merged_into <> account_id THEN nullif(merged_into, '') END")
         });
         let parent = (accounts.spec.roll_up_to_parents && has("parent_account_id"))
-            .then(|| "nullif(parent_account_id, '')".to_owned());
+            .then(|| "CASE WHEN parent_account_id <> account_id THEN nullif(parent_account_id, '') END".to_owned());
         let none = || "CAST(NULL AS VARCHAR)".to_owned();
         if merged.is_none() && parent.is_none() {
             return Ok(Self::default());

@@ -24,10 +24,10 @@ pub use metric::{Grain, Metric};
 pub use plan::{
     Basis, CORRECTS, Economics, Exchange, FeatureSeen, GrossMargin, GroupPlan, GroupScope, Lifetimes, MeasurePlan,
     Night, RESERVED_NAMES, SegmentName, account_values, churn_reasons, clawbacks, cohort_summary, cohorts,
-    education_targets, feature_adoption, features_query, fit_cells, lifetime_values, model_fits, model_parameters,
-    movements, observed_margin, published_movements, renewal_calibration, renewal_outlook, renewals, restatements,
-    revenue_by_month, survival_curves, ticket_channels, ticket_themes, trial_cohorts, value_account_metrics,
-    value_levers, value_metrics,
+    coverage_columns, education_targets, feature_adoption, features_query, fit_cells, lifetime_values, model_fits,
+    model_parameters, movements, observed_margin, published_movements, renewal_calibration, renewal_outlook, renewals,
+    restatements, revenue_by_month, survival_curves, ticket_channels, ticket_themes, trial_cohorts,
+    value_account_metrics, value_levers, value_metrics,
 };
 pub use policy::{PolicyPreset, PolicySwitch, RevenuePolicy};
 pub use query::{Query, identifier, joined, literal};

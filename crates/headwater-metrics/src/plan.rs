@@ -31,6 +31,7 @@ pub use accounts::MeasurePlan;
 pub use churn_reasons::churn_reasons;
 pub use clawbacks::clawbacks;
 pub use cohorts::{cohort_summary, cohorts};
+pub use coverage::coverage_columns;
 pub use features::{education_targets, feature_adoption};
 pub use fit::fit_cells;
 pub use groups::{GroupPlan, GroupScope};

@@ -139,7 +139,7 @@ pub fn mrr_movements() -> TableContract {
             ColumnContract::required(
                 "period_end",
                 Unit::Date,
-                "last day of the period; the as-of day, and the same day of earlier months",
+                "last day of the period; the as-of day, and the same day of earlier months (of a month end, month ends)",
             ),
             ColumnContract::required("movement", Unit::Text, "new, reactivation, expansion, contraction, churn, or fx"),
             ColumnContract::optional(

@@ -267,7 +267,7 @@ impl Case<'_> {
     ///
     /// The state of a night follows from an earlier night's, never from its own: a re-run sees what the run saw.
     async fn previous_night(&self, compiled: &CompiledRules) -> Result<(), RunError> {
-        for contract in carried_tables().into_iter().chain(self.compared(compiled)) {
+        for contract in self.read_of_last_night(compiled) {
             let name = format!("previous_{}", contract.name);
             match self.before.and_then(|manifest| manifest.table(&contract.name)) {
                 None => tables::register_empty(self.engine, &name, &contract)?,
@@ -281,9 +281,8 @@ impl Case<'_> {
         Ok(())
     }
 
-    /// The other tables of the last night, which audits compare with.
-    fn compared(&self, compiled: &CompiledRules) -> Vec<TableContract> {
-        let carried: BTreeSet<String> = carried_tables().into_iter().map(|table| table.name).collect();
+    /// The tables of the last night that state is carried on from, and those that audits compare with, these whole.
+    fn read_of_last_night(&self, compiled: &CompiledRules) -> Vec<TableContract> {
         let of_catalogue = CATALOGUE_TABLES.iter().map(|table| (table.contract)());
         let own = [
             contract::account_metrics(&account_columns(self.measured, compiled)),
@@ -292,7 +291,20 @@ impl Case<'_> {
         ];
         let all = OutputTable::ALL.iter().map(published).chain(of_catalogue).chain(own);
         let compared = compiled.compared_with();
-        all.filter(|table| compared.contains(table.name.as_str()) && !carried.contains(&table.name)).collect()
+        let mut tables: BTreeMap<String, TableContract> = all
+            .filter(|table| compared.contains(table.name.as_str()))
+            .map(|table| (table.name.clone(), table))
+            .collect();
+        for carried in carried_tables() {
+            let Some(whole) = tables.get_mut(&carried.name) else {
+                tables.insert(carried.name.clone(), carried);
+                continue;
+            };
+            let is_new = |column: &ColumnContract| whole.columns.iter().all(|known| known.name != column.name);
+            let missing: Vec<_> = carried.columns.into_iter().filter(is_new).collect();
+            whole.columns.extend(missing);
+        }
+        tables.into_values().collect()
     }
 
     async fn account_metrics(

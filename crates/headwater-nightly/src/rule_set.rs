@@ -40,7 +40,7 @@ pub(crate) fn environment_of(project: &Project) -> Environment {
         catalogue: Catalogue,
         inputs: project.inputs.iter().map(|input| input.table).collect(),
         attributes: contract.chain(project.attributes()).collect(),
-        other_tables: other_tables(),
+        other_tables: other_tables(project),
         params: project.params.clone(),
         profiles: project.profile_names().map(ToOwned::to_owned).collect(),
     }
@@ -74,11 +74,14 @@ fn unknown_audience(project: &Project, rules: &CheckedRules) -> Vec<Diagnostic> 
 }
 
 /// The tables that audits may name beside those the rules produce.
-fn other_tables() -> BTreeMap<String, Vec<String>> {
+fn other_tables(project: &Project) -> BTreeMap<String, Vec<String>> {
+    let is_there = |table: InputTable| project.inputs.iter().any(|input| input.table == table);
+    let of_accounts = headwater_metrics::coverage_columns(is_there).into_iter().map(ToOwned::to_owned).collect();
     let of_catalogue = CATALOGUE_TABLES.iter().map(|table| (table.contract)());
     let own = [contract::group_metrics(), contract::run_manifest()];
     of_catalogue
         .chain(own)
         .map(|table| (table.name, table.columns.into_iter().map(|column| column.name).collect()))
+        .chain([("account_metrics".to_owned(), of_accounts)])
         .collect()
 }

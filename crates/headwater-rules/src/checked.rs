@@ -142,6 +142,12 @@ impl CheckedRules {
         rules
     }
 
+    /// The columns whose parts of scores a rule does without, because an input is not declared.
+    pub(crate) fn lost_columns(&self, kind: TestedKind, id: &str) -> BTreeSet<String> {
+        let metrics = self.only(kind.word(), id).metrics;
+        metrics.iter().flat_map(DerivedMetric::lost_columns).map(ToOwned::to_owned).collect()
+    }
+
     /// The file and line of the rule that an audit of the night comes from: an audit, or a trigger that is never to be unknown.
     #[must_use]
     pub fn place_of_audit(&self, rule_id: &str) -> Option<String> {

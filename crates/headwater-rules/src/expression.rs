@@ -30,6 +30,6 @@ pub(crate) use parse::tokens;
 pub use plan::PLAN_NESTING;
 pub(crate) use plan::Planner;
 pub(crate) use shape::{hashed, shape};
-pub(crate) use sql::{Dialect, chained};
+pub(crate) use sql::{Dialect, chained, finite};
 pub(crate) use units::out_of_scale;
 pub(crate) use walk::{Checked, Use, check_expression, resolve_name};

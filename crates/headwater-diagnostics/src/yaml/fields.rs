@@ -12,6 +12,8 @@ pub struct Fields<'a> {
     span: Span,
     entries: Vec<(&'a Key, &'a Node)>,
     asked: Vec<&'static str>,
+    /// Every key as it was written.
+    there: Vec<&'a str>,
     /// Keys that had to be there, and what was said of each.
     missing: Vec<(&'static str, Diagnostic)>,
 }
@@ -63,6 +65,7 @@ impl<'a> Fields<'a> {
                 span: node.span,
                 entries: entries.iter().map(|(key, value)| (key, value)).collect(),
                 asked: Vec::new(),
+                there: entries.iter().map(|(key, _)| key.name.as_str()).collect(),
                 missing: Vec::new(),
             }),
             _ => {
@@ -241,6 +244,11 @@ impl<'a> Fields<'a> {
                 let (name, said) = self.missing.remove(at);
                 problems.retract(&said);
                 problems.push(problem.help(format!("write `{name}`")).fixed_by(key.name.as_str(), name));
+                continue;
+            }
+            let is_there = |name: &&&str| self.there.contains(*name);
+            if let Some(name) = crate::closest(&key.name, self.asked.iter().copied()).as_ref().filter(is_there) {
+                problems.push(problem.help(format!("`{name}` is there too: leave one of them out")));
                 continue;
             }
             let problem = match self.asked.iter().find(|name| meant(name)) {

@@ -108,6 +108,10 @@ async fn days_come_from_dates_times_and_text() {
     assert_eq!(read(ColumnType::Date, TimestampMicrosecondArray::from(vec![-1])).await, ["1969-12-31"]);
     let stored = text(&[Some("2024-02-29"), Some("2024-02-29T23:30:00Z"), Some("soon"), None]);
     assert_eq!(read_in("UTC", ColumnType::Date, stored).await, ["2024-02-29", "2024-02-29", "NULL", "NULL"]);
+    // Text with an offset is an instant, text without one the project's clock.
+    let stored = ["2024-02-29T23:30:00Z", "2024-03-01T00:30:00+01:00", "2024-02-29", "2024-02-29 23:30:00"].map(Some);
+    let days = ["2024-02-29", "2024-02-29", "2024-03-01", "2024-03-01"];
+    assert_eq!(read_in("Europe/Rome", ColumnType::Date, text(&stored)).await, days);
 }
 
 #[tokio::test]

@@ -78,6 +78,34 @@ async fn all_amounts_may_count_at_the_rates_of_one_day() {
     assert_eq!(left_out.get("no_exchange_rate"), Some(&3));
 }
 
+#[tokio::test]
+async fn amounts_that_no_amount_holds_and_ones_below_nothing_are_left_out_and_counted() {
+    let lake = Lake::with_accounts();
+    let columns = [
+        ("account_id", texts(&["a"; 6])),
+        ("ordered_on", texts(&["2024-02-01"; 6])),
+        ("amount", numbers(&[9.5e15, 9.5e15, 100.0, 100.0, 100.0, 100.0])),
+        ("refunded_amount", numbers(&[0.0, 0.0, -25.0, 9.5e15, 0.0, 25.0])),
+        ("discount_amount", numbers(&[0.0, 0.0, 0.0, 0.0, -1.0, 1.0])),
+        ("currency", texts(&["EUR", "GBP", "EUR", "GBP", "EUR", "GBP"])),
+    ];
+    let night =
+        lake.open(&[lake.accounts(), rates(&lake), written(&lake, InputTable::Orders, &columns)]).await.unwrap();
+    assert_eq!(
+        night.rows("SELECT amount, refunded_amount, discount_amount FROM orders").await,
+        ["120.00 30.00 1.20", "9500000000000000.00 0.00 0.00"]
+    );
+    let reasons = [
+        ("too_large_amount", 1),
+        ("negative_refunded_amount", 1),
+        ("too_large_refunded_amount", 1),
+        ("negative_discount_amount", 1),
+    ];
+    let left_out = &night.opened.get(InputTable::Orders).unwrap().rows.quarantined;
+    let expected = reasons.iter().map(|(reason, rows)| ((*reason).to_owned(), *rows)).collect();
+    assert_eq!(*left_out, expected);
+}
+
 /// The movements of recurring revenue over a lake.
 async fn movements_over(lake: &Lake, inputs: &[InputSpec]) -> Vec<String> {
     let night = lake.open(inputs).await.unwrap();
@@ -158,11 +186,11 @@ async fn a_subscription_to_come_is_seen_from_the_day_it_is_booked() {
     assert_eq!((opened.rows.after_as_of, opened.newest), (2, None));
 }
 
-/// Accounts a to f: b went into a, c into b, d into nobody that is there, e and f into each other; p is the parent of a and d.
+/// Accounts a to f: a names itself and b went into a, c into b, d into nobody that is there, e and f into each other; p is the parent of a and d.
 fn merged(lake: &Lake) -> InputSpec {
     let columns = [
         ("account_id", texts(&["a", "b", "c", "d", "e", "f", "p", "q"])),
-        ("merged_into", texts(&["", "a", "b", "nobody", "f", "e", "", "a"])),
+        ("merged_into", texts(&["a", "a", "b", "nobody", "f", "e", "", "a"])),
         ("merged_on", texts(&["", "2024-01-01", "", "", "", "", "", "2099-01-01"])),
         ("parent_account_id", texts(&["p", "", "", "p", "", "", "", ""])),
         ("referred_by", texts(&["c", "", "", "b", "e", "nobody", "", ""])),

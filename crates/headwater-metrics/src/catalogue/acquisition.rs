@@ -42,13 +42,15 @@ pub(super) const METRICS: &[Definition] = &[
         "lagged_spend_added_up_{w}",
         Windows::Months,
         &[(InputTable::Spend, &[])],
-        Formula::SpendFact("sum(amount) FILTER (WHERE acquires AND {in_lagged})"),
+        Formula::SpendFact("nullif(greatest(sum(amount) FILTER (WHERE acquires AND {in_lagged}), 0), 0)"),
     ),
     Definition::block(
         "media_spend_added_up_{w}",
         Windows::Months,
         &[(InputTable::Spend, &["kind"])],
-        Formula::SpendFact("sum(amount) FILTER (WHERE acquires AND coalesce(kind, 'media') = 'media' AND {in_lagged})"),
+        Formula::SpendFact(
+            "nullif(greatest(sum(amount) FILTER (WHERE acquires AND coalesce(kind, 'media') = 'media' AND {in_lagged}), 0), 0)",
+        ),
     ),
     Definition::block(
         "paid_customers_{w}",
@@ -71,7 +73,7 @@ pub(super) const METRICS: &[Definition] = &[
         "earlier_spend_added_up_{w}",
         Windows::Months,
         &[(InputTable::Spend, &[])],
-        Formula::SpendFact("sum(amount) FILTER (WHERE acquires AND {in_earlier})"),
+        Formula::SpendFact("nullif(greatest(sum(amount) FILTER (WHERE acquires AND {in_earlier}), 0), 0)"),
     ),
     Definition::block(
         "retention_spend_added_up_{w}",
@@ -177,7 +179,7 @@ pub(super) const METRICS: &[Definition] = &[
             Windows::RecentMonths,
             Unit::Amount,
             Formula::Group {
-                sql: "CAST([spend_added_up_{w}] AS DOUBLE) / nullif([signed_up_{w}], 0)",
+                sql: "CAST(nullif(greatest([spend_added_up_{w}], 0), 0) AS DOUBLE) / nullif([signed_up_{w}], 0)",
                 accounts: "[signed_up_{w}]",
                 reason: "no spend is known for this group, or nobody signed up",
             },

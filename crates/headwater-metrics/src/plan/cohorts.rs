@@ -82,7 +82,7 @@ const PATTERN_CHANGE: &str = "0.02";
 /// `cohort_summary`: one row a scope, group and cohort, over the published `cohort_metrics`.
 ///
 /// Payback is the first age at which the margin to date reaches what was spent in the cohort's own period; a cohort that
-/// is not there yet is censored at its age, and nothing is extrapolated. Without spend, or a margin, nothing is known of either. The
+/// is not there yet is censored at its age, and nothing is extrapolated. Without spend, or with no more spent than was credited, and without a margin, nothing is known of either. The
 /// value expected of a cohort that is old and large enough is its margin to date and what its customers of today bring
 /// until the horizon at the cohort's own churn, discounted: both sides of its ratio are of the same accounts.
 #[must_use]
@@ -96,6 +96,7 @@ pub fn cohort_summary(scopes: &[GroupScope], night: &Night) -> Option<Query> {
         "WITH spent AS ({spent}),
         followed AS (
             SELECT cohort_metrics.*, spent.amount AS acquisition_spend,
+                CAST(nullif(greatest(spent.amount, 0), 0) AS DOUBLE) AS cost,
                 CAST(revenue_to_date AS DOUBLE) * {margin} AS margin_to_date,
                 lag(mrr, {PATTERN_PERIODS}) OVER (PARTITION BY cohort_metrics.scope, cohort_metrics.group_name, cohort_metrics.cohort
                     ORDER BY age_months) AS mrr_before,
@@ -107,7 +108,8 @@ pub fn cohort_summary(scopes: &[GroupScope], night: &Night) -> Option<Query> {
         summed AS (
             SELECT scope, group_name, cohort, max(cohort_size) AS cohort_size, max(age_months) AS age_months,
                 max(acquisition_spend) AS acquisition_spend,
-                min(CASE WHEN margin_to_date >= CAST(acquisition_spend AS DOUBLE) THEN age_months END) AS payback_months,
+                max(cost) AS cost,
+                min(CASE WHEN margin_to_date >= cost THEN age_months END) AS payback_months,
                 max(CASE WHEN period_end = {as_of} THEN margin_to_date END) AS margin_to_date,
                 max(CASE WHEN period_end = {as_of} THEN customer_retention END) AS customer_retention,
                 max(CASE WHEN period_end = {as_of} THEN revenue_retention END) AS revenue_retention,
@@ -124,10 +126,10 @@ pub fn cohort_summary(scopes: &[GroupScope], night: &Night) -> Option<Query> {
             FROM summed
         )
         SELECT {as_of} AS as_of, scope, group_name, cohort, cohort_size, age_months, customer_retention, revenue_retention,
-            acquisition_spend, CAST(acquisition_spend AS DOUBLE) / cohort_size AS cac,
+            acquisition_spend, cost / cohort_size AS cac,
             margin_to_date / cohort_size AS margin_per_account,
-            margin_to_date / nullif(CAST(acquisition_spend AS DOUBLE), 0) AS margin_cac_ratio,
-            payback_months, CASE WHEN acquisition_spend IS NOT NULL AND margin_to_date IS NOT NULL THEN payback_months IS NULL END AS payback_censored,
+            margin_to_date / cost AS margin_cac_ratio,
+            payback_months, CASE WHEN cost IS NOT NULL AND margin_to_date IS NOT NULL THEN payback_months IS NULL END AS payback_censored,
             CASE WHEN few_accounts OR age_months < {PATTERN_PERIODS} OR changed IS NULL THEN 'immature'
                 WHEN changed > {PATTERN_CHANGE} THEN 'rising'
                 WHEN changed < -{PATTERN_CHANGE} THEN 'decaying'
@@ -136,7 +138,7 @@ pub fn cohort_summary(scopes: &[GroupScope], night: &Night) -> Option<Query> {
                 WHEN age_months < {PATTERN_PERIODS} THEN 'younger than {PATTERN_PERIODS} months'
                 WHEN changed IS NULL THEN 'no revenue {PATTERN_PERIODS} months before' END AS immature_because,
             monthly_churn, expected_value / cohort_size AS expected_value_per_account,
-            expected_value / nullif(CAST(acquisition_spend AS DOUBLE), 0) AS clv_cac_ratio
+            expected_value / cost AS clv_cac_ratio
         FROM expected",
         spent = spent(scopes, night),
         discount = super::fill::number(night.economics.monthly_discount),

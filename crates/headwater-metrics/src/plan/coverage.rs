@@ -24,6 +24,15 @@ const FAMILIES: [(&str, &[InputTable]); 4] = [
     ("feedback", &[InputTable::Feedback]),
 ];
 
+/// The names of the columns that say what is known of an account, of a project with these inputs.
+pub fn coverage_columns(is_there: impl Fn(InputTable) -> bool) -> Vec<&'static str> {
+    let mut names: Vec<_> = INPUTS.iter().filter(|(_, table, _)| is_there(*table)).map(|(name, ..)| *name).collect();
+    if !names.is_empty() {
+        names.extend(["families_known", "coverage_pct", "families_missing"]);
+    }
+    names
+}
+
 /// The columns of a night. Usage is known where the pass over it ran; where nothing asks for it, nothing is known.
 pub(super) fn coverage(night: &Night, usage_is_known: bool) -> Vec<CoverageColumn> {
     let mut columns: Vec<CoverageColumn> = INPUTS

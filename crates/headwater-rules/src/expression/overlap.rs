@@ -36,8 +36,40 @@ pub(crate) fn never_holds(condition: &Expression) -> Option<String> {
             never?.into_iter().next()
         }
         _ => {
-            ranges(condition).into_iter().find_map(|(value, is_whole, range)| range.is_empty(is_whole).then_some(value))
+            let empty = |(value, is_whole, range): (String, bool, Range)| range.is_empty(is_whole).then_some(value);
+            ranges(condition).into_iter().find_map(empty).or_else(|| contradiction(&parts(condition)))
         }
+    }
+}
+
+/// Most conditions side by side that are compared with each other.
+const MOST_PARTS: usize = 64;
+
+/// The value of which two conditions say what cannot be true together.
+fn contradiction(parts: &[&Expression]) -> Option<String> {
+    let parts = parts.get(..MOST_PARTS.min(parts.len()))?;
+    parts.iter().flat_map(|a| parts.iter().map(move |b| (a, b))).find_map(|(a, b)| excluded_by(a, b))
+}
+
+/// The value of which `other` says the opposite of `condition`.
+fn excluded_by(condition: &Expression, other: &Expression) -> Option<String> {
+    match (&condition.node, &other.node) {
+        (Node::Not(inner), _) if inner.to_string() == other.to_string() => Some(other.to_string()),
+        (Node::Binary(Operator::Equal, value, word), Node::Binary(operator, of, unlike)) => {
+            let is_same = word.constant()? == unlike.constant()?;
+            let excludes = match operator {
+                Operator::Equal => !is_same && word.kind == Kind::Text,
+                Operator::NotEqual => is_same,
+                _ => false,
+            };
+            (excludes && value.to_string() == of.to_string()).then(|| value.to_string())
+        }
+        (Node::Is(value, "NULL", false), Node::Binary(operator, left, right)) if operator.compares() => {
+            let distinguishes = matches!(operator, Operator::Distinct | Operator::NotDistinct);
+            let value = value.to_string();
+            (!distinguishes && (left.to_string() == value || right.to_string() == value)).then_some(value)
+        }
+        _ => None,
     }
 }
 

@@ -72,6 +72,12 @@ impl<'a> Dialect<'a> {
                 format!("({} {}{word} {})", self.sql(operand), not(*negated), self.sql(pattern))
             }
             Node::Case(branches, otherwise) => self.case(branches, otherwise.as_deref(), expression.kind),
+            // Cut before it is cast: what the engine compares with a constant is the value as it was before a cast.
+            Node::Cast(inner, to)
+                if expression.kind == Kind::Whole && matches!(inner.kind, Kind::Number | Kind::Money) =>
+            {
+                format!("TRY_CAST(trunc({}) AS {to})", self.double(inner))
+            }
             Node::Cast(inner, to) => format!("TRY_CAST({} AS {to})", self.sql(inner)),
             Node::Call(function, arguments) => self.call(function, arguments, expression.kind),
             Node::Field(field, operand) => format!("CAST(date_part('{field}', {}) AS BIGINT)", self.sql(operand)),

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use chrono::NaiveDate;
-use datafusion::sql::sqlparser::ast::{BinaryOperator, CaseWhen, DataType, Expr, UnaryOperator};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, CaseWhen, DataType, ExactNumberInfo, Expr, UnaryOperator};
 use headwater_diagnostics::{Code, Diagnostic};
 
 use super::node::{LikeForm, Node, Operator};
@@ -135,7 +135,9 @@ impl Walk<'_, '_> {
                 let problem = Diagnostic::at(Code::SameForAll, place, "two constants are compared");
                 self.remark(problem.label("this is the same for every account"));
             }
-            (_, Some(divisor)) if operator == Operator::Divide && divisor.number() == Some(0.0) => {
+            (_, Some(divisor))
+                if matches!(operator, Operator::Divide | Operator::Modulo) && divisor.number() == Some(0.0) =>
+            {
                 let problem = Diagnostic::at(Code::Contradiction, place, "a division by nought is never known");
                 self.remark(problem);
             }
@@ -312,10 +314,12 @@ impl Walk<'_, '_> {
     pub(super) fn cast(&mut self, inner: &Expr, to: &DataType) -> Expression {
         let operand = self.expression(inner);
         let at = operand.at.clone();
+        if let Some(instead) = instead_of_size(to) {
+            let problem = Diagnostic::at(Code::ConstructRefused, self.span(&at), format!("a cast to `{to}`"));
+            return self.report(problem.label("types have no sizes here").help(instead), &at);
+        }
         let (kind, sql) = match to {
-            DataType::Int(_) | DataType::Integer(_) | DataType::BigInt(_) | DataType::SmallInt(_) => {
-                (Kind::Whole, "BIGINT")
-            }
+            DataType::Int(_) | DataType::Integer(_) | DataType::BigInt(_) => (Kind::Whole, "BIGINT"),
             DataType::Double(_) | DataType::DoublePrecision | DataType::Float(_) | DataType::Real => {
                 (Kind::Number, "DOUBLE")
             }
@@ -333,6 +337,22 @@ impl Walk<'_, '_> {
             return self.problem(Code::TypeMismatch, &at, message);
         }
         Expression { node: Node::Cast(Box::new(operand), sql), kind, at }
+    }
+}
+
+/// What is written for a type whose size would not be heard of; none for one without.
+fn instead_of_size(to: &DataType) -> Option<&'static str> {
+    let is_plain =
+        |info: &ExactNumberInfo| matches!(info, ExactNumberInfo::None | ExactNumberInfo::PrecisionAndScale(18, 2));
+    match to {
+        DataType::Decimal(info) | DataType::Numeric(info) | DataType::Dec(info) if !is_plain(info) => {
+            Some("write DECIMAL for an amount of two digits, or `round(value, digits)`")
+        }
+        DataType::SmallInt(_) | DataType::Int(Some(_)) | DataType::Integer(Some(_)) | DataType::BigInt(Some(_)) => {
+            Some("write INTEGER")
+        }
+        DataType::Varchar(Some(_)) | DataType::String(Some(_)) | DataType::Char(_) => Some("write VARCHAR"),
+        _ => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
-use headwater_diagnostics::yaml::{Fields, Holds, Node, Shape, key, required};
+use headwater_diagnostics::yaml::{Fields, Holds, Node, Shape, Value, key, required};
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics, Span};
 use headwater_metrics::{identifier, literal};
 
@@ -60,6 +60,12 @@ impl RawMute {
     pub(crate) fn read(node: &Node, reading: &mut Reading<'_>) -> Option<Self> {
         let mut fields = Fields::shaped(node, &MUTE, reading.problems)?;
         let has_select = fields.require("select", reading.problems).cloned();
+        if let Some(node) =
+            has_select.as_ref().filter(|node| matches!(&node.value, Value::List(items) if items.is_empty()))
+        {
+            let problem = Diagnostic::at(Code::InvalidValue, node.span, "a mute of no rule mutes nobody");
+            reading.problems.push(problem.help("name rules as `kind:id`"));
+        }
         let select = has_select.map(|node| reading.words(&node, "select")).unwrap_or_default();
         let accounts = reading.written_at(&mut fields, "where");
         let until_place = fields.peek("until").map_or(node.span, |(_, node)| node.span);

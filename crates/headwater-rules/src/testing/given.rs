@@ -91,12 +91,25 @@ pub(super) fn file(node: &Node, known: &Known<'_>, ids: &mut Ids, tests: &mut Ru
             reading.problems.push(Diagnostic::at(Code::DuplicateId, id.span, message));
         }
         match rule(&mut fields, known, reading) {
-            Some(Rule::There(kind, rule)) => tests.tests.extend(test(id, (kind, rule), fields, known, reading)),
+            Some(Rule::There(kind, rule)) => match test(id, (kind, rule), fields, known, reading) {
+                // What it expects was said of a score that is whole.
+                Some(test) if gives_what_is_lost(&test, known.rules) => {
+                    tests.left_out.push((test.id, format!("{}:{}", test.kind.word(), test.rule)));
+                }
+                test => tests.tests.extend(test),
+            },
             Some(Rule::LeftOut(rule)) => tests.left_out.push((id.text, rule)),
             None => {}
         }
     }
     fields.finish(reading.problems);
+}
+
+/// Whether a test gives values to parts of a score that the project's inputs do not have.
+fn gives_what_is_lost(test: &RuleTest, rules: &CheckedRules) -> bool {
+    let lost = rules.lost_columns(test.kind, &test.rule);
+    let is_given = |at: usize| test.nights.iter().flatten().any(|row| matches!(row.get(at), Some(Some(_))));
+    test.columns.iter().enumerate().any(|(at, (name, _))| lost.contains(name) && is_given(at))
 }
 
 /// The rule a test is about.

@@ -445,6 +445,26 @@ async fn a_trigger_that_must_not_be_unknown_is_audited() {
     same(&audits(&night).await, "on_null_t of t error: true | 1 rows | the trigger t is never unknown");
 }
 
+#[tokio::test]
+async fn what_is_cut_is_compared_as_it_was_cut() {
+    const ROWS: &str = "('A1', 'Ada', '2026-01-01', 'team', 10, 20, 2, 0.7, 10.55, 3, NULL, NULL)";
+    for (text, expected) in [
+        ("CAST(revenue AS INTEGER) > 10", "false"),
+        ("CAST(revenue AS INTEGER) = 10", "true"),
+        ("CAST(revenue AS INTEGER) <= 10", "true"),
+        ("CAST(CAST(revenue AS INTEGER) AS VARCHAR) = '10'", "true"),
+        ("CAST(share AS INTEGER) = 0", "true"),
+        ("CAST(events AS DOUBLE) >= 10", "true"),
+        ("CAST(activated_on AS VARCHAR) IS NULL", "true"),
+    ] {
+        let rules = format!(
+            "version: 1\nmetrics:\n  - {{id: answer, owner: o, type: flag, description: d, expr: \"{text}\"}}\n"
+        );
+        let night = Night::new(&checked(&rules), "2026-05-31", COLUMNS, ROWS).await;
+        assert_eq!(night.query("SELECT answer FROM account_metrics", "answer").await, expected, "{text}");
+    }
+}
+
 /// What nobody is asked is not what some did not answer: without the column of a metric, no rule holds by its absence.
 #[tokio::test]
 async fn whether_something_is_known_is_unknown_where_it_is_not_delivered() {

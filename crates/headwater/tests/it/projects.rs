@@ -29,6 +29,14 @@ fn a_second_night_knows_the_first() {
     place.edit("headwater.yaml", "currency: USD", "currency: USD\nretention_audience: [lifecycle.champions]");
     place.headwater(&["check"]).says(3, &["E0203", "no scheme has the segment `lifecycle.champions`", "champion`?"]);
     place.edit("headwater.yaml", "lifecycle.champions", "lifecycle.champion");
+    // What is compared with the last night is held by any column, and one that cannot be evaluated holds the night.
+    place.write(
+        "rules/more.yaml",
+        "version: 1\ndefaults: {owner: o, severity: error}\nmetrics: [{id: n, type: count, description: d, expr: seats * 2}]\naudits:\n  \
+         - {id: tenures, description: d, table: account_metrics, check: shift, column: tenure_days, max: 0.5}\n  \
+         - {id: doubled, description: d, table: account_metrics, check: sum, column: n, since_last_night: true, min: -50, max: 50}\n  \
+         - {id: covered, description: d, table: account_metrics, check: mean, column: coverage_pct, min: 1}\n",
+    );
     place.headwater(&["run", "--as-of", "2026-05-30"]).says(0, &["Night of 2026-05-30: published as manifest 1"]);
     place.run().says(0, &["Night of 2026-05-31: published as manifest 2"]);
     place.headwater(&["status"]).says(0, &["2 nights: 2026-05-31, 2026-05-30"]);
@@ -42,6 +50,7 @@ fn a_new_project_is_valid_before_it_has_data() {
     assert!(std::fs::read_to_string(place.path("shop/headwater.yaml")).unwrap().contains("\nname: shop\n"));
     place.headwater(&["init", "null"]).says(0, &["headwater -C null check"]);
     place.headwater(&["-C", "null", "check"]).says(0, &["my_company"]);
+    place.headwater(&["-C", "shop", "test"]).says(0, &[" 0 failed", "left out: "]);
     place.headwater(&["-C", "shop", "check"]).says(0, &["rule files (6) have no error"]);
     place.headwater(&["init", "shop"]).says(2, &["is there already"]);
 }
@@ -162,6 +171,40 @@ tests:
 "#,
 ];
 
+/// A flag that waits for nights in a row, whose end is unknown on the nights between: it has not begun, so it has no end.
+const IN_A_ROW: [&str; 2] = [
+    r#"
+version: 1
+triggers:
+  - id: in_a_row
+    description: Many seats, until it goes quiet
+    owner: sales
+    when: "seats > 5"
+    exit_when: "usage_events_28d < 1"
+    for: {runs: 2}
+    on_missing: hold
+"#,
+    r#"
+version: 1
+tests:
+  - id: nights_between_are_not_in_a_row
+    rule: trigger:in_a_row
+    as_of: 2026-05-01
+    given:
+      account_metrics:
+        rows: [{account_id: A1}]
+    timeline:
+      A1: {seats: "9 0 9 9 0 0", usage_events_28d: "null*5 0"}
+    expect:
+      - {night: 1, pending: [A1]}
+      - {night: 2, pending: []}
+      - {night: 3, pending: [A1], firing: []}
+      - {night: 4, firing: [A1]}
+      - {night: 5, firing: [A1]}
+      - {night: 6, firing: [], resolved: [A1]}
+"#,
+];
+
 #[test]
 fn a_flag_in_time_is_tested_night_by_night() {
     let place = Place::demo();
@@ -169,7 +212,10 @@ fn a_flag_in_time_is_tested_night_by_night() {
     std::fs::remove_dir_all(place.path("rules/tests")).unwrap();
     place.write("rules/more.yaml", rule);
     place.write("rules/tests/more.yaml", test);
-    place.headwater(&["test"]).says(0, &[" tests passed, 0 failed"]);
+    let [rule, test] = IN_A_ROW;
+    place.write("rules/row.yaml", rule);
+    place.write("rules/tests/row.yaml", test);
+    place.headwater(&["test"]).says(0, &["2 tests passed, 0 failed"]);
     place.edit("rules/more.yaml", "for: {runs: 2}", "for: {runs: 3}");
     let message = "test `limit_pressure_fires_on_the_second_night`: firing should be A1, and is nobody";
     let why = ["A1: `exit_c1` (limit_usage_max_pct < 70) is false", "A1: pending since 2026-05-01, nights counted: 2"];

@@ -207,7 +207,8 @@ fn check_other(raw: &RawOther, derived: &BTreeSet<String>, checking: &mut Checki
 fn known_columns(table: &Word, checking: &mut Checking<'_>) -> Option<BTreeSet<String>> {
     let environment = checking.names.environment;
     if table.text == ACCOUNT_METRICS {
-        return Some(environment.attributes.iter().map(|(name, _)| name.clone()).collect());
+        let of_inputs = environment.other_tables.get(ACCOUNT_METRICS).into_iter().flatten();
+        return Some(environment.attributes.iter().map(|(name, _)| name).chain(of_inputs).cloned().collect());
     }
     if let Some(known) = OutputTable::named(&table.text) {
         return Some(known.columns.iter().map(|column| column.name.to_owned()).collect());
@@ -217,7 +218,8 @@ fn known_columns(table: &Word, checking: &mut Checking<'_>) -> Option<BTreeSet<S
     }
     let problem = Diagnostic::at(Code::UnknownColumn, table.span, format!("unknown table `{}`", table.text));
     let names = OutputTable::ALL.iter().map(|known| known.name).chain([ACCOUNT_METRICS]);
-    let names = names.chain(environment.other_tables.keys().map(String::as_str));
+    let others = environment.other_tables.keys().map(String::as_str).filter(|name| *name != ACCOUNT_METRICS);
+    let names = names.chain(others);
     checking.used.problems.push(problem.one_of(&table.text, names));
     None
 }

@@ -188,7 +188,7 @@ fn read_test(check: &Word, fields: &mut Fields<'_>, reading: &mut Reading<'_>) -
         "same_sum" => Some(RawTest::SameSum {
             column: reading.require_word(fields, "column"),
             other: fields.require("other", reading.problems).and_then(|node| RawOther::read(node, reading)),
-            tolerance: fields.number("tolerance", reading.problems).unwrap_or(0.0),
+            tolerance: tolerance(fields, reading),
         }),
         "transition_pct" => Some(RawTest::TransitionPct {
             scheme: reading.require_word(fields, "scheme"),
@@ -301,6 +301,16 @@ impl RawOther {
         fields.finish(reading.problems);
         Some(Self { table: table?, column: column?, rows })
     }
+}
+
+fn tolerance(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> f64 {
+    let place = fields.peek("tolerance").map(|(_, node)| node.span);
+    let tolerance = fields.number("tolerance", reading.problems).unwrap_or(0.0);
+    if let Some(place) = place.filter(|_| tolerance < 0.0) {
+        let message = format!("`tolerance` is 0 or more, not {tolerance}");
+        reading.problems.push(Diagnostic::at(Code::InvalidValue, place, message));
+    }
+    tolerance
 }
 
 fn columns(fields: &mut Fields<'_>, reading: &mut Reading<'_>) -> Vec<Word> {

@@ -37,6 +37,16 @@ impl DerivedMetric {
         }
     }
 
+    /// The columns of components that the score does without.
+    pub(crate) fn lost_columns(&self) -> impl Iterator<Item = &str> {
+        let score = match &self.formula {
+            Formula::Expression(_) => None,
+            Formula::Score(score) => Some(score),
+        };
+        let components = score.into_iter().flat_map(|score| &score.components);
+        components.filter(|part| part.absent).map(|part| part.column.name.as_str())
+    }
+
     /// The names of the columns that it gives beside its own.
     pub(crate) fn further_columns(&self) -> Vec<String> {
         match &self.formula {

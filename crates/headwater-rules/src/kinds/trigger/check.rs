@@ -1,5 +1,7 @@
 //! What triggers mean.
 
+use std::collections::BTreeSet;
+
 use headwater_diagnostics::{Code, Diagnostic};
 
 use super::syntax::RawTrigger;
@@ -136,6 +138,7 @@ fn check_trigger(raw: &RawTrigger, checking: &mut Checking<'_>) -> Option<Trigge
     if fate != Fate::Kept {
         return None;
     }
+    refuse_equal_ids(raw, when.as_ref(), checking);
     Some(Trigger {
         header: raw.header.clone(),
         when: when?,
@@ -148,6 +151,22 @@ fn check_trigger(raw: &RawTrigger, checking: &mut Checking<'_>) -> Option<Trigge
         play: raw.play.clone(),
         summary: summary.unwrap_or_default(),
     })
+}
+
+/// Refuses conditions whose ids are those of other rows of evidence: numbered parts of others, the scope, the milestone.
+fn refuse_equal_ids(raw: &RawTrigger, when: Option<&Predicate>, checking: &mut Checking<'_>) {
+    let scope = raw.scope.as_ref().map(|_| "scope".to_owned());
+    let mut taken: BTreeSet<String> = scope.into_iter().chain(raw.after.as_ref().map(|_| "after".to_owned())).collect();
+    for leaf in when.into_iter().flat_map(|when| &when.leaves) {
+        // Two that are written alike are told where they stand.
+        let may_be_made = leaf.id.trim_end_matches(|c: char| c.is_ascii_digit()).ends_with(['c', '_']);
+        let is_named = ["scope", "after"].contains(&leaf.id.as_str());
+        if !taken.insert(leaf.id.clone()) && (may_be_made || is_named) {
+            let message = format!("`flag_evidence` would have two rows of the id `{}`", leaf.id);
+            let problem = Diagnostic::at(Code::DuplicateId, raw.header.id.span, message);
+            checking.used.problems.push(problem.help("give the conditions of this trigger other ids"));
+        }
+    }
 }
 
 /// What ends a flag. It must be another condition than the one that begins it, and should not hold beside it.

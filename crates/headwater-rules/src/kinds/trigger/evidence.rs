@@ -7,7 +7,7 @@ use headwater_metrics::{InputTable, identifier, literal};
 use super::check::Trigger;
 use super::compile::flagged_accounts;
 use crate::checked::sources;
-use crate::expression::{Column, Dialect, Expression, Leaf, comparison};
+use crate::expression::{Column, Dialect, Expression, Leaf, comparison, finite};
 
 /// What rows of evidence are made from.
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +61,7 @@ pub(crate) fn leaf_evidence(id: &str, leaf: &Leaf, evidence: &Evidence<'_>) -> E
         Some(threshold) => dialect.words(threshold),
         None => literal(found.as_ref().map_or("true", |found| &found.words)),
     };
-    let number = |side: &Expression| side.kind.is_numeric().then(|| dialect.double(side));
+    let number = |side: &Expression| side.kind.is_numeric().then(|| finite(&dialect.double(side)));
     EvidenceRow {
         condition_id: literal(id),
         expression: literal(&leaf.expression.to_string()),

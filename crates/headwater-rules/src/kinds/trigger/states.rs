@@ -80,7 +80,7 @@ fn state(dialect: Dialect<'_>) -> String {
     );
     let of_flagged = format!(
         "CASE WHEN matches THEN 'firing' WHEN is_held THEN before_state \
-         WHEN answer IN ('out', 'unknown', 'missing') THEN 'resolved' \
+         WHEN answer IN ('out', 'unknown', 'unknown_end', 'missing') THEN 'resolved' \
          WHEN before_state = 'firing' AND answer = 'between' THEN 'firing' \
          WHEN keep_count IS NULL THEN 'resolved' \
          WHEN before_state = 'firing' OR has_gap THEN 'recovering' \
@@ -119,10 +119,10 @@ fn facts(triggers: &[&Trigger], dialect: Dialect<'_>) -> String {
         "SELECT COALESCE(tonight.account_id, before.account_id) AS account_id, rules.*, \
          COALESCE(tonight.answer, 'missing') AS answer, \
          COALESCE(tonight.answer = 'match', FALSE) AS matches, \
-         COALESCE(tonight.answer <> 'unknown', FALSE) AS is_known, \
+         COALESCE(tonight.answer NOT IN ('unknown', 'unknown_end'), FALSE) AS is_known, \
          COALESCE({gap} > rules.max_gap_days, FALSE) AS has_gap, \
-         COALESCE(rules.holds AND (tonight.answer IS NULL OR tonight.answer = 'unknown') \
-         AND {unseen} <= rules.max_gap_days, FALSE) AS is_held, \
+         COALESCE(rules.holds AND (tonight.answer IS NULL OR tonight.answer = 'unknown' \
+         OR (tonight.answer = 'unknown_end' AND before.state <> 'pending')) AND {unseen} <= rules.max_gap_days, FALSE) AS is_held, \
          {before} \
          FROM ({answers}) AS tonight \
          FULL JOIN (SELECT states.* FROM previous_flag_states AS states JOIN ({rules}) AS rules \
@@ -137,7 +137,7 @@ fn facts(triggers: &[&Trigger], dialect: Dialect<'_>) -> String {
 }
 
 /// What a trigger says of accounts tonight: `match`, or of an account that it spoke of the night before, too, `end`,
-/// `out` of its scope, `unknown`, or `between` its begin and its end. Of other accounts there is nothing to say.
+/// `out` of its scope, `unknown`, `unknown_end` where only its end is (which no pending flag asks for), or `between` its begin and its end. Of other accounts there is nothing to say.
 fn answers(trigger: &Trigger, dialect: Dialect<'_>) -> String {
     let rule = literal(&trigger.header.id.text);
     let matches = filter(trigger, dialect);
@@ -147,7 +147,11 @@ fn answers(trigger: &Trigger, dialect: Dialect<'_>) -> String {
     let end = match &trigger.timing.exit_when {
         Some(exit) => {
             let exit = dialect.sql(&exit.whole);
-            format!("WHEN {exit} THEN 'end' WHEN ({exit}) IS NULL THEN 'unknown' ELSE 'between'")
+            let when = dialect.sql(&trigger.when.whole);
+            format!(
+                "WHEN {exit} THEN 'end' WHEN ({exit}) IS NULL AND ({when}) IS FALSE THEN 'unknown_end' \
+                 WHEN ({exit}) IS NULL THEN 'unknown' ELSE 'between'"
+            )
         }
         None => format!("WHEN ({}) IS NULL THEN 'unknown' ELSE 'end'", dialect.sql(&trigger.when.whole)),
     };
