@@ -104,7 +104,7 @@ impl OutputTable {
             column(
                 "leaving_since",
                 Unit::Date,
-                "the night from which what ends its stay holds; null where it does not, or the scheme holds nobody",
+                "the night from which it does not belong here any more and what ends its stay holds; null where it does not, or the scheme holds nobody",
             ),
             column("leaving_nights", Unit::Count, "published nights of that, tonight among them; null likewise"),
             column(
