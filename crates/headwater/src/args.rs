@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use headwater_nightly::Dialect;
 
 /// Customer lifetime value, judged and audited every night.
 #[derive(Debug, Parser)]
@@ -98,6 +100,8 @@ pub(crate) enum Command {
     Reconcile(Reconcile),
     /// Show the tables and columns this project publishes
     Schema(Schema),
+    /// Write what makes the published tables in a warehouse, or loads a night of them
+    Ddl(Ddl),
     /// Show what is published, who is at work, and which nights are held
     Status(Status),
     /// Publish again what an earlier run published of its night
@@ -251,6 +255,27 @@ pub(crate) struct Schema {
     /// Instead, the JSON Schema by which editors complete and check files of this kind
     #[arg(long, value_enum, value_name = "KIND", conflicts_with = "table")]
     pub(crate) editor: Option<EditedFile>,
+}
+
+/// Options of `ddl`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Ddl {
+    /// Only this table
+    #[arg(value_name = "TABLE")]
+    pub(crate) table: Option<String>,
+    /// The SQL to write
+    #[arg(long, value_name = "DIALECT", value_parser = dialects())]
+    pub(crate) dialect: String,
+    /// Instead of what makes the tables, what loads this night of them, YYYY-MM-DD, in the place of what was loaded of it
+    #[arg(long, value_name = "DAY")]
+    pub(crate) load: Option<String>,
+    /// Where the warehouse finds the outputs, if not where the project puts them: a URL, or a stage such as @db.schema.stage
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) location: Option<String>,
+}
+
+fn dialects() -> PossibleValuesParser {
+    Dialect::ALL.iter().map(|dialect| PossibleValue::new(dialect.name).help(dialect.title)).into()
 }
 
 /// Files that people edit.

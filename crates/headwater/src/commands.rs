@@ -13,6 +13,7 @@ use crate::surroundings;
 
 pub(crate) mod backfill;
 pub(crate) mod check;
+pub(crate) mod ddl;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod explain;

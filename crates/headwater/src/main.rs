@@ -56,6 +56,7 @@ async fn run(arguments: Arguments, output: &Output) -> Exit {
         Command::Retry(asked) => commands::retry::run(global, asked, output).await,
         Command::Reconcile(asked) => commands::reconcile::run(global, asked, output).await,
         Command::Schema(schema) => commands::schema::run(global, schema, output),
+        Command::Ddl(asked) => commands::ddl::run(global, asked, output),
         Command::Status(asked) => commands::status::run(global, asked, output).await,
         Command::Rollback(asked) => commands::rollback::run(global, asked, output).await,
         Command::Gc(asked) => commands::gc::run(global, asked, output).await,

@@ -1,6 +1,8 @@
 //! `schema`: the tables and columns that this project publishes, and what editors are told of its files.
 
 use headwater_diagnostics::closest;
+use headwater_nightly::contract::TableContract;
+use headwater_nightly::project::Project;
 use headwater_nightly::{check_rules, published_tables};
 
 use super::project;
@@ -18,24 +20,10 @@ pub(crate) fn run(global: &Global, schema: &Schema, output: &Output) -> Exit {
         output.result(&format!("{document:#}"));
         return Exit::Done;
     }
-    let (loaded, project) = match project(global, output) {
-        Ok(found) => found,
+    let tables = match tables(global, schema.table.as_deref(), output) {
+        Ok((_, tables)) => tables,
         Err(exit) => return exit,
     };
-    let (rules, problems) = check_rules(&project, &loaded.sources, &loaded.rules);
-    let stops = output.diagnostics(&problems, &loaded.sources);
-    let Some(rules) = rules.filter(|_| !stops) else { return Exit::InvalidProject };
-    let mut tables = published_tables(&project, &rules);
-    if let Some(name) = &schema.table {
-        let names: Vec<String> = tables.iter().map(|table| table.name.clone()).collect();
-        tables.retain(|table| table.name == *name);
-        if tables.is_empty() {
-            let close = closest(name, names.iter().map(String::as_str));
-            let hint = close.map(|close| format!("; did you mean {close}?")).unwrap_or_default();
-            output.error(&format!("this project publishes no table `{name}`{hint}"));
-            return Exit::NotFound;
-        }
-    }
     if output.is_data() {
         output.data(&tables);
         return Exit::Done;
@@ -59,4 +47,28 @@ pub(crate) fn run(global: &Global, schema: &Schema, output: &Output) -> Exit {
         output.result(&format!("{}\n", table(&["column", "type", "", "says"], &rows)));
     }
     Exit::Done
+}
+
+/// The project and the tables it publishes, or the one asked for; what is wrong is told.
+pub(super) fn tables(
+    global: &Global,
+    only: Option<&str>,
+    output: &Output,
+) -> Result<(Project, Vec<TableContract>), Exit> {
+    let (loaded, project) = project(global, output)?;
+    let (rules, problems) = check_rules(&project, &loaded.sources, &loaded.rules);
+    let stops = output.diagnostics(&problems, &loaded.sources);
+    let rules = rules.filter(|_| !stops).ok_or(Exit::InvalidProject)?;
+    let mut tables = published_tables(&project, &rules);
+    if let Some(name) = only {
+        let names: Vec<String> = tables.iter().map(|table| table.name.clone()).collect();
+        tables.retain(|table| table.name == name);
+        if tables.is_empty() {
+            let close = closest(name, names.iter().map(String::as_str));
+            let hint = close.map(|close| format!("; did you mean {close}?")).unwrap_or_default();
+            output.error(&format!("this project publishes no table `{name}`{hint}"));
+            return Err(Exit::NotFound);
+        }
+    }
+    Ok((project, tables))
 }

@@ -22,6 +22,20 @@ fn the_demo_publishes_and_publishes_the_same_again() {
 }
 
 #[test]
+fn a_warehouse_is_told_how_to_hold_and_load_what_is_published() {
+    let place = Place::demo();
+    let ddl = |more: &[&str]| place.headwater(&[&["ddl", "--dialect", "snowflake"], more].concat());
+    ddl(&["segment_scores"]).says(0, &["CREATE TABLE IF NOT EXISTS \"SEGMENT_SCORES\" (", "--load DAY` writes"]);
+    let load = ["segment_scores", "--load", "2026-05-31"];
+    ddl(&load).says(0, &["-- Replace @YOUR_STAGE", "FROM '@YOUR_STAGE/segment_scores/as_of_date=2026-05-31/'"]);
+    let located = ddl(&[&load[..], &["--location", "@lake", "--format", "json"]].concat());
+    located.says(0, &["\"dialect\": \"snowflake\"", "FROM '@lake/segment_scores/"]);
+    ddl(&["segment_score"]).says(9, &["did you mean segment_scores?"]);
+    ddl(&["--load", "yesterday"]).says(2, &["--load"]);
+    place.headwater(&["ddl", "--dialect", "oracle"]).says(2, &["duckdb", "postgres"]);
+}
+
+#[test]
 fn a_second_night_knows_the_first() {
     let place = Place::demo();
     // Margins and segments that are not known before the night has looked.
