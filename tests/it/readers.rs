@@ -1,48 +1,79 @@
-//! The published tables as a program sees them that shares no code with ours.
+//! The published tables as programs see them that share no code with ours: read where they are, and loaded by what
+//! `ddl` writes.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use headwater_nightly::{check_rules, published_tables};
+use headwater_nightly::contract::TableContract;
+use headwater_nightly::{DdlRequest, Dialect, check_rules, published_tables};
 
-use crate::night::repository;
+use crate::night::{Company, repository};
 use crate::small_company::small_company;
 
-/// Prints a line for each table below a folder: name, rows, then column and type of every column.
-const DESCRIBE: &str = r#"
-import duckdb, os, sys
-for table in sorted(os.listdir(sys.argv[1])):
-    files = f"{sys.argv[1]}/{table}/*/*.parquet"
-    if table.startswith("_") or table in ("manifests", "spill"):
-        continue
-    rows = duckdb.execute("SELECT count(*) FROM read_parquet(?, hive_partitioning = false)", [files]).fetchone()[0]
-    columns = duckdb.execute("DESCRIBE FROM read_parquet(?, hive_partitioning = false)", [files]).fetchall()
-    print(table, rows, *(f"{name}:{kind}" for name, kind, *_ in columns), sep="\t")
-"#;
+/// What reads the tables where they are; what loads them by the statements of `ddl`.
+const READERS: &[&str] = &["pyarrow", "duckdb", "polars", "datafusion", "clickhouse", "delta", "iceberg"];
+const LOADERS: &[&str] = &["duckdb", "clickhouse", "snowflake"];
 
+/// One night for both, because publishing it takes longer than all the reading.
 #[tokio::test]
-async fn duckdb_reads_the_types_and_rows_that_the_contract_promises() {
+async fn a_published_night_is_read_and_loaded_by_every_program_at_hand() {
     let Some(python) = python() else { return };
     let folder = tempfile::tempdir().unwrap();
     let company = small_company(folder.path());
     let report = company.publish().await.report;
-
-    let output = Command::new(python).args(["-c", DESCRIBE]).arg(company.published.path()).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let read = String::from_utf8(output.stdout).unwrap();
-
     let rows: BTreeMap<&str, u64> = report.tables.iter().map(|table| (table.name.as_str(), table.rows)).collect();
+    let tables = contracts(&company);
+    std::fs::write(company.published.path().join("_scripts.json"), scripts(&company, &tables)).unwrap();
+
+    let read = told(&python, "readers.py", &company);
+    assert_eq!(read, promised(&tables, &rows));
+    let loaded = told(&python, "warehouses.py", &company);
+    let dialects: BTreeSet<&str> = Dialect::ALL.iter().map(|dialect| dialect.name).collect();
+    let parsed = dialects.iter().map(|dialect| format!("{dialect}: {} tables parsed\n", tables.len()));
+    let twice = LOADERS.iter().map(|loader| format!("{loader}: {} tables loaded twice, as published\n", tables.len()));
+    assert_eq!(loaded, parsed.chain(twice).collect::<String>());
+}
+
+fn contracts(company: &Company) -> Vec<TableContract> {
     let request = &company.request;
     let (rules, _) = check_rules(&request.project, &request.sources, &request.rule_files);
-    let promised = published_tables(&request.project, &rules.unwrap()).into_iter().map(|table| {
-        let columns = table.columns.iter().map(|column| {
-            let kind = column.unit.sql_type().replace(", ", ",");
-            format!("\t{}:{kind}", column.name)
-        });
-        format!("{}\t{}{}\n", table.name, rows[table.name.as_str()], columns.collect::<String>())
+    published_tables(&request.project, &rules.unwrap())
+}
+
+/// The statements that make the tables and load the night, by dialect, as JSON.
+fn scripts(company: &Company, tables: &[TableContract]) -> String {
+    let request = &company.request;
+    let scripts = Dialect::ALL.iter().map(|dialect| {
+        let outputs = &request.project.outputs.location;
+        let asked = DdlRequest { dialect, tables, currency: "USD", outputs, found_at: None };
+        (dialect.name.to_owned(), serde_json::json!([asked.create().statements, asked.load(request.as_of).statements]))
     });
-    assert_eq!(read, promised.collect::<String>());
+    serde_json::Value::Object(scripts.collect()).to_string()
+}
+
+/// What the readers print where the files are as the contracts say.
+fn promised(tables: &[TableContract], rows: &BTreeMap<&str, u64>) -> String {
+    let mut promised = String::new();
+    for table in tables {
+        write!(promised, "{}\t{}", table.name, rows[table.name.as_str()]).unwrap();
+        for column in &table.columns {
+            write!(promised, "\t{}:{}", column.name, column.unit.sql_type().replace(", ", ",")).unwrap();
+        }
+        promised.push('\n');
+    }
+    let readers = READERS.iter().map(|reader| format!("{reader}: {} tables\n", tables.len()));
+    promised + &readers.collect::<String>()
+}
+
+/// What a program of `readers/` prints about the published night.
+fn told(python: &Path, program: &str, company: &Company) -> String {
+    let program = repository().join("tests/it/readers").join(program);
+    let night = company.request.as_of.to_string();
+    let output = Command::new(python).arg(program).arg(company.published.path()).arg(night).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// The Python that continuous integration installed; says so where there is none.
