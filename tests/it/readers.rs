@@ -9,6 +9,7 @@ use std::process::Command;
 use headwater_nightly::contract::TableContract;
 use headwater_nightly::{DdlRequest, Dialect, check_rules, published_tables};
 
+use crate::editors::{complaints, files};
 use crate::night::{Company, repository};
 use crate::small_company::small_company;
 
@@ -24,6 +25,7 @@ async fn a_published_night_is_read_and_loaded_by_every_program_at_hand() {
     let company = small_company(folder.path());
     let report = company.publish().await.report;
     let rows: BTreeMap<&str, u64> = report.tables.iter().map(|table| (table.name.as_str(), table.rows)).collect();
+    manifests_are_as_their_schema_says(company.published.path());
     let tables = contracts(&company);
     std::fs::write(company.published.path().join("_scripts.json"), scripts(&company, &tables)).unwrap();
 
@@ -34,6 +36,24 @@ async fn a_published_night_is_read_and_loaded_by_every_program_at_hand() {
     let parsed = dialects.iter().map(|dialect| format!("{dialect}: {} tables parsed\n", tables.len()));
     let twice = LOADERS.iter().map(|loader| format!("{loader}: {} tables loaded twice, as published\n", tables.len()));
     assert_eq!(loaded, parsed.chain(twice).collect::<String>());
+}
+
+/// Those of the night, and none that misses something or says it in another way.
+fn manifests_are_as_their_schema_says(published: &Path) {
+    let schema = "docs/schema/manifest.v1.schema.json";
+    let manifests = files(&published.join("manifests"), "json");
+    assert_eq!(manifests.len(), 1);
+    assert_eq!(complaints(schema, &manifests).unwrap(), "");
+    let text = std::fs::read_to_string(&manifests[0]).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let wrong = [("/as_of", "31.5.2026"), ("/version", "2"), ("/tables/0/files/0/bytes", "-1"), ("/nights", "1")];
+    for (place, value) in wrong {
+        let mut changed = manifest.clone();
+        *changed.pointer_mut(place).unwrap() = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+        let file = published.join("_changed.json");
+        std::fs::write(&file, changed.to_string()).unwrap();
+        assert!(complaints(schema, &[file]).unwrap().contains(&place[1..]), "{place}");
+    }
 }
 
 fn contracts(company: &Company) -> Vec<TableContract> {

@@ -1,4 +1,4 @@
-//! The reference pages and the schemas for editors, rendered from the declarations they describe.
+//! The reference pages and the schemas, rendered from the declarations they describe.
 //!
 //! `cargo xtask generate` writes them, a test compares them; neither knows how they are made.
 
@@ -35,6 +35,10 @@ pub fn all(root: &Path) -> Result<Vec<Page>, Failure> {
         Page { path: "docs/inputs.md", text: inputs::text() },
         Page { path: "docs/metrics.md", text: metrics::text() },
         Page { path: "docs/tables.md", text: tables::text(root)? },
+        Page {
+            path: "docs/schema/manifest.v1.schema.json",
+            text: json(&headwater_nightly::publish::manifest_schema()),
+        },
         Page { path: "rules/schema/rules.v1.schema.json", text: json(&headwater_nightly::rule_file_schema()) },
         Page { path: "rules/schema/tests.v1.schema.json", text: json(&headwater_nightly::test_file_schema()) },
     ])

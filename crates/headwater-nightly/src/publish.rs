@@ -24,7 +24,9 @@ mod tests;
 mod waste;
 
 pub use lease::{Lease, LeaseHolder, LeaseRecord, LeaseState, UnreadableLease};
-pub use manifest::{InputRecord, Manifest, PublishedFile, PublishedTable, RuleFileRecord, StateRecord, StepRecord};
+pub use manifest::{
+    InputRecord, Manifest, PublishedFile, PublishedTable, RuleFileRecord, StateRecord, StepRecord, manifest_schema,
+};
 pub use probe::{Probe, ProbeStep};
 pub use publication::{Publication, PublishError};
 pub use staging::{FailedAudit, HeldNight};

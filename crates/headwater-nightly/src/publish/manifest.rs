@@ -3,15 +3,23 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The version of this record.
 const VERSION: u32 = 1;
 
+/// The JSON Schema of a manifest: what holds of all of this version, those of earlier programs too. Keys may be added.
+#[must_use]
+pub fn manifest_schema() -> serde_json::Value {
+    schemars::schema_for!(Manifest).to_value()
+}
+
 /// A published night.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Manifest {
     /// The version of this record.
+    #[schemars(extend("const" = VERSION))]
     pub version: u32,
     /// Its number; the highest is what is published now.
     pub number: u64,
@@ -52,7 +60,7 @@ pub struct Manifest {
 }
 
 /// The state that a night found, as the last night published before it had left it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StateRecord {
     /// The earlier night.
     pub as_of: NaiveDate,
@@ -97,7 +105,7 @@ impl Manifest {
 }
 
 /// A published table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PublishedTable {
     /// Its name.
     pub name: String,
@@ -108,7 +116,7 @@ pub struct PublishedTable {
 }
 
 /// One object of a table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PublishedFile {
     /// Path below the outputs' location.
     pub path: String,
@@ -121,7 +129,7 @@ pub struct PublishedFile {
 }
 
 /// One input of a night.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InputRecord {
     /// The logical table.
     pub table: String,
@@ -149,7 +157,7 @@ pub struct InputRecord {
 }
 
 /// One rule file of a night.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RuleFileRecord {
     /// Its path in the project.
     pub file: String,
@@ -158,7 +166,7 @@ pub struct RuleFileRecord {
 }
 
 /// One step of a night.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepRecord {
     /// The step.
     pub name: String,
