@@ -7,6 +7,7 @@ mod crates;
 mod documents;
 mod metrics;
 mod pages;
+mod released;
 mod rules;
 mod tree;
 mod words;

@@ -8,6 +8,7 @@ use std::path::Path;
 mod diagnostics;
 mod inputs;
 mod metrics;
+mod released;
 mod tables;
 
 /// Why a page could not be rendered.
@@ -28,7 +29,8 @@ pub struct Page {
 /// Every generated page.
 ///
 /// # Errors
-/// Where the project or the rules under `root` that a page describes cannot be read.
+/// Where the project or the rules under `root` that a page describes cannot be read, and where the code takes back what was
+/// released of a published table.
 pub fn all(root: &Path) -> Result<Vec<Page>, Failure> {
     Ok(vec![
         Page { path: "docs/diagnostics.md", text: diagnostics::text() },
@@ -39,6 +41,7 @@ pub fn all(root: &Path) -> Result<Vec<Page>, Failure> {
             path: "docs/schema/manifest.v1.schema.json",
             text: json(&headwater_nightly::publish::manifest_schema()),
         },
+        Page { path: released::PATH, text: released::text(root)? },
         Page { path: "rules/schema/rules.v1.schema.json", text: json(&headwater_nightly::rule_file_schema()) },
         Page { path: "rules/schema/tests.v1.schema.json", text: json(&headwater_nightly::test_file_schema()) },
     ])

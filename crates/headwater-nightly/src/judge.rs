@@ -219,6 +219,22 @@ pub fn published_tables(project: &Project, rules: &CheckedRules) -> Vec<TableCon
     tables
 }
 
+/// Every table that some project publishes, in the order of their names; of `account_metrics` the columns that no project
+/// goes without.
+#[must_use]
+pub fn every_table() -> Vec<TableContract> {
+    let account = ("account_id".to_owned(), Unit::Text, "identifies the account in every table".to_owned());
+    let mut tables = every_table_with(&[account]);
+    tables.sort_by(|a, b| a.name.cmp(&b.name));
+    tables
+}
+
+fn every_table_with(account_columns: &[(String, Unit, String)]) -> Vec<TableContract> {
+    let own = [contract::account_metrics(account_columns), contract::group_metrics(), contract::run_manifest()];
+    let of_catalogue = CATALOGUE_TABLES.iter().map(|table| (table.contract)());
+    own.into_iter().chain(OutputTable::ALL.iter().map(published)).chain(of_catalogue).collect()
+}
+
 fn check(audit: &headwater_rules::Audit, rules: &CheckedRules) -> Check {
     Check {
         id: audit.id.clone(),
@@ -283,15 +299,9 @@ impl Case<'_> {
 
     /// The tables of the last night that state is carried on from, and those that audits compare with, these whole.
     fn read_of_last_night(&self, compiled: &CompiledRules) -> Vec<TableContract> {
-        let of_catalogue = CATALOGUE_TABLES.iter().map(|table| (table.contract)());
-        let own = [
-            contract::account_metrics(&account_columns(self.measured, compiled)),
-            contract::group_metrics(),
-            contract::run_manifest(),
-        ];
-        let all = OutputTable::ALL.iter().map(published).chain(of_catalogue).chain(own);
         let compared = compiled.compared_with();
-        let mut tables: BTreeMap<String, TableContract> = all
+        let mut tables: BTreeMap<String, TableContract> = every_table_with(&account_columns(self.measured, compiled))
+            .into_iter()
             .filter(|table| compared.contains(table.name.as_str()))
             .map(|table| (table.name.clone(), table))
             .collect();

@@ -51,7 +51,7 @@ pub use dry_run::{DryRun, dry_run};
 pub use engine::{Engine, EngineError, EngineLimits};
 pub use failure::{FailureKind, RunError};
 pub use headwater_rules::{rule_file_schema, test_file_schema};
-pub use judge::published_tables;
+pub use judge::{every_table, published_tables};
 pub use reconcile::{Bridge, BridgeOfGroup, BridgeRequest, BridgeStep, reconcile};
 pub use report::{FlagLine, LifetimeValueLine, RunReport, SegmentLine, VerdictLine};
 pub use retry::retry;

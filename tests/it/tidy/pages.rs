@@ -10,7 +10,7 @@ use super::tree::root;
 
 #[test]
 fn generated_pages_are_up_to_date() {
-    let pages = xtask::pages::all(&root()).unwrap();
+    let pages = xtask::pages::all(&root()).unwrap_or_else(|why| panic!("{why}"));
     if std::env::var_os("HEADWATER_WRITE_PAGES").is_some() {
         for page in &pages {
             fs::write(root().join(page.path), &page.text).unwrap();

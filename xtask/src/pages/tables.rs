@@ -12,7 +12,7 @@ use super::{Failure, head};
 const ABOUT: &str = "\
 What a night publishes: one folder a table, one Hive partition `as_of_date=YYYY-MM-DD` a night, Parquet files in it.
 Rows are sorted by the key, and the key is unique within a night. A column is never renamed, retyped or moved;
-new ones come at the end.
+new ones come at the end. [schema/tables.v1.json](schema/tables.v1.json) has for programs what is promised, and since which version.
 
 The columns of `account_metrics` follow from the project: its attributes, the metrics it lists, and those its rules name.
 Shown are those of the demo company under the shipped rules; `headwater schema` shows your own.";
