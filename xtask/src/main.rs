@@ -1,4 +1,4 @@
-//! Development tasks: `cargo xtask generate`, `cargo xtask fuzz`, and `cargo xtask bench` with `check`, `night`, `revenue`
+//! Development tasks: `cargo xtask generate`, `cargo xtask fuzz`, `cargo xtask crashes`, and `cargo xtask bench` with `check`, `night`, `revenue`
 //! or `lifetimes`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "development tasks report to a person")]
@@ -6,15 +6,11 @@
 mod bench;
 mod fuzz;
 
-use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::fs;
 use std::process::ExitCode;
-use std::{env, fs};
 
 use clap::Parser;
-
-/// What a task comes to; its error is shown and ends it.
-type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+use xtask::{Outcome, crashes, root, target};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Development tasks")]
@@ -23,6 +19,8 @@ enum Task {
     Generate,
     /// Checks mangled rule files for a while: no panic, no hang, no memory beyond a bound.
     Fuzz(fuzz::Options),
+    /// Disturbs nights at named points and looks whether they keep their promises.
+    Crashes(crashes::Options),
     /// Measures.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -32,6 +30,7 @@ fn main() -> ExitCode {
     let done = match Task::parse() {
         Task::Generate => generate(),
         Task::Fuzz(options) => fuzz::run(&options),
+        Task::Crashes(options) => crashes::run(&options, &|text| println!("{text}")),
         Task::Bench(bench) => bench.run(),
     };
     match done {
@@ -52,15 +51,4 @@ fn generate() -> Outcome {
         println!("{}", page.path);
     }
     Ok(())
-}
-
-/// The folder that holds the workspace's manifest.
-fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here).to_owned()
-}
-
-/// The folder for what is built.
-fn target() -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }

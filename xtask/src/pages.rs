@@ -12,7 +12,7 @@ mod released;
 mod tables;
 
 /// Why a page could not be rendered.
-pub type Failure = Box<dyn Error>;
+pub type Failure = Box<dyn Error + Send + Sync>;
 
 /// The sentence that keeps people from editing a page by hand.
 const GENERATED: &str = "<!-- Written by `cargo xtask generate`. Edit the declarations in the code instead. -->";

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod crashes;
+#[cfg(test)]
 mod doctor;
 #[cfg(test)]
 mod failures;

@@ -1,0 +1,263 @@
+//! A store that nights are published to, as somebody beside the program sees it.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path as FilePath, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+use std::{env, fs};
+
+use futures::{StreamExt, TryStreamExt};
+use object_store::aws::AmazonS3Builder;
+use object_store::azure::{AzureAccessKey, AzureAuthorizer, AzureCredential, MicrosoftAzureBuilder};
+use object_store::client::{HttpRequest, HttpRequestBody};
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use tokio::runtime::Runtime;
+
+use super::request::exchange;
+use crate::{Outcome, target};
+
+/// The bucket, or container, of everything.
+const BUCKET: &str = "lake";
+/// The account of azurite, and its key, which its documentation gives to everybody.
+const ACCOUNT: &str = "devstoreaccount1";
+const KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+/// How long a server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Requests at the same time.
+const CONCURRENT: usize = 4;
+
+/// The objects below a place, by their paths.
+pub type Objects = BTreeMap<String, Vec<u8>>;
+
+/// A kind of store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Kind {
+    /// The local disk.
+    Disk,
+    /// S3, by moto.
+    S3,
+    /// Azure Blob Storage, by azurite.
+    Azure,
+}
+
+impl Kind {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Disk => "disk",
+            Self::S3 => "s3",
+            Self::Azure => "azure",
+        }
+    }
+
+    /// What a program finds in its environment to reach the store through a port of this machine.
+    #[must_use]
+    pub fn environment(self, port: u16) -> Vec<(&'static str, String)> {
+        let plain = |name, value: &str| (name, value.to_owned());
+        match self {
+            Self::Disk => Vec::new(),
+            Self::S3 => vec![
+                plain("AWS_ACCESS_KEY_ID", "test"),
+                plain("AWS_SECRET_ACCESS_KEY", "test"),
+                plain("AWS_REGION", "us-east-1"),
+                plain("AWS_ALLOW_HTTP", "true"),
+                plain("AWS_ENDPOINT", &format!("http://127.0.0.1:{port}")),
+            ],
+            Self::Azure => vec![
+                plain("AZURE_STORAGE_ACCOUNT_NAME", ACCOUNT),
+                plain("AZURE_STORAGE_ACCOUNT_KEY", KEY),
+                plain("AZURE_ALLOW_HTTP", "true"),
+                plain("AZURE_STORAGE_ENDPOINT", &format!("http://127.0.0.1:{port}/{ACCOUNT}")),
+            ],
+        }
+    }
+
+    /// A place of the store, as projects write it; `folder` is where a store on disk is.
+    #[must_use]
+    pub fn location(self, folder: &FilePath, below: &str) -> String {
+        match self {
+            Self::Disk => folder.join(below).display().to_string(),
+            Self::S3 => format!("s3://{BUCKET}/{below}"),
+            Self::Azure => format!("az://{BUCKET}/{below}"),
+        }
+    }
+}
+
+/// A store, with its server where it has one.
+#[derive(Debug)]
+pub struct Store {
+    /// What it is.
+    pub kind: Kind,
+    /// The port of its server; 0 for the disk.
+    pub port: u16,
+    /// The folder of a store on disk.
+    pub folder: PathBuf,
+    server: Option<Child>,
+    store: Arc<dyn ObjectStore>,
+    runtime: Runtime,
+}
+
+impl Store {
+    /// A store on disk.
+    ///
+    /// # Errors
+    /// Where the folder is not there.
+    pub fn disk(folder: &FilePath) -> Outcome<Self> {
+        let store = Arc::new(LocalFileSystem::new_with_prefix(folder)?);
+        Self::new(Kind::Disk, 0, folder, None, store)
+    }
+
+    /// Starts moto, by the path of `moto_server`.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub fn moto(program: &FilePath, folder: &FilePath) -> Outcome<Self> {
+        let port = free_port()?;
+        let server = served(Command::new(program).args(["-H", "127.0.0.1", "-p", &port.to_string()]), port)?;
+        let mut builder = AmazonS3Builder::new().with_bucket_name(BUCKET);
+        for (name, value) in Kind::S3.environment(port) {
+            builder = builder.with_config(name.to_ascii_lowercase().parse()?, value);
+        }
+        let made =
+            exchange(port, &format!("PUT /{BUCKET} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 0\r\n"))?;
+        let store = Self::new(Kind::S3, port, folder, Some(server), Arc::new(builder.build()?))?;
+        if made.starts_with("HTTP/1.1 200") { Ok(store) } else { Err(made.into()) }
+    }
+
+    /// Starts azurite, by the path of its `blob/main.js`.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub fn azurite(program: &FilePath, folder: &FilePath) -> Outcome<Self> {
+        let port = free_port()?;
+        let mut command = Command::new("node");
+        command.arg(program).args(["--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry"]);
+        let server = served(command.current_dir(folder).args(["--silent", "--blobPort", &port.to_string()]), port)?;
+        let mut builder = MicrosoftAzureBuilder::new().with_container_name(BUCKET);
+        for (name, value) in Kind::Azure.environment(port) {
+            builder = builder.with_config(name.to_ascii_lowercase().parse()?, value);
+        }
+        let made = make_container(port);
+        let store = Self::new(Kind::Azure, port, folder, Some(server), Arc::new(builder.build()?))?;
+        let made = made?;
+        if made.starts_with("HTTP/1.1 201") { Ok(store) } else { Err(made.into()) }
+    }
+
+    fn new(
+        kind: Kind,
+        port: u16,
+        folder: &FilePath,
+        server: Option<Child>,
+        store: Arc<dyn ObjectStore>,
+    ) -> Outcome<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(Self { kind, port, folder: folder.to_owned(), server, store, runtime })
+    }
+
+    /// Every object below a place, by its path below it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn objects(&self, place: &str) -> Outcome<Objects> {
+        let root = Path::from(place);
+        let read = async {
+            let listed: Vec<_> = self.store.list(Some(&root)).try_collect().await?;
+            let reads = futures::stream::iter(listed).map(async |object| {
+                let bytes = self.store.get(&object.location).await?.bytes().await?;
+                Ok::<_, object_store::Error>((object.location, bytes))
+            });
+            reads.buffered(CONCURRENT).try_collect::<Vec<_>>().await
+        };
+        let objects = self.runtime.block_on(read)?;
+        let below =
+            |path: &Path| path.as_ref().strip_prefix(place).map(|below| below.trim_start_matches('/').to_owned());
+        Ok(objects.into_iter().filter_map(|(path, bytes)| Some((below(&path)?, bytes.to_vec()))).collect())
+    }
+
+    /// Puts objects below a place.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn put(&self, place: &str, objects: &Objects) -> Outcome {
+        let writes =
+            futures::stream::iter(objects).map(Ok).try_for_each_concurrent(CONCURRENT, async |(path, bytes)| {
+                self.store.put(&Path::parse(format!("{place}/{path}"))?, bytes.clone().into()).await.map(drop)
+            });
+        Ok(self.runtime.block_on(writes)?)
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if let Some(server) = &mut self.server {
+            // A server that has ended already is none that is left behind.
+            server.kill().and_then(|()| server.wait()).ok();
+        }
+    }
+}
+
+/// Every file of a folder, by its path below it.
+///
+/// # Errors
+/// Where the folder cannot be read.
+pub fn files_of(folder: &FilePath) -> Outcome<Objects> {
+    let mut files = Objects::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(&next)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files.insert(path.strip_prefix(folder)?.display().to_string(), fs::read(&path)?);
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// The program `moto_server`, where `.ci/run` installed it or `HEADWATER_MOTO_SERVER` says; none where it is not there.
+#[must_use]
+pub fn moto_server() -> Option<PathBuf> {
+    let named = env::var_os("HEADWATER_MOTO_SERVER").map(PathBuf::from);
+    named.into_iter().chain([target().join("test-venv/bin/moto_server")]).find(|program| program.is_file())
+}
+
+fn free_port() -> Outcome<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+/// Starts a server and waits until it answers.
+fn served(command: &mut Command, port: u16) -> Outcome<Child> {
+    let mut server = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    let began = Instant::now();
+    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+        if server.try_wait()?.is_some() || began.elapsed() > PATIENCE {
+            server.kill()?;
+            return Err("the store's server does not answer".into());
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    Ok(server)
+}
+
+fn make_container(port: u16) -> Outcome<String> {
+    let mut request = HttpRequest::new(HttpRequestBody::empty());
+    *request.method_mut() = "PUT".parse()?;
+    *request.uri_mut() = format!("http://127.0.0.1:{port}/{ACCOUNT}/{BUCKET}?restype=container").parse()?;
+    let credential = AzureCredential::AccessKey(AzureAccessKey::try_new(KEY)?);
+    AzureAuthorizer::new(&credential, ACCOUNT).authorize(&mut request);
+    let mut head = format!(
+        "PUT /{ACCOUNT}/{BUCKET}?restype=container HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 0\r\n"
+    );
+    for (name, value) in request.headers() {
+        head.push_str(&format!("{name}: {}\r\n", value.to_str()?));
+    }
+    exchange(port, &head)
+}
