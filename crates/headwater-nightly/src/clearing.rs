@@ -34,7 +34,7 @@ pub async fn clear(operation: &Operation) -> Result<ClearReport, RunError> {
         let cleared = publication.clear(&objects, lease).await;
         cleared.map_err(|error| operation.failed(&error))?;
         // What writes that were cut short left on a local disk is no object.
-        publication.sweep_staging(&operation.run_id).await.map_err(|error| operation.failed(&error))?;
+        publication.sweep(&operation.run_id, lease).await.map_err(|error| operation.failed(&error))?;
         Ok(objects)
     });
     Ok(report(operation, true, false, objects.await?))

@@ -69,7 +69,7 @@ impl<'a> AtWork<'a> {
     pub(crate) async fn begin(request: &'a RunRequest, site: Site<'a>) -> Result<Self, RunError> {
         let project = &request.project;
         let failed = |error| request.publishing(&error);
-        if let Err(error) = site.publication.sweep_staging(&request.run_id).await {
+        if let Err(error) = site.publication.sweep(&request.run_id, site.lease).await {
             tracing::warn!(%error, "what dead runs staged could not be removed");
         }
         site.publication.probe(&request.run_id).await.map_err(failed)?;

@@ -8,6 +8,7 @@
 
 #[cfg(test)]
 mod clearing;
+mod drafts;
 #[cfg(test)]
 mod failing;
 #[cfg(test)]

@@ -227,6 +227,11 @@ impl Lease {
         self.next(&record).await.map_err(lost)
     }
 
+    /// The number of its last record.
+    pub(super) fn number(&self) -> u64 {
+        self.number.load(Ordering::SeqCst)
+    }
+
     /// How often a lease is renewed.
     #[must_use]
     pub fn heartbeat() -> std::time::Duration {

@@ -129,6 +129,7 @@ impl Publication {
         lease: &Lease,
     ) -> Result<(), PublishError> {
         let store = self.store();
+        self.remove_drafts(folder, &|_| true)?;
         let there: BTreeMap<Path, u64> =
             self.list(folder).await?.into_iter().map(|object| (object.location, object.size)).collect();
         let named: BTreeSet<Path> = files.iter().map(|file| self.path(&file.path)).collect();

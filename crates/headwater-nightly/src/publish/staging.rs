@@ -11,7 +11,7 @@ use object_store::{Error, ObjectMeta, ObjectStoreExt, PutPayload};
 use serde::{Deserialize, Serialize};
 
 use super::waste::is_past;
-use super::{InputRecord, Publication, PublishError, Retention, Waste, WasteReason};
+use super::{InputRecord, Lease, Publication, PublishError, Retention, Waste, WasteReason};
 
 /// The folder of everything that is staged, below the outputs' location.
 const FOLDER: &str = "_staging";
@@ -87,11 +87,13 @@ impl Publication {
         self.remove_entries(|entry| entry == entry_of(run_id)).await
     }
 
-    /// Removes what dead runs left. Whoever calls this holds the lease, so every other run is dead; held nights stay.
+    /// Removes what dead runs left: what they staged, and on the local disk what they had begun to write. Whoever calls
+    /// this holds the lease, so every other run is dead; held nights stay.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn sweep_staging(&self, run_id: &str) -> Result<(), PublishError> {
+    pub async fn sweep(&self, run_id: &str, lease: &Lease) -> Result<(), PublishError> {
+        self.sweep_drafts(lease)?;
         let mut kept: BTreeSet<String> = self.held().await?.iter().map(|night| entry_of(&night.run_id)).collect();
         kept.insert(entry_of(run_id));
         self.remove_entries(|entry| !kept.contains(entry)).await
@@ -191,10 +193,15 @@ impl Publication {
         }
         if let Some(disk) = &self.disk {
             let removed = remove_files(&disk.join(FOLDER), &goes);
-            removed.map_err(|error| Error::Generic { store: "local disk", source: Box::new(error) })?;
+            removed.map_err(on_disk)?;
         }
         Ok(())
     }
+}
+
+/// What the disk said, as a store says it.
+pub(super) fn on_disk(error: io::Error) -> Error {
+    Error::Generic { store: "local disk", source: Box::new(error) }
 }
 
 /// The name of a run's folder.

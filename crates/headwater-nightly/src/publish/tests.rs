@@ -339,6 +339,23 @@ fn held_night(day: &str, run_id: &str) -> HeldNight {
 }
 
 #[tokio::test]
+async fn what_a_run_had_begun_to_write_when_it_was_killed_leaves_the_folders_of_tables() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(object_store::local::LocalFileSystem::new_with_prefix(folder.path()).unwrap());
+    let publication = Publication::new(store, Path::from("out")).on_disk(Some(folder.path().join("out")));
+    let lease = publication.lease("a", "here", clock().0).await.unwrap();
+    let shown = folder.path().join("out/t/as_of_date=2026-05-30");
+    std::fs::create_dir_all(&shown).unwrap();
+    for draft in ["x.parquet#0", "_SUCCESS#1"] {
+        std::fs::write(shown.join(draft), b"ro").unwrap();
+    }
+    publish(&publication, night("a", "2026-05-30", &[("t", "x")]), None, &lease).await;
+    let mut left: Vec<_> = std::fs::read_dir(&shown).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["_SUCCESS", "x.parquet"]);
+}
+
+#[tokio::test]
 async fn what_dead_runs_staged_goes_and_held_nights_stay() {
     for (store, folder) in stores() {
         let publication = Publication::new(store, Path::from("out"));
@@ -360,7 +377,19 @@ async fn what_dead_runs_staged_goes_and_held_nights_stay() {
 
         publication.hold(&held_night("2026-05-30", "held")).await.unwrap();
         publication.hold(&held_night("2026-05-31", "other")).await.unwrap();
-        publication.sweep_staging("mine").await.unwrap();
+        let lease = publication.lease("mine", "here", clock().0).await.unwrap();
+        let drafts =
+            ["_leases/00000001.json#1", "manifests/00000001.json#2", "_aside/t/as_of_date=2026-05-30/x.parquet#0"];
+        // This run's own renewal may be under way.
+        let own = "_leases/00000002.json#1";
+        for draft in drafts.iter().chain([&own]) {
+            let file = folder.path().join("out").join(draft);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, b"ro").unwrap();
+        }
+        publication.sweep("mine", &lease).await.unwrap();
+        assert!(drafts.iter().all(|draft| !folder.path().join("out").join(draft).exists()));
+        assert!(folder.path().join("out").join(own).exists());
         let runs = |nights: Vec<HeldNight>| nights.into_iter().map(|night| night.run_id).collect::<Vec<_>>();
         assert_eq!(runs(publication.held().await.unwrap()), ["held", "other"]);
         for (run, stays) in [("dead", false), ("mine", true), ("held", true), ("other", true), ("liar", false)] {
