@@ -35,7 +35,7 @@ const GLANCE: Duration = Duration::from_millis(1);
 /// A page of the file system in memory, in bytes.
 const PAGE: usize = 4096;
 /// Pages that are left before the disk is full.
-const PAGES_LEFT: &[usize] = &[0, 1, 2, 4, 6, 9, 12, 16, 20, 25, 30, 40];
+const PAGES_LEFT: &[usize] = &[0, 1, 2, 3, 4, 6, 9, 12, 16, 20, 25];
 
 /// A step on the disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +96,11 @@ pub(super) fn run_failing(company: &Company, place: &str, target: &Point) -> Out
     let step = company.steps.get(target).ok_or("a step that no undisturbed run takes")?;
     let said = company.folder(place).join("strace.txt");
     let mut strace = Command::new("strace");
-    strace.args(["-f", "-qq", "--signal=none", "-P"]).arg(company.folder(place).join(&step.path));
+    strace.args(["-f", "-qq", "--signal=none"]);
+    // Of a call with two paths strace looks at the first, which is that of the draft.
+    for draft in ["", "#0", "#1"] {
+        strace.arg("-P").arg(company.folder(place).join(format!("{}{draft}", step.path)));
+    }
     strace.args([&format!("--trace={}", step.call), &format!("--inject={}:error=EIO:when=1", step.call)]);
     strace.arg("-o").arg(&said);
     let status = company.night_under(place, strace)?.status()?;

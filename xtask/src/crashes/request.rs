@@ -168,7 +168,7 @@ pub(super) fn touched(path: &str) -> String {
         ["_staging", ..] => "staging".to_owned(),
         ["_aside", table, ..] => format!("{table} aside"),
         ["_aside"] => "what is aside".to_owned(),
-        [table, _, "_SUCCESS"] => format!("mark of {table}"),
+        [table, _, mark] if mark.starts_with("_SUCCESS") => format!("mark of {table}"),
         [table, ..] => table.to_owned(),
     }
 }

@@ -137,8 +137,10 @@ impl Store {
     pub fn azurite(program: &FilePath, folder: &FilePath) -> Outcome<Self> {
         let port = free_port()?;
         let mut command = Command::new("node");
-        command.arg(program).args(["--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry"]);
-        let server = served(command.current_dir(folder).args(["--silent", "--blobPort", &port.to_string()]), port)?;
+        // Kept in memory, azurite looks through its objects for ever after ten minutes, and answers no more.
+        command.arg(program).arg("--location").arg(folder.join("azurite"));
+        command.args(["--skipApiVersionCheck", "--disableTelemetry", "--silent", "--blobPort", &port.to_string()]);
+        let server = served(&mut command, port)?;
         let mut builder = MicrosoftAzureBuilder::new().with_container_name(BUCKET);
         for (name, value) in Kind::Azure.environment(port) {
             builder = builder.with_config(name.to_ascii_lowercase().parse()?, value);
