@@ -175,7 +175,8 @@ impl Stores {
 
     fn retry(&self) -> RetryConfig {
         let retry_timeout = self.options.retry_for.unwrap_or(Duration::from_secs(60));
-        RetryConfig { retry_timeout, ..RetryConfig::default() }
+        // Pauses are drawn by lot, and ten short ones are over in two seconds: the time decides, not the count.
+        RetryConfig { retry_timeout, max_retries: usize::MAX, ..RetryConfig::default() }
     }
 
     /// What the project says about a store: the longest prefix of its URL wins.

@@ -10,6 +10,7 @@ const CELLS: &[(&str, Fault, &str)] = &[
     ("PUT staged segment_scores", Fault::KilledBefore, "killed, as before"),
     ("COPY to segment_scores aside", Fault::KilledAfter, "killed, as before"),
     ("PUT manifest", Fault::KilledAfter, "killed, published"),
+    ("LIST input subscriptions", Fault::Outage, "went on, published"),
     ("PUT manifest", Fault::AnswerLost, "went on, published"),
     ("DELETE segment_scores", Fault::KilledBefore, "killed, published"),
 ];
