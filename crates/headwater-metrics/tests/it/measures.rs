@@ -27,14 +27,15 @@ async fn an_annual_customer_grows_shrinks_leaves_and_returns() {
         "expansion_movements_total",
         "paying_months_12m",
         "churn_movements_12m",
+        "churned_periods_12m",
     ];
     assert_eq!(
         bench.accounts(&metrics).await,
         [
-            "A 90.00 226.67 0.00 90.00 1 9 1",
-            "B 10.00 10.00 0.00 0.00 0 12 0",
-            "C 0.00 0.00 0.00 0.00 0 0 0",
-            "D 0.00 0.00 0.00 0.00 0 0 0",
+            "A 90.00 226.67 0.00 90.00 1 9 1 1",
+            "B 10.00 10.00 0.00 0.00 0 12 0 0",
+            "C 0.00 0.00 0.00 0.00 0 0 0 0",
+            "D 0.00 0.00 0.00 0.00 0 0 0 0",
         ]
     );
     assert_eq!(
