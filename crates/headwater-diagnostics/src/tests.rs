@@ -145,3 +145,32 @@ fn only_what_has_one_answer_is_mended() {
     assert_eq!(mended.text, "when: usage_events > 1\nscope: plan = plan\n");
     assert_eq!(mended.fixes[0].0, 1);
 }
+
+#[test]
+fn a_file_is_laid_out_without_another_word() {
+    for (written, expected) in [
+        ("a:\n- b\n-   c: 1\n    d: 2\n", "a:\n  - b\n  - c: 1\n    d: 2\n"),
+        ("a:\n    b:\n        - c\n\n\n\n# of d\nd: 1", "a:\n  b:\n    - c\n\n# of d\nd: 1\n"),
+        ("a:\n    # of b\n    b: 1\n    # after b\nc: 2\n", "a:\n  # of b\n  b: 1\n  # after b\nc: 2\n"),
+        (
+            "a:\n    b: |\n      x\n\n\n        y  \n    c: 'p\n       q'\n",
+            "a:\n  b: |\n    x\n\n\n      y  \n  c: 'p\n     q'\n",
+        ),
+        (
+            "a:\n    - {b: 1,\n       c: 2}\n    -   - d\n        - e\n",
+            "a:\n  - {b: 1,\n     c: 2}\n  - - d\n    - e\n",
+        ),
+        (
+            "a:\n    -   b: >-\n\n           x\n             y\n\n        c: 1\n",
+            "a:\n  - b: >-\n\n       x\n         y\n\n    c: 1\n",
+        ),
+        ("a: 1   # why\r\nb: 2\r\n", "a: 1   # why\nb: 2\n"),
+        ("", "\n"),
+        ("\u{feff}a: 1\n", "\u{feff}a: 1\n"),
+    ] {
+        assert_eq!(yaml::laid_out(written).as_deref(), Some(expected), "{written}");
+        assert_eq!(yaml::laid_out(expected).as_deref(), Some(expected), "{written}");
+    }
+    assert_eq!(yaml::laid_out("a: [1\n"), None);
+    assert_eq!(yaml::laid_out("a:\n\tb: 1\n"), None);
+}

@@ -12,10 +12,12 @@ use crate::{Code, Diagnostic, Diagnostics, FileId, Sources, Span};
 
 mod alignment;
 mod fields;
+mod layout;
 mod shape;
 
 pub use alignment::TextPositions;
 pub use fields::Fields;
+pub use layout::laid_out;
 pub use shape::{Holds, KeyShape, Shape, key, required};
 
 /// Deepest nesting that is read; the language needs less than ten.

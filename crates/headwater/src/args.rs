@@ -88,6 +88,8 @@ pub(crate) enum Command {
     Init(Init),
     /// Check the project file and its rules; reads no data and no store
     Check(Check),
+    /// Lay out the project file, its rules and their tests alike; says nothing else and loses no comment
+    Fmt(Fmt),
     /// Run the tests of the project's rules; reads no data and no store
     Test(Test),
     /// Run one night: read, judge, audit, publish
@@ -153,6 +155,14 @@ pub(crate) struct Check {
     /// Mend in the files what has one answer: misspelt keys, names and words
     #[arg(long)]
     pub(crate) fix: bool,
+}
+
+/// Options of `fmt`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Fmt {
+    /// Write nothing, but name the files that would be laid out otherwise
+    #[arg(long)]
+    pub(crate) check: bool,
 }
 
 /// Options of `test`.

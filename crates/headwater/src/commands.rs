@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use headwater_diagnostics::{Code, Diagnostic, FileId, Sources};
 use headwater_nightly::project::{Loaded, Project, load};
@@ -17,6 +18,7 @@ pub(crate) mod ddl;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod explain;
+pub(crate) mod fmt;
 pub(crate) mod gc;
 pub(crate) mod init;
 pub(crate) mod metrics;
@@ -31,6 +33,15 @@ pub(crate) mod test;
 /// The project folder as an absolute path.
 fn folder(directory: &Path) -> PathBuf {
     std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned())
+}
+
+/// Puts another text in a file's place as a whole: whoever is stopped half-way has the old one.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let path = &fs::canonicalize(path)?;
+    let beside = path.with_extension("yaml.mended");
+    fs::write(&beside, text)?;
+    fs::set_permissions(&beside, fs::metadata(path)?.permissions())?;
+    fs::rename(&beside, path)
 }
 
 /// A project and its texts.

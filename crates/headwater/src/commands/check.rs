@@ -1,14 +1,12 @@
 //! `check`: the project file and its rules, without data or store.
 
-use std::fs;
-use std::io;
 use std::path::Path;
 
-use headwater_diagnostics::{Diagnostics, Mended, Sources};
+use headwater_diagnostics::{Diagnostics, Sources};
 use headwater_nightly::check_rules;
 use headwater_nightly::project::{Loaded, load};
 
-use super::{folder, project};
+use super::{folder, project, replace};
 use crate::args::{Check, Global};
 use crate::exit::Exit;
 use crate::render::Output;
@@ -51,7 +49,7 @@ fn mend(global: &Global, output: &Output) -> Result<(), String> {
         }
         for file in &mended {
             let name = sources.name(file.file);
-            write(&folder.join(name), file).map_err(|error| format!("{name} cannot be written: {error}"))?;
+            replace(&folder.join(name), &file.text).map_err(|error| format!("{name} cannot be written: {error}"))?;
             for (line, fix) in &file.fixes {
                 output.say(&format!("{name}:{line}: `{}` for `{}`", fix.to, fix.from));
             }
@@ -67,13 +65,4 @@ fn problems(folder: &Path, profile: Option<&str>) -> (Sources, Diagnostics) {
         Err(problems) => problems,
     };
     (sources, problems)
-}
-
-/// Puts the mended text in the file's place as a whole: whoever is stopped half-way has the old one.
-fn write(path: &Path, mended: &Mended) -> io::Result<()> {
-    let path = &fs::canonicalize(path)?;
-    let beside = path.with_extension("yaml.mended");
-    fs::write(&beside, &mended.text)?;
-    fs::set_permissions(&beside, fs::metadata(path)?.permissions())?;
-    fs::rename(&beside, path)
 }

@@ -10,7 +10,7 @@ fn everything_around_a_night_is_looked_at_and_nothing_is_left_behind() {
     let fine = place.headwater(&["doctor"]);
     fine.says(
         0,
-        &["fine      inputs: 12 inputs", "fine      lease", "fine      permissions: a second create is refused"],
+        &["fine      inputs: 13 inputs", "fine      lease", "fine      permissions: a second create is refused"],
     );
     fine.says(0, &["fine      permissions: objects can be deleted", "fine      clock", "spill folder"]);
     assert!(!fine.stdout.contains("broken"), "{}", fine.stdout);

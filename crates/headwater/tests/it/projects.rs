@@ -299,6 +299,22 @@ fn what_has_one_answer_is_mended_in_the_files() {
 }
 
 #[test]
+fn files_are_laid_out_alike_and_say_what_they_said() {
+    let place = Place::demo();
+    place.headwater(&["fmt", "--check"]).says(0, &[]);
+    let untidy = "version: 1\n\n\n# why\ndefaults: {owner: o}  \ntriggers:\n# of the list\n-   id: t\n    description: d\n\n\n\n    when: >-\n       mrr > 5\n         AND mrr < 9\n    # of the end\n";
+    place.write("rules/own.yaml", untidy);
+    place.headwater(&["fmt", "--check"]).says(3, &["rules/own.yaml"]);
+    assert_eq!(std::fs::read_to_string(place.path("rules/own.yaml")).unwrap(), untidy);
+    place.headwater(&["fmt"]).says(0, &["rules/own.yaml"]);
+    let tidy = "version: 1\n\n# why\ndefaults: {owner: o}\ntriggers:\n  # of the list\n  - id: t\n    description: d\n\n    when: >-\n       mrr > 5\n         AND mrr < 9\n    # of the end\n";
+    assert_eq!(std::fs::read_to_string(place.path("rules/own.yaml")).unwrap(), tidy);
+    place.headwater(&["fmt", "--check"]).says(0, &[]);
+    place.write("rules/own.yaml", "version: 1\ntriggers: [\n");
+    place.headwater(&["fmt"]).says(3, &["E0101", "rules/own.yaml", "left as it is"]);
+}
+
+#[test]
 fn a_profile_gives_parameters_other_values() {
     let place = Place::demo();
     let project = std::fs::read_to_string(place.path("headwater.yaml")).unwrap();
