@@ -201,18 +201,55 @@ fn failure(result: &AuditResult, deny_warnings: bool) -> Diagnostic {
         Some(place) => format!("{place}, over the staged `{}`", result.table),
         None => format!("audit {} of {}", result.id, result.table),
     };
-    if result.expected.is_empty() && !result.only_warns {
-        let message = format!("audit `{}` could not be evaluated", result.id);
-        return Diagnostic::of(Code::AuditBroken, place, message).label(result.observed.clone());
+    let is_broken = result.expected.is_empty();
+    let only_warns = result.only_warns && !deny_warnings;
+    let (code, what) = match (only_warns, is_broken) {
+        (true, true) => (Code::AuditWarned, "could not be evaluated, which holds nothing"),
+        (true, false) => (Code::AuditWarned, "failed, which holds nothing"),
+        (false, true) => (Code::AuditBroken, "could not be evaluated"),
+        (false, false) => (Code::AuditFailed, "failed"),
+    };
+    let mut problem = Diagnostic::of(code, place, format!("audit `{}` {what}", result.id));
+    problem = if is_broken {
+        problem.label(result.observed.clone())
+    } else {
+        let wanted = format!("it demands: {}", result.expected);
+        let kept = "`headwater status` says where the staged tables are kept";
+        let help = if only_warns { wanted } else { format!("{wanted}; {kept}") };
+        problem.label(format!("found {}", result.observed)).help(help)
+    };
+    if result.only_warns && deny_warnings { problem.note("it only warns, and warnings are denied") } else { problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_audit_is_told_by_what_it_came_to_and_by_what_it_holds() {
+        for (only_warns, deny_warnings, expected, told) in [
+            (false, false, "rows", ("E0801", Some("it demands: rows; "))),
+            (false, false, "", ("E0802", None)),
+            (true, false, "rows", ("W0801", Some("it demands: rows"))),
+            (true, false, "", ("W0801", None)),
+            (true, true, "rows", ("E0801", Some("it demands: rows; "))),
+            (true, true, "", ("E0802", None)),
+        ] {
+            let result = AuditResult {
+                id: "a".to_owned(),
+                rule_id: None,
+                place: None,
+                table: "t".to_owned(),
+                only_warns,
+                passed: false,
+                observed: "none".to_owned(),
+                expected: expected.to_owned(),
+            };
+            let problem = failure(&result, deny_warnings);
+            let (code, help) = told;
+            assert_eq!(problem.code.id(), code);
+            assert_eq!(problem.help.is_some(), help.is_some(), "{problem:?}");
+            assert!(help.is_none_or(|help| problem.help.unwrap_or_default().starts_with(help)));
+        }
     }
-    let found = format!("found {}", result.observed);
-    let wanted = format!("it demands: {}", result.expected);
-    if result.only_warns && !deny_warnings {
-        let message = format!("audit `{}` failed, which holds nothing", result.id);
-        return Diagnostic::of(Code::AuditWarned, place, message).label(found).help(wanted);
-    }
-    let help = format!("{wanted}; `headwater status` says where the staged tables are kept");
-    let problem = Diagnostic::of(Code::AuditFailed, place, format!("audit `{}` failed", result.id)).label(found);
-    let problem = problem.help(help);
-    if result.only_warns { problem.note("it only warns, and warnings are denied") } else { problem }
 }
