@@ -153,7 +153,7 @@ pub(crate) fn checked(input: &Prepared<'_>, as_of: &AsOf, known: &Known) -> Resu
         let currency = column("currency");
         reasons.add(exchange::NO_CURRENCY, is_null(currency.clone()).or(currency.eq(lit(""))));
         reasons.add(exchange::NO_RATE, rates.is_unknown());
-        for (name, is_too_large) in rates.too_large(mapping)? {
+        for (name, is_too_large) in rates.too_large(table, mapping)? {
             reasons.add(&name, is_too_large);
         }
     }

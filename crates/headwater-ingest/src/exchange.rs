@@ -23,6 +23,8 @@ pub(crate) const NO_CURRENCY: &str = "missing_currency";
 const DISCOUNT: &str = "discount";
 /// The column of the joined rate.
 const RATE: &str = "exchange:rate";
+/// The column of the largest rate that its currency had until the night.
+const LARGEST_RATE: &str = "exchange:largest_rate";
 /// The largest rate that is one.
 const MOST: f64 = 1e6;
 
@@ -31,7 +33,7 @@ const MOST: f64 = 1e6;
 pub(crate) struct Rates {
     own: String,
     exchange: Exchange,
-    /// `rate_of`, `rate_on` where rates move, and `rate`; none where the project has no rates.
+    /// `rate_of`, `rate_on` where rates move, `rate`, and `largest_rate`; none where the project has no rates.
     known: Option<DataFrame>,
 }
 
@@ -60,13 +62,14 @@ impl Rates {
         let date = |day: chrono::NaiveDate| format!("DATE {}", literal(&day.to_string()));
         let sql = match lake.exchange {
             Exchange::Constant(day) => format!(
-                "SELECT currency AS rate_of, first_value(rate ORDER BY valid_on DESC) AS rate FROM exchange_rates
-                WHERE valid_on <= {} GROUP BY currency",
+                "SELECT *, rate AS largest_rate FROM (
+                    SELECT currency AS rate_of, first_value(rate ORDER BY valid_on DESC) AS rate FROM exchange_rates
+                    WHERE valid_on <= {} GROUP BY currency)",
                 date(day)
             ),
             Exchange::Moving => format!(
-                "SELECT rate_of, CAST(unnest(range(valid_on, until, INTERVAL '1 day')) AS DATE) AS rate_on, rate FROM (
-                    SELECT currency AS rate_of, valid_on, rate,
+                "SELECT rate_of, CAST(unnest(range(valid_on, until, INTERVAL '1 day')) AS DATE) AS rate_on, rate, largest_rate FROM (
+                    SELECT currency AS rate_of, valid_on, rate, max(rate) OVER (PARTITION BY currency) AS largest_rate,
                         lead(valid_on, 1, {} + INTERVAL '1 day') OVER (PARTITION BY currency ORDER BY valid_on) AS until
                     FROM exchange_rates)",
                 date(as_of.day())
@@ -86,9 +89,10 @@ impl Rates {
     pub(crate) fn join(&self, frame: DataFrame, table: InputTable, as_of: &AsOf) -> Result<DataFrame> {
         let frame = frame.with_column("currency", cast(upper(btrim(vec![column("currency")])), text()))?;
         let Some(known) = self.known.clone() else {
-            return frame.with_column(RATE, lit(ScalarValue::Float64(None)));
+            let no_rate = || lit(ScalarValue::Float64(None));
+            return frame.with_column(RATE, no_rate())?.with_column(LARGEST_RATE, no_rate());
         };
-        let known = known.with_column_renamed("rate", RATE)?;
+        let known = known.with_column_renamed("rate", RATE)?.with_column_renamed("largest_rate", LARGEST_RATE)?;
         match (self.exchange, table.happened()) {
             (Exchange::Moving, Some(happened)) => {
                 // What is booked and has not begun counts at the last rate there is.
@@ -106,11 +110,14 @@ impl Rates {
         column("currency").not_eq(lit(self.own.as_str())).and(is_null(column(RATE)))
     }
 
-    /// The reasons of rows with an amount that is more, at the rate of their day, than an amount can be.
-    pub(crate) fn too_large(&self, mapping: &Mapping) -> Result<Vec<(String, Expr)>> {
+    /// The reasons of rows with an amount that is more, exchanged, than an amount can be: at the rate of their day, or at
+    /// any rate up to the night where rates move what a subscription is worth.
+    pub(crate) fn too_large(&self, table: InputTable, mapping: &Mapping) -> Result<Vec<(String, Expr)>> {
         let amounts = mapping.columns.iter().filter(|filled| filled.kind == ColumnType::Money);
+        let rate = if self.move_worth_of(table) { LARGEST_RATE } else { RATE };
         let reason = |name: &str| {
-            let is_lost = is_null(self.worth(column(name))?).and(column(name).is_not_null());
+            let amount = if is_discount(table, name) { list_price() } else { column(name) };
+            let is_lost = is_null(self.worth_at(amount, rate)?).and(column(name).is_not_null());
             Ok((format!("too_large_{name}"), is_lost))
         };
         amounts.map(|filled| reason(&filled.name)).collect()
@@ -119,27 +126,40 @@ impl Rates {
     /// The rows with their amounts in the project's currency. Subscriptions stay as they are agreed where rates move:
     /// what a rate does to them is a movement of its own.
     pub(crate) fn exchanged(&self, mut frame: DataFrame, table: InputTable, mapping: &Mapping) -> Result<DataFrame> {
-        if table == InputTable::Subscriptions && self.exchange == Exchange::Moving {
+        if self.move_worth_of(table) {
             return Ok(frame);
         }
-        let is_discounted = table == InputTable::Subscriptions && mapping.column(DISCOUNT).is_some();
-        if is_discounted {
+        if mapping.columns.iter().any(|filled| is_discount(table, &filled.name)) {
             let discount = self.worth(list_price())? - self.worth(column("mrr"))?;
             let amount = contract::data_type(ColumnType::Money);
             frame = frame.with_column(DISCOUNT, try_cast(discount, amount))?;
         }
         let amounts = mapping.columns.iter().filter(|filled| filled.kind == ColumnType::Money);
-        for amount in amounts.filter(|filled| !(is_discounted && filled.name == DISCOUNT)) {
+        for amount in amounts.filter(|filled| !is_discount(table, &filled.name)) {
             frame = frame.with_column(&amount.name, self.worth(column(&amount.name))?)?;
         }
         Ok(frame)
     }
 
+    /// Whether the amounts of a table are worth another sum at each rate to come.
+    fn move_worth_of(&self, table: InputTable) -> bool {
+        table == InputTable::Subscriptions && self.exchange == Exchange::Moving
+    }
+
     /// An amount of a row in the project's currency.
     fn worth(&self, amount: Expr) -> Result<Expr> {
-        let is_own = column("currency").eq(lit(self.own.as_str()));
-        when(is_own, amount.clone()).otherwise(exchanged(amount, column(RATE)))
+        self.worth_at(amount, RATE)
     }
+
+    fn worth_at(&self, amount: Expr, rate: &str) -> Result<Expr> {
+        let is_own = column("currency").eq(lit(self.own.as_str()));
+        when(is_own, amount.clone()).otherwise(exchanged(amount, column(rate)))
+    }
+}
+
+/// Whether a column is the discount of a subscription.
+fn is_discount(table: InputTable, name: &str) -> bool {
+    table == InputTable::Subscriptions && name == DISCOUNT
 }
 
 /// What a subscription costs once its discount ends: what is paid then is exchanged as one amount, and rounded once, and a

@@ -1,7 +1,9 @@
 //! What rows are worth and whom they count for: currencies, bookings, merged accounts.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use datafusion::arrow::array::{ArrayRef, Float64Array};
 use headwater_ingest::{InputSpec, OpenedInput};
 use headwater_metrics::{
@@ -104,6 +106,38 @@ async fn amounts_that_no_amount_holds_and_ones_below_nothing_are_left_out_and_co
     let left_out = &night.opened.get(InputTable::Orders).unwrap().rows.quarantined;
     let expected = reasons.iter().map(|(reason, rows)| ((*reason).to_owned(), *rows)).collect();
     assert_eq!(*left_out, expected);
+}
+
+const RATES_OF: NaiveDate = NaiveDate::from_ymd_opt(2024, 1, 15).unwrap();
+
+/// A subscription that grew too large at a later rate would be there for the movements of one period and gone in another.
+#[tokio::test]
+async fn a_subscription_has_to_be_an_amount_at_every_rate_up_to_the_night() {
+    let columns = [
+        ("account_id", texts(&["a"; 5])),
+        ("started_on", texts(&["2024-01-10"; 5])),
+        ("mrr", numbers(&[9e15, 6e15, 9e15, 6e15, 1.0])),
+        ("discount", numbers(&[0.0, 0.0, 0.0, 1e15, 9.9e15])),
+        ("currency", texts(&["USD", "USD", "EUR", "USD", "USD"])),
+    ];
+    let rates = [
+        ("currency", texts(&["USD"; 3])),
+        ("valid_on", texts(&["2023-01-01", "2024-03-10", "2099-01-01"])),
+        ("rate", numbers(&[0.5, 1.5, 9.0])),
+    ];
+    let mut lake = Lake::with_accounts();
+    let inputs = [
+        lake.accounts(),
+        written(&lake, InputTable::ExchangeRates, &rates),
+        written(&lake, InputTable::Subscriptions, &columns),
+    ];
+    let reason = |name: &str, rows| (format!("too_large_{name}"), rows);
+    let moving = [reason("discount", 2), reason("mrr", 1)];
+    for (exchange, expected) in [(Exchange::Moving, moving.into()), (Exchange::Constant(RATES_OF), BTreeMap::new())] {
+        lake.exchange = exchange;
+        let opened = lake.open(&inputs).await.unwrap().opened;
+        assert_eq!(opened.get(InputTable::Subscriptions).unwrap().rows.quarantined, expected);
+    }
 }
 
 /// The movements of recurring revenue over a lake.
