@@ -222,6 +222,9 @@ codes! {
     InputChanged "E0512" "an input that is no longer what a run recorded",
         "A run is tried again on the inputs it had, and an object of them was written again, is gone, or has come since.",
         "Restore the objects, or pass `--accept-changed-inputs` to run the night on what is there now.";
+    ColumnsDrifted "E0513" "columns of an input are no longer those of the night before",
+        "A column came, went or has another type than when the last night before this one was published, and the input's `drift` refuses that.",
+        "Mend the export; where the change is meant, let one night pass with `warn` or `allow` for this kind of change.";
     UnsupportedStore "E0601" "a location that cannot be opened",
         "The URL's scheme is unknown, or the store cannot be configured from it and the environment.",
         "Use a path, `s3://`, `gs://` or `az://`, and set the store's usual environment variables.";
@@ -309,6 +312,9 @@ codes! {
     UnreadWord "W0502" "a word that no metric reads",
         "Metrics read some columns by their words, such as the purpose of spend; rows with another word count for none of them.",
         "Map the word to one that metrics read, or leave the rows out with `filter`.";
+    ColumnsChanged "W0503" "columns of an input changed",
+        "A column came, went or has another type than when the last night before this one was published. What rested on it may be unknown now.",
+        "Look at the export, and at `drift` of the input, which says what becomes of such a night.";
     AuditWarned "W0801" "an audit failed that only warns",
         "The night was held by another audit; this one would have let it pass with a warning.",
         "Look at the staged tables before the night is run again.";

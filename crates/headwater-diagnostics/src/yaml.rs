@@ -14,11 +14,13 @@ mod alignment;
 mod fields;
 mod layout;
 mod shape;
+mod version;
 
 pub use alignment::TextPositions;
 pub use fields::Fields;
 pub use layout::laid_out;
 pub use shape::{Holds, KeyShape, Shape, key, required};
+pub use version::{LANGUAGE_VERSION, migrated};
 
 /// Deepest nesting that is read; the language needs less than ten.
 pub const MAX_DEPTH: usize = 64;

@@ -52,7 +52,7 @@ pub async fn foresee(
     as_of: &AsOf,
 ) -> Result<Vec<InputForesight>, OpenError> {
     let mut foreseen = Vec::new();
-    for input in open::prepare(context, stores, lake).await? {
+    for input in open::prepare(context, stores, lake, Some(as_of.day())).await? {
         foreseen.push(input_foresight(context, stores, &input, as_of).await?);
     }
     Ok(foreseen)

@@ -7,6 +7,7 @@ mod chains;
 mod checks;
 mod contract;
 mod corrections;
+mod drift;
 mod duplicates;
 mod exchange;
 mod facts;
@@ -39,6 +40,7 @@ mod work;
 
 pub use checks::built_in_counts;
 pub use contract::data_type;
+pub use drift::{DriftAnswer, DriftPolicy, SourceColumn, drifted};
 pub use foresight::{InputForesight, foresee};
 pub use listed::{ListedInput, list_inputs};
 pub use listing::ObjectVersion;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::datatypes::Int64Type;
 use datafusion::error::DataFusionError;
@@ -21,7 +22,7 @@ use crate::prepare::{Expected, Lake, Prepared};
 use crate::stream::{StreamedInput, is_plain_scan};
 use crate::successors::Successors;
 use crate::{
-    InputSource, InputSpec, LakeSpec, Location, StoreError, Stores, SubscriptionForm, WorkArea, corrections,
+    InputSource, InputSpec, LakeSpec, Location, StoreError, Stores, SubscriptionForm, WorkArea, corrections, drift,
     duplicates, forms, listing, words,
 };
 
@@ -39,7 +40,7 @@ pub async fn open(
     as_of: &AsOf,
     work: &WorkArea,
 ) -> Result<OpenedInputs, OpenError> {
-    let prepared = prepare(context, stores, lake).await?;
+    let prepared = prepare(context, stores, lake, Some(as_of.day())).await?;
     let mut opening = Opening {
         context,
         as_of,
@@ -88,12 +89,14 @@ pub async fn open(
     Ok(OpenedInputs { inputs: opened, warnings })
 }
 
+/// Every input made ready to be read; for a night, without objects that come after it by their path.
 pub(crate) async fn prepare<'a>(
     context: &'a SessionContext,
     stores: &'a Stores,
     spec: &LakeSpec<'a>,
+    night: Option<NaiveDate>,
 ) -> Result<Vec<Prepared<'a>>, OpenError> {
-    let mut lake = Lake::survey(context, stores, spec.sources).await.map_err(OpenError::Store)?;
+    let mut lake = Lake::survey(context, stores, spec.sources, night).await.map_err(OpenError::Store)?;
     let mut prepared = Vec::new();
     for table in InputTable::ALL {
         for input in spec.inputs.iter().filter(|input| input.table == *table) {
@@ -324,6 +327,7 @@ fn described(input: &Prepared<'_>, rows: RowCounts, stream: Option<StreamedInput
         columns,
         attributes,
         objects: input.versions.clone(),
+        source_columns: drift::source_columns(input),
         rows,
         newest: None,
         stream,

@@ -10,7 +10,7 @@ use headwater_metrics::{ColumnType, InputTable};
 use serde::Serialize;
 
 use crate::stream::StreamedInput;
-use crate::{ObjectVersion, StoreError};
+use crate::{ObjectVersion, SourceColumn, StoreError};
 
 /// All inputs of a night, open: a table of each one's name is registered in the session.
 #[derive(Debug)]
@@ -40,6 +40,8 @@ pub struct OpenedInput {
     pub attributes: Vec<OpenedColumn>,
     /// The objects it was read from, sorted by path.
     pub objects: Vec<ObjectVersion>,
+    /// The columns of its source.
+    pub source_columns: Vec<SourceColumn>,
     /// Counts of rows.
     pub rows: RowCounts,
     /// The last day a row happened on, at most the night's.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider,
@@ -13,12 +14,15 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, not};
 use datafusion::prelude::{DataFrame, SessionContext};
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics};
+use headwater_metrics::{ColumnType, InputTable};
 
 use crate::mapping::Mapping;
 use crate::objects::ObjectsTable;
 use crate::sql::{self, Raw};
-use crate::survey::{Surveyed, Unreadable, survey};
-use crate::{Expectation, InputSource, InputSpec, ObjectVersion, SourceSpec, SqlText, StoreError, Stores, stream};
+use crate::survey::{Surveyed, Unreadable, Until, survey};
+use crate::{
+    Expectation, InputSource, InputSpec, ObjectVersion, ObjectsSpec, SourceSpec, SqlText, StoreError, Stores, stream,
+};
 
 /// An input that can be read.
 #[derive(Debug)]
@@ -50,6 +54,8 @@ pub(crate) struct Expected {
 pub(crate) struct Lake<'a> {
     context: &'a SessionContext,
     stores: &'a Stores,
+    /// The night, where it is read for one.
+    night: Option<NaiveDate>,
     /// Raw tables by name; `None` where a source could not be read, which has been said.
     sources: BTreeMap<&'a str, Option<Surveyed>>,
     /// Where SQL mappings are planned: a session that knows the raw tables and nothing else.
@@ -63,11 +69,18 @@ impl<'a> Lake<'a> {
         context: &'a SessionContext,
         stores: &'a Stores,
         sources: &'a [SourceSpec],
+        night: Option<NaiveDate>,
     ) -> Result<Self, StoreError> {
-        let mut lake =
-            Self { context, stores, sources: BTreeMap::new(), scratch: scratch(context), problems: Diagnostics::new() };
+        let mut lake = Self {
+            context,
+            stores,
+            night,
+            sources: BTreeMap::new(),
+            scratch: scratch(context),
+            problems: Diagnostics::new(),
+        };
         for source in sources {
-            let found = lake.take(survey(context, stores, &source.objects).await)?;
+            let found = lake.take(survey(context, stores, &source.objects, None).await)?;
             if let Some(surveyed) = &found {
                 let table = Arc::new(surveyed.table.clone());
                 if let Err(error) = lake.scratch.register_table(source.name.as_str(), table) {
@@ -94,7 +107,8 @@ impl<'a> Lake<'a> {
     pub(crate) async fn prepare(&mut self, spec: &'a InputSpec) -> Result<Option<Prepared<'a>>, StoreError> {
         let (raw, objects) = match &spec.from {
             InputSource::Objects(objects) => {
-                let found = survey(self.context, self.stores, objects).await;
+                let until = self.night.and_then(|day| Some(Until { column: column_of_day(spec, objects)?, day }));
+                let found = survey(self.context, self.stores, objects, until).await;
                 let Some(surveyed) = self.take(found)? else { return Ok(None) };
                 match self.scan(spec, &surveyed) {
                     Ok(frame) => (
@@ -186,6 +200,16 @@ impl<'a> Lake<'a> {
         versions.dedup();
         versions
     }
+}
+
+/// The column in the path of objects that says when their rows came to be. What is booked for later days is told of
+/// subscriptions, so these have none.
+fn column_of_day<'a>(spec: &InputSpec, objects: &'a ObjectsSpec) -> Option<&'a str> {
+    let happened = spec.table.happened().filter(|_| spec.table != InputTable::Subscriptions)?;
+    let mapped = spec.columns.iter().find(|column| column.name == happened);
+    let source = mapped.map_or(happened, |column| column.expression.text.trim());
+    let days = objects.partitions.iter().filter(|(_, kind)| *kind == ColumnType::Date);
+    days.map(|(name, _)| name.as_str()).find(|name| *name == source)
 }
 
 /// A session of its own, without tables, that shares memory limits and stores.

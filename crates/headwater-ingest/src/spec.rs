@@ -4,7 +4,7 @@ use headwater_diagnostics::Span;
 use headwater_diagnostics::yaml::TextPositions;
 use headwater_metrics::{ColumnType, Exchange, InputTable};
 
-use crate::Location;
+use crate::{DriftPolicy, Location};
 
 /// A SQL text of the project file.
 #[derive(Debug, Clone)]
@@ -129,6 +129,8 @@ pub struct InputSpec {
     pub expect: Vec<Expectation>,
     /// The newest row may be at most this many days older than the night.
     pub freshness_max_age_days: Option<u32>,
+    /// What becomes of a night when the columns of its source are no longer those of the night before.
+    pub drift: DriftPolicy,
     /// Most rows, in percent of those read, that may break the contract; no limit where absent.
     pub max_quarantine_pct: Option<f64>,
     /// The input's name in the project file.

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Schema, TimeUnit};
+use chrono::NaiveDate;
+use datafusion::arrow::datatypes::{DataType, Date32Type, Schema, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
@@ -59,17 +60,25 @@ pub(crate) struct Surveyed {
     pub undeclared: BTreeSet<String>,
 }
 
+/// The last day whose objects are read, where a column in their path says on which day all rows of an object happened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Until<'a> {
+    pub column: &'a str,
+    pub day: NaiveDate,
+}
+
 struct Footer {
     object: ObjectMeta,
     metadata: Arc<ParquetMetaData>,
     schema: Schema,
 }
 
-/// Finds the objects of `spec` and what columns they have.
+/// Finds the objects of `spec` and what columns they have. Those of later days are as if they were not there.
 pub(crate) async fn survey(
     context: &SessionContext,
     stores: &Stores,
     spec: &ObjectsSpec,
+    until: Option<Until<'_>>,
 ) -> Result<Surveyed, Unreadable> {
     let location = &spec.location;
     let url = stores.register(context, location)?;
@@ -82,8 +91,22 @@ pub(crate) async fn survey(
     if listing.objects.is_empty() {
         return Err(no_objects(store.as_ref(), spec).await.into());
     }
-    let footers = footers(context, store.as_ref(), location, listing.objects).await?;
+    let objects = until.map(|until| up_to(until, spec, &listing.objects)).filter(|objects| !objects.is_empty());
+    let footers = footers(context, store.as_ref(), location, objects.unwrap_or(listing.objects)).await?;
     assemble(url, spec, footers)
+}
+
+/// The objects that do not come after a day.
+fn up_to(until: Until<'_>, spec: &ObjectsSpec, objects: &[ObjectMeta]) -> Vec<ObjectMeta> {
+    let partitions = partitions(spec);
+    let at = partitions.iter().position(|(name, _)| name == until.column);
+    let last = Date32Type::from_naive_date(until.day);
+    let is_later = |object: &ObjectMeta| {
+        let values = listing::partition_values(&object.location, &partitions).ok();
+        let day = values.zip(at).and_then(|(values, at)| values.get(at).cloned());
+        matches!(day, Some(ScalarValue::Date32(Some(day))) if day > last)
+    };
+    objects.iter().filter(|object| !is_later(object)).cloned().collect()
 }
 
 async fn no_objects(store: &dyn ObjectStore, spec: &ObjectsSpec) -> Diagnostic {
@@ -198,8 +221,7 @@ fn unreadable(location: &Location, broken: &[(ObjectMeta, DataFusionError)]) -> 
 }
 
 fn assemble(url: ObjectStoreUrl, spec: &ObjectsSpec, footers: Vec<Footer>) -> Result<Surveyed, Unreadable> {
-    let partitions: Vec<(String, DataType)> =
-        spec.partitions.iter().map(|(name, kind)| (name.clone(), partition_type(*kind))).collect();
+    let partitions = partitions(spec);
     let lake = lake_schema::unify(footers.iter().map(|footer| (footer.object.location.as_ref(), &footer.schema)));
     let mut objects = Vec::new();
     let mut misplaced = Diagnostics::new();
@@ -235,6 +257,11 @@ fn data_object(spec: &ObjectsSpec, footer: Footer, partition: Vec<ScalarValue>) 
         rows: u64::try_from(footer.metadata.file_metadata().num_rows()).unwrap_or_default(),
     };
     DataObject { meta: footer.object, version, partition }
+}
+
+/// The columns in the path of objects, with their types.
+fn partitions(spec: &ObjectsSpec) -> Vec<(String, DataType)> {
+    spec.partitions.iter().map(|(name, kind)| (name.clone(), partition_type(*kind))).collect()
 }
 
 fn partition_type(kind: ColumnType) -> DataType {

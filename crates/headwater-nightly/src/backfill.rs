@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 use headwater_diagnostics::Diagnostics;
 use serde::Serialize;
 
@@ -115,18 +115,34 @@ pub async fn backfill(request: &BackfillRequest) -> Result<Backfilled, RunError>
     Ok(Backfilled { report, warnings: series.warnings, failure: failed.map(|(_, error)| error) })
 }
 
-/// Publishes the nights after the last one published before a night, up to this one.
+/// What a night looks back on before it is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LookBack {
+    /// Also the nights that are missing after the last one published before it.
+    pub missing: bool,
+    /// Also so many days before it, where what they were computed from has changed since: inputs come late.
+    pub days: u32,
+}
+
+/// Publishes a night after those that it looks back on; none from before the first night that was ever published.
 ///
 /// # Errors
 /// As [`backfill`].
-pub async fn catch_up(night: &RunRequest) -> Result<Backfilled, RunError> {
+pub async fn look_back(night: &RunRequest, back: LookBack) -> Result<Backfilled, RunError> {
     let operation = Operation::from(night);
     let stores = operation.stores();
     let latest = operation.publication(&stores)?.latest().await.map_err(|error| operation.failed(&error))?;
-    let before = latest.and_then(|latest| latest.night_before(night.as_of));
-    let first = before.and_then(|(last, _)| last.succ_opt()).unwrap_or(night.as_of);
-    let nights = first..=night.as_of;
+    let nights = first_night(latest.as_ref(), night.as_of, back)..=night.as_of;
     backfill(&BackfillRequest { night: night.clone(), nights, again: false, ripple: false }).await
+}
+
+fn first_night(latest: Option<&Manifest>, as_of: NaiveDate, back: LookBack) -> NaiveDate {
+    let before = latest.and_then(|latest| latest.night_before(as_of));
+    let missing = before.filter(|_| back.missing).and_then(|(last, _)| last.succ_opt());
+    let earliest = latest.and_then(|latest| latest.nights.keys().next().copied());
+    let late = earliest.zip(as_of.checked_sub_days(Days::new(back.days.into())));
+    let late = late.map(|(earliest, day)| day.max(earliest));
+    [missing, late].into_iter().flatten().fold(as_of, NaiveDate::min)
 }
 
 async fn older(operation: &Operation, publication: &Publication, after: NaiveDate) -> Result<Vec<NaiveDate>, RunError> {

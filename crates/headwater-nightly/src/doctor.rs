@@ -89,7 +89,9 @@ impl Examination {
     async fn inputs(&mut self, operation: &Operation, threads: usize) {
         let limits = EngineLimits { memory_bytes: None, spill_dir: None, threads };
         let listed = match Engine::new(&limits) {
-            Ok(engine) => list_inputs(engine.context(), &operation.stores(), &operation.project.lake_spec()).await,
+            Ok(engine) => {
+                list_inputs(engine.context(), &operation.stores(), &operation.project.lake_spec(), None).await
+            }
             Err(error) => return self.broken("inputs", FailureKind::Failed, &RunError::from(error).diagnostics),
         };
         match listed {

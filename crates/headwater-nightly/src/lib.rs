@@ -43,7 +43,9 @@ mod workers;
 mod workshop;
 
 pub use audit::AuditResult;
-pub use backfill::{BackfillOutcome, BackfillReport, BackfillRequest, Backfilled, BackfilledNight, backfill, catch_up};
+pub use backfill::{
+    BackfillOutcome, BackfillReport, BackfillRequest, Backfilled, BackfilledNight, LookBack, backfill, look_back,
+};
 pub use clearing::{ClearReport, clear, clearable};
 pub use ddl::{DdlRequest, Dialect, Script};
 pub use doctor::{Examination, Finding, Health, examine};

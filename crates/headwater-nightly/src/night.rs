@@ -93,7 +93,7 @@ impl<'a> AtWork<'a> {
         let (context, area, as_of) = (self.engine.context(), self.site.workshop.area(), self.as_of());
         let lake = project.lake_spec();
         if let Some(recorded) = &request.recorded_inputs {
-            let listing = headwater_ingest::list_inputs(context, self.site.stores, &lake);
+            let listing = headwater_ingest::list_inputs(context, self.site.stores, &lake, Some(request.as_of));
             let listed = request.stop.unless_asked(listing).await??;
             same_inputs::unchanged_since(recorded, &records::listed(&listed, &project.lake), &project.lake)?;
         }
@@ -104,7 +104,9 @@ impl<'a> AtWork<'a> {
         }
         self.steps.end(inputs.inputs.iter().map(|input| input.rows.read).sum());
         some_accounts(&inputs)?;
-        let mut warnings = request.allowed(FailureKind::BrokenContract, inputs.warnings.clone())?;
+        let mut warnings = inputs.warnings.clone();
+        warnings.append(same_inputs::columns_since(self.before.as_ref(), project, &inputs)?);
+        let mut warnings = request.allowed(FailureKind::BrokenContract, warnings)?;
         let (rules, of_rules) = sound(check_rules_over(project, &request.sources, &request.rule_files, &inputs))?;
         warnings.append(request.allowed(FailureKind::InvalidProject, of_rules)?);
         warnings.append(request.allowed(FailureKind::InvalidProject, rules.over(request.as_of))?);

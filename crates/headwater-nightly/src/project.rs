@@ -24,7 +24,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use load::{Loaded, PROJECT_FILE, load};
+pub use load::{Loaded, PROJECT_FILE, load, load_with_rules_of};
 pub use settings::{EngineSettings, Outputs};
 
 /// A project file that has been read and checked, with one profile applied.
@@ -215,7 +215,7 @@ impl Reading<'_> {
 
     fn project(&mut self, document: &Node) -> Option<Project> {
         let mut fields = Fields::of(document, "the project file", &mut self.problems)?;
-        self.version(&mut fields);
+        fields.language_version(&mut self.problems);
         let name = fields.require_text("name", &mut self.problems);
         let time_zone = self.time_zone(&mut fields);
         let currency = self.currency(&mut fields);
@@ -261,14 +261,6 @@ impl Reading<'_> {
             profile: None,
             profiles: BTreeMap::new(),
         })
-    }
-
-    fn version(&mut self, fields: &mut Fields<'_>) {
-        let Some(node) = fields.require("version", &mut self.problems) else { return };
-        if node.value != yaml::Value::Integer(1) {
-            let problem = Diagnostic::at(Code::UnsupportedVersion, node.span, "this program reads version 1");
-            self.problems.push(problem.help("write `version: 1`"));
-        }
     }
 
     fn time_zone(&mut self, fields: &mut Fields<'_>) -> Tz {

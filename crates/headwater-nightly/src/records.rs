@@ -55,6 +55,7 @@ fn record(input: &OpenedInput, unseen: &BTreeMap<String, u64>, lake: &Location) 
     InputRecord {
         table: input.table.name().to_owned(),
         objects: objects(&input.objects, lake),
+        columns: Some(input.source_columns.clone()),
         rows_read: Some(input.rows.read),
         rows_kept: input.rows.kept,
         after_as_of: input.rows.after_as_of,

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics};
-use headwater_ingest::Location;
+use headwater_ingest::{Location, OpenedInputs, drifted};
 
 use crate::failure::{FailureKind, RunError};
-use crate::publish::InputRecord;
+use crate::project::Project;
+use crate::publish::{InputRecord, Manifest};
 use crate::records::{InputObjects, recorded};
 
 /// Size and tag of each object, by path.
@@ -42,6 +43,24 @@ pub(crate) fn unchanged_since(before: &[InputRecord], now: &InputObjects, lake: 
     });
     let problems: Diagnostics = problems.collect();
     if problems.is_empty() { Ok(()) } else { Err(RunError::new(FailureKind::BrokenContract, problems)) }
+}
+
+/// What changed in the columns of inputs since the last night published before; refused where the project says so.
+pub(crate) fn columns_since(
+    before: Option<&Manifest>,
+    project: &Project,
+    now: &OpenedInputs,
+) -> Result<Diagnostics, RunError> {
+    let mut problems = Diagnostics::new();
+    let Some(before) = before else { return Ok(problems) };
+    let since = format!("the night of {}", before.as_of);
+    for spec in &project.inputs {
+        let recorded = before.inputs.iter().find(|input| input.table == spec.table.name());
+        if let (Some(recorded), Some(opened)) = (recorded, now.get(spec.table)) {
+            problems.append(drifted(spec, recorded.columns.as_deref(), &opened.source_columns, &since));
+        }
+    }
+    if problems.has_errors() { Err(RunError::new(FailureKind::BrokenContract, problems)) } else { Ok(problems) }
 }
 
 fn versions<'a>(inputs: &'a InputObjects, table: &str) -> Versions<'a> {

@@ -48,7 +48,7 @@ impl<'a> Comparison<'a> {
             && manifest.rules == records::rule_files(self.request)
             && manifest.carries_on.as_ref().map(|carried| &carried.sha256) == state.as_ref();
         let is_same = is_same
-            && inputs_now(self.request, self.stores, &self.engine)
+            && inputs_now(&RunRequest { as_of, ..self.request.clone() }, self.stores, &self.engine)
                 .await?
                 .is_some_and(|now| now == records::recorded(&manifest.inputs));
         Ok(is_same.then_some(manifest))
@@ -63,7 +63,7 @@ pub(crate) async fn inputs_now(
 ) -> Result<Option<InputObjects>, RunError> {
     let project = &request.project;
     let lake = project.lake_spec();
-    let listing = list_inputs(engine.context(), stores, &lake);
+    let listing = list_inputs(engine.context(), stores, &lake, Some(request.as_of));
     match request.stop.unless_asked(listing).await? {
         Ok(inputs) => Ok(Some(records::listed(&inputs, &project.lake))),
         Err(OpenError::Contract(_) | OpenError::NotReady(_)) => Ok(None),

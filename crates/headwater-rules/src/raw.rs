@@ -1,7 +1,7 @@
 //! The first pass: rule files read item by item, with every problem of their shape.
 
-use headwater_diagnostics::yaml::{self, Fields, Holds, KeyShape, Node, Shape, Value, key, required};
-use headwater_diagnostics::{Code, Diagnostic, Diagnostics, FileId, Sources};
+use headwater_diagnostics::yaml::{self, Fields, Holds, KeyShape, LANGUAGE_VERSION, Node, Shape, key, required};
+use headwater_diagnostics::{Diagnostics, FileId, Sources};
 
 use crate::header::{DEFAULTS, Defaults, Header};
 use crate::kinds::audit::{AUDIT, RawAudit};
@@ -15,11 +15,8 @@ use crate::kinds::segment::{RawScheme, SCHEME};
 use crate::kinds::trigger::{RawTrigger, TRIGGER};
 use crate::reading::Reading;
 
-/// The version of the language that this program reads.
-const VERSION: i64 = 1;
-
 /// `version:` of every file.
-pub(crate) const VERSIONED: &[KeyShape] = &[required("version", Holds::Exactly(VERSION), "of the language")];
+pub(crate) const VERSIONED: &[KeyShape] = &[required("version", Holds::Exactly(LANGUAGE_VERSION), "of the language")];
 
 /// A rule file as written.
 pub(crate) const RULE_FILE: Shape = Shape::new(
@@ -95,7 +92,7 @@ impl RawRules {
             self.incomplete = true;
             return;
         };
-        version(&mut fields, reading);
+        fields.language_version(reading.problems);
         let defaults = Defaults::read(&mut fields, reading.problems);
         items(&mut fields, "owners", reading, |node, reading| self.owners.extend(Owner::read(node, reading)));
         items(&mut fields, "params", reading, |node, reading| self.params.extend(RawParam::read(node, reading)));
@@ -131,14 +128,5 @@ fn items(
 ) {
     for node in fields.list(name, reading.problems) {
         read(node, reading);
-    }
-}
-
-pub(crate) fn version(fields: &mut Fields<'_>, reading: &mut Reading<'_>) {
-    let Some(node) = fields.require("version", reading.problems) else { return };
-    if node.value != Value::Integer(VERSION) {
-        let problem =
-            Diagnostic::at(Code::UnsupportedVersion, node.span, "a version of the language that is not known");
-        reading.problems.push(problem.help(format!("write `version: {VERSION}`")));
     }
 }

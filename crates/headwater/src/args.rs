@@ -90,6 +90,8 @@ pub(crate) enum Command {
     Check(Check),
     /// Lay out the project file, its rules and their tests alike; says nothing else and loses no comment
     Fmt(Fmt),
+    /// Write the project file, its rules and their tests in the version of the language that this program reads
+    Migrate(Migrate),
     /// Run the tests of the project's rules; reads no data and no store
     Test(Test),
     /// Run one night: read, judge, audit, publish
@@ -165,6 +167,14 @@ pub(crate) struct Fmt {
     pub(crate) check: bool,
 }
 
+/// Options of `migrate`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Migrate {
+    /// Write nothing, but name the files that are not of this version
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
 /// Options of `test`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Test {
@@ -200,11 +210,15 @@ pub(crate) struct Night {
     /// Also run the nights between the last one published and this one
     #[arg(long)]
     pub(crate) catch_up: bool,
+    /// Before it, run the nights of so many days again whose inputs have changed since: what came late
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3_660))]
+    pub(crate) lookback: Option<u32>,
     /// Only say what would be read: nothing is published, no lease is taken
-    #[arg(long, conflicts_with_all = ["catch_up", "wait_for_inputs"])]
+    #[arg(long, conflicts_with_all = ["catch_up", "lookback", "wait_for_inputs"])]
     pub(crate) dry_run: bool,
     /// Where inputs are not as fresh as they must be, wait for them, at most so long: 45m, 2h
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, conflicts_with = "catch_up")]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration,
+        conflicts_with_all = ["catch_up", "lookback"])]
     pub(crate) wait_for_inputs: Option<Duration>,
 }
 
@@ -223,6 +237,9 @@ pub(crate) struct Backfill {
     /// Also run later nights that carry on a state that is no longer the one before them
     #[arg(long)]
     pub(crate) ripple: bool,
+    /// Judge by the rules of the project in this folder, such as an earlier state of it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) rules_at: Option<PathBuf>,
 }
 
 /// Options of `retry`.

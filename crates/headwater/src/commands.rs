@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use headwater_diagnostics::{Code, Diagnostic, FileId, Sources};
-use headwater_nightly::project::{Loaded, Project, load};
+use headwater_nightly::project::{Loaded, Project, load_with_rules_of};
 use headwater_nightly::{Operation, Stop, StopHandle};
 
 use crate::args::Global;
@@ -22,6 +22,7 @@ pub(crate) mod fmt;
 pub(crate) mod gc;
 pub(crate) mod init;
 pub(crate) mod metrics;
+pub(crate) mod migrate;
 pub(crate) mod reconcile;
 pub(crate) mod retry;
 pub(crate) mod rollback;
@@ -53,7 +54,21 @@ pub(super) struct Texts {
 
 /// The project of a folder with its texts; its problems are told where it has any.
 fn project(global: &Global, output: &Output) -> Result<(Texts, Project), Exit> {
-    let Loaded { sources, project, rules, tests } = load(&folder(&global.directory), global.profile.as_deref());
+    project_with_rules_at(global, None, output)
+}
+
+/// The same with the rules of the project in another folder.
+fn project_with_rules_at(global: &Global, other: Option<&Path>, output: &Output) -> Result<(Texts, Project), Exit> {
+    if let Some(missing) = other.filter(|other| !other.is_dir()) {
+        let problem = Diagnostic::of(Code::MissingFile, missing.display().to_string(), "the folder is not there")
+            .help("give a folder with the project as it was, for example of `git worktree add`");
+        output.diagnostics(&problem.into(), &Sources::default());
+        return Err(Exit::InvalidProject);
+    }
+    let folder = folder(&global.directory);
+    let of_rules = other.map_or_else(|| folder.clone(), self::folder);
+    let loaded = load_with_rules_of(&folder, &of_rules, global.profile.as_deref());
+    let Loaded { sources, project, rules, tests } = loaded;
     match project {
         Ok(project) => Ok((Texts { sources, rules, tests }, project)),
         Err(problems) => {

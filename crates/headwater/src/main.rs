@@ -51,6 +51,7 @@ async fn run(arguments: Arguments, output: &Output) -> Exit {
         Command::Init(init) => commands::init::run(init, output),
         Command::Check(asked) => commands::check::run(global, asked, output),
         Command::Fmt(asked) => commands::fmt::run(global, asked, output),
+        Command::Migrate(asked) => commands::migrate::run(global, asked, output),
         Command::Test(asked) => commands::test::run(global, asked, output).await,
         Command::Run(night) => commands::run::run(global, night, output).await,
         Command::Backfill(asked) => commands::backfill::run(global, asked, output).await,

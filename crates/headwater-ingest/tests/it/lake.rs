@@ -11,8 +11,8 @@ use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use headwater_diagnostics::{Diagnostics, Sources, Span};
 use headwater_ingest::{
-    InputForesight, InputSource, InputSpec, LakeSpec, Location, MappedColumn, ObjectsSpec, OpenError, OpenedInputs,
-    SourceSpec, SqlText, StoreOptions, Stores, SubscriptionForm, WorkArea, foresee, open,
+    DriftPolicy, InputForesight, InputSource, InputSpec, LakeSpec, Location, MappedColumn, ObjectsSpec, OpenError,
+    OpenedInputs, SourceSpec, SqlText, StoreOptions, Stores, SubscriptionForm, WorkArea, foresee, open,
 };
 use headwater_metrics::{AsOf, ColumnType, Exchange, InputTable};
 use parquet::arrow::ArrowWriter;
@@ -158,6 +158,7 @@ pub(crate) fn input(table: InputTable, from: InputSource) -> InputSpec {
         roll_up_to_parents: false,
         expect: Vec::new(),
         freshness_max_age_days: None,
+        drift: DriftPolicy::default(),
         max_quarantine_pct: None,
         span: anywhere(),
     }

@@ -2,7 +2,9 @@
 
 use headwater_diagnostics::yaml::{Fields, Key, Node};
 use headwater_diagnostics::{Code, Diagnostic};
-use headwater_ingest::{InputSource, InputSpec, Location, ObjectsSpec, SourceSpec, SubscriptionForm};
+use headwater_ingest::{
+    DriftAnswer, DriftPolicy, InputSource, InputSpec, Location, ObjectsSpec, SourceSpec, SubscriptionForm,
+};
 use headwater_metrics::{ColumnType, InputTable};
 
 use super::Reading;
@@ -69,6 +71,7 @@ impl Reading<'_> {
         let roll_up_to_parents =
             table == InputTable::Accounts && fields.flag("roll_up_to_parents", &mut self.problems).unwrap_or_default();
         let freshness_max_age_days = self.freshness(table, &mut fields);
+        let drift = self.drift(&mut fields).unwrap_or_default();
         let max_quarantine_pct = self.percentage(&mut fields, "max_quarantine_pct");
         fields.finish(&mut self.problems);
         let span = key.span;
@@ -82,6 +85,7 @@ impl Reading<'_> {
             roll_up_to_parents,
             expect,
             freshness_max_age_days,
+            drift,
             max_quarantine_pct,
             span,
         })
@@ -140,6 +144,25 @@ impl Reading<'_> {
         let words: Vec<&str> = SubscriptionForm::WORDS.iter().map(|(word, _)| *word).collect();
         let chosen = fields.choice("form", &words, &mut self.problems);
         chosen.and_then(|at| SubscriptionForm::WORDS.get(at)).map(|(_, form)| *form).unwrap_or_default()
+    }
+
+    /// What becomes of a night whose columns changed.
+    fn drift(&mut self, fields: &mut Fields<'_>) -> Option<DriftPolicy> {
+        let node = fields.take("drift")?;
+        let mut fields = Fields::of(node, "drift", &mut self.problems)?;
+        let words: Vec<&str> = DriftAnswer::WORDS.iter().map(|(word, _)| *word).collect();
+        let mut answer = |name: &'static str, otherwise: DriftAnswer| {
+            let chosen = fields.choice(name, &words, &mut self.problems);
+            chosen.and_then(|at| DriftAnswer::WORDS.get(at)).map_or(otherwise, |(_, answer)| *answer)
+        };
+        let usual = DriftPolicy::default();
+        let policy = DriftPolicy {
+            new_column: answer("new_column", usual.new_column),
+            missing_column: answer("missing_column", usual.missing_column),
+            changed_type: answer("changed_type", usual.changed_type),
+        };
+        fields.finish(&mut self.problems);
+        Some(policy)
     }
 
     fn freshness(&mut self, table: InputTable, fields: &mut Fields<'_>) -> Option<u32> {

@@ -27,6 +27,13 @@ pub struct Loaded {
 /// Loads the project in `folder`, an absolute path, with a profile applied, and the rule files it names.
 #[must_use]
 pub fn load(folder: &Path, profile: Option<&str>) -> Loaded {
+    load_with_rules_of(folder, folder, profile)
+}
+
+/// The same with the rule files that the project would have if it lay in the folder `of_rules`, an absolute path: those of
+/// an earlier day, say.
+#[must_use]
+pub fn load_with_rules_of(folder: &Path, of_rules: &Path, profile: Option<&str>) -> Loaded {
     let mut sources = Sources::default();
     let file = match fs::read_to_string(folder.join(PROJECT_FILE)) {
         Ok(text) => sources.add(PROJECT_FILE, text),
@@ -41,7 +48,8 @@ pub fn load(folder: &Path, profile: Option<&str>) -> Loaded {
     let (mut rules, mut tests) = (Vec::new(), Vec::new());
     if let Ok(read) = &project {
         let mut problems = Diagnostics::new();
-        for (patterns, files) in [(&read.rules, &mut rules), (&read.tests, &mut tests)] {
+        let wanted = [(of_rules, &read.rules, &mut rules), (folder, &read.tests, &mut tests)];
+        for (folder, patterns, files) in wanted {
             for path in matching(folder, patterns, &mut problems) {
                 match fs::read_to_string(folder.join(&path)) {
                     Ok(text) => files.push(sources.add(path.display().to_string(), text)),

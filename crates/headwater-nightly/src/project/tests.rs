@@ -254,7 +254,7 @@ fn accounts_are_needed_and_their_attributes_have_names_of_their_own() {
     assert_eq!(
         problems(&text, None),
         [
-            "1:10 E0107 this program reads version 1",
+            "1:10 E0107 this program reads version 1 of the language",
             "3:11 E0105 a currency is three capital letters",
             "5:3 E0103 the project has no `accounts` input",
         ]

@@ -135,6 +135,9 @@ pub struct InputRecord {
     pub table: String,
     /// Its objects: path, bytes, and the store's tag of the content.
     pub objects: Vec<(String, u64, Option<String>)>,
+    /// The columns of its source, each with its type.
+    #[serde(default)]
+    pub columns: Option<Vec<(String, String)>>,
     /// Rows read; not counted for inputs that are read in one pass with the metrics.
     pub rows_read: Option<u64>,
     /// Rows kept.

@@ -82,7 +82,7 @@ type Ids = BTreeMap<String, Span>;
 
 pub(super) fn file(node: &Node, known: &Known<'_>, ids: &mut Ids, tests: &mut RuleTests, reading: &mut Reading<'_>) {
     let Some(mut fields) = Fields::shaped(node, &TEST_FILE, reading.problems) else { return };
-    crate::raw::version(&mut fields, reading);
+    fields.language_version(reading.problems);
     for node in fields.list("tests", reading.problems) {
         let Some(mut fields) = Fields::shaped(node, &TEST, reading.problems) else { continue };
         let id = reading.id(&mut fields);

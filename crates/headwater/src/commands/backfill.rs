@@ -6,7 +6,7 @@ use headwater_nightly::{
 };
 
 use super::run::{day, request};
-use super::{project, stoppable};
+use super::{project_with_rules_at, stoppable};
 use crate::args::{Backfill, Global};
 use crate::exit::Exit;
 use crate::render::table::table;
@@ -16,7 +16,7 @@ pub(crate) async fn run(global: &Global, asked: &Backfill, output: &Output) -> E
     let (Some(from), Some(to)) = (day("--from", &asked.from, output), day("--to", &asked.to, output)) else {
         return Exit::Usage;
     };
-    let (texts, project) = match project(global, output) {
+    let (texts, project) = match project_with_rules_at(global, asked.rules_at.as_deref(), output) {
         Ok(found) => found,
         Err(exit) => return exit,
     };

@@ -32,7 +32,13 @@ pub(crate) async fn run(global: &Global, demo: &Demo, output: &Output) -> Exit {
         return Exit::Done;
     }
     let global = Global { directory: dir.clone(), ..global.clone() };
-    let night = Night { as_of: spec.last_day.to_string(), catch_up: false, dry_run: false, wait_for_inputs: None };
+    let night = Night {
+        as_of: spec.last_day.to_string(),
+        catch_up: false,
+        lookback: None,
+        dry_run: false,
+        wait_for_inputs: None,
+    };
     let exit = run::run(&global, &night, output).await;
     if exit == Exit::Done && !output.is_data() {
         let shown = demo.dir.display();

@@ -7,7 +7,8 @@ use chrono::NaiveDate;
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics, Sources};
 use headwater_nightly::project::Project;
 use headwater_nightly::{
-    DryRun, Published, RunError, RunRequest, Stop, Waiting, catch_up, dry_run, run as run_night, run_when_ready,
+    DryRun, LookBack, Published, RunError, RunRequest, Stop, Waiting, dry_run, look_back, run as run_night,
+    run_when_ready,
 };
 
 use super::{Texts, backfill, project, stoppable};
@@ -35,8 +36,9 @@ pub(crate) async fn run(global: &Global, night: &Night, output: &Output) -> Exit
         bar.finish_and_clear();
         return looked.map_or_else(|exit| exit, |looked| told_of_dry_run(looked, &request, output));
     }
-    if night.catch_up {
-        let caught_up = stoppable(handle, catch_up(&request), output).await;
+    let back = LookBack { missing: night.catch_up, days: night.lookback.unwrap_or_default() };
+    if back != LookBack::default() {
+        let caught_up = stoppable(handle, look_back(&request, back), output).await;
         bar.finish_and_clear();
         return caught_up.map_or_else(|exit| exit, |done| backfill::told(done, &request, output));
     }

@@ -315,6 +315,23 @@ fn files_are_laid_out_alike_and_say_what_they_said() {
 }
 
 #[test]
+fn files_that_do_not_say_their_version_are_given_the_first() {
+    let place = Place::demo();
+    place.headwater(&["migrate", "--check"]).says(0, &[]);
+    let read = |name: &str| std::fs::read_to_string(place.path(name)).unwrap();
+    let files = ["headwater.yaml", "rules/engagement.yaml", "rules/tests/accounts.yaml"];
+    let before = files.map(read);
+    files.iter().for_each(|name| place.edit(name, "version: 1\n", ""));
+    // Without its version, the project does not say which rules are its own.
+    place.headwater(&["migrate", "--check"]).says(3, &["headwater.yaml"]);
+    place.headwater(&["migrate"]).says(0, &files);
+    assert_eq!(files.map(read), before);
+    place.headwater(&["migrate"]).says(0, &[]);
+    place.edit("rules/engagement.yaml", "version: 1\n", "version: 2\n");
+    place.headwater(&["migrate"]).says(3, &["E0107", "rules/engagement.yaml:", "a later program"]);
+}
+
+#[test]
 fn a_profile_gives_parameters_other_values() {
     let place = Place::demo();
     let project = std::fs::read_to_string(place.path("headwater.yaml")).unwrap();

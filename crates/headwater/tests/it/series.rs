@@ -82,3 +82,73 @@ fn a_range_stops_at_the_first_night_that_is_held_and_the_gap_is_told() {
     place.headwater(&["retry", &run_of(&place, "00000003")]).says(0, &["manifest 4, every byte as it was"]);
     place.headwater(&["retry", "nobody"]).says(9, &["E0707", "`nobody`"]);
 }
+
+#[test]
+fn nights_are_run_again_for_what_came_late_and_not_for_what_came_later() {
+    let place = Place::demo();
+    let range = ["backfill", "--from", "2026-05-29", "--to", "2026-05-30"];
+    let both = |outcome| expected(&[("2026-05-29", outcome), ("2026-05-30", outcome)]);
+    assert_eq!(nights(&place.json(&range)), both("published"));
+    let events = |day: &str| place.path(&format!("lake/usage_events/event_date={day}"));
+    let some = fs::read_dir(events("2026-05-28")).unwrap().next().unwrap().unwrap().path();
+    fs::create_dir_all(events("2026-06-01")).unwrap();
+    fs::copy(&some, events("2026-06-01").join("part-0.parquet")).unwrap();
+    assert_eq!(nights(&place.json(&range)), both("skipped"));
+    // A later day that is no Parquet at all is no trouble of an earlier night.
+    fs::write(events("2026-06-01").join("part-1.parquet"), "not yet").unwrap();
+    let again = place.json(&[&range[..], &["--again"]].concat());
+    assert_eq!(nights(&again), both("unchanged"));
+
+    fs::copy(&some, events("2026-05-30").join("late.parquet")).unwrap();
+    let late = place.json(&["run", "--as-of", "2026-05-31", "--lookback", "30"]);
+    let came_to = [("2026-05-29", "skipped"), ("2026-05-30", "published"), ("2026-05-31", "published")];
+    assert_eq!(nights(&late), expected(&came_to));
+    place.headwater(&["run", "--as-of", "2026-05-31", "--lookback", "0"]).says(2, &["--lookback"]);
+}
+
+#[test]
+fn a_range_may_be_judged_by_rules_as_they_were() {
+    let place = Place::demo();
+    fs::create_dir_all(place.path("then/rules")).unwrap();
+    for file in fs::read_dir(place.path("rules")).unwrap().map(Result::unwrap).filter(|file| file.path().is_file()) {
+        fs::copy(file.path(), place.path("then/rules").join(file.file_name())).unwrap();
+    }
+    let night = ["backfill", "--from", "2026-05-30", "--to", "2026-05-30"];
+    let then = [&night[..], &["--rules-at", "then"]].concat();
+    let outcome = |arguments: &[&str]| nights(&place.json(arguments)).remove(0).1;
+    assert_eq!(outcome(&night), "published");
+    change_rules(&place);
+    assert_eq!(outcome(&then), "skipped");
+    assert_eq!((outcome(&night), outcome(&then)), ("published".to_owned(), "published".to_owned()));
+    place.headwater(&[&night[..], &["--rules-at", "nowhere"]].concat()).says(3, &["E0109", "nowhere"]);
+    place.write("then/rules/broken.yaml", "version: 1\ntriggers: [{id: t}]\n");
+    place.headwater(&then).says(3, &["E0103", "rules/broken.yaml"]);
+}
+
+#[test]
+fn columns_that_change_between_nights_are_told_or_refused_as_the_project_says() {
+    let place = Place::demo();
+    place.edit("headwater.yaml", "inputs:\n", "sources:\n  paid: {path: \"spend/*.parquet\"}\n\ninputs:\n");
+    let spend = |columns: &str, drift: &str| {
+        let project = fs::read_to_string(place.path("headwater.yaml")).unwrap();
+        let line = project.lines().find(|line| line.starts_with("  spend:")).unwrap();
+        place.edit("headwater.yaml", line, &format!("  spend: {{sql: \"SELECT {columns} FROM paid\"{drift}}}"));
+    };
+    let night = |day: &str| place.headwater(&["run", "--as-of", day]);
+    spend("*, 1 AS batch", "");
+    night("2026-05-28").says(0, &[]);
+    spend("* EXCEPT (campaign), '1' AS batch, 2 AS source", "");
+    let told = night("2026-05-29");
+    told.says(0, &["W0503", "`spend` no longer has the column `campaign` (Utf8), since the night of 2026-05-28"]);
+    told.says(0, &["`spend` has `batch` as Utf8, which was Int64, since the night of 2026-05-28", "2 warnings"]);
+    let same = night("2026-05-30");
+    same.says(0, &[]);
+    assert!(!same.stderr.contains("W0503"), "{}", same.stderr);
+    spend("*", ", drift: {new_column: refuse, missing_column: allow}");
+    night("2026-05-31")
+        .says(5, &["E0513", "`spend` has a new column `campaign` (Utf8)", "new_column: warn", "1 error"]);
+    spend("*", ", drift: {new_column: allow, missing_column: allow}");
+    night("2026-05-31").says(0, &[]);
+    spend("*", ", drift: {new_columns: allow, changed_type: never}");
+    night("2026-05-31").says(3, &["E0102", "did you mean `new_column`?", "E0105"]);
+}
