@@ -8,6 +8,7 @@ mod contest;
 mod duckdb;
 mod lake;
 mod lifetimes;
+mod memory;
 mod night;
 mod python;
 mod report;
@@ -31,6 +32,8 @@ pub(crate) enum Bench {
     Check(check::Options),
     /// Runs a night over a generated lake, then the same usage metrics in DuckDB.
     Night(usage::Options),
+    /// Runs a night over a generated lake under several limits of memory.
+    Memory(memory::Options),
     /// Runs a night of movements, retention and cohorts over a generated lake, then the same tables in DuckDB.
     Revenue(revenue::Options),
     /// Runs a night of models of orders and of staying over a made lake, then the same in lifetimes and lifelines.
@@ -62,6 +65,7 @@ impl Bench {
         match self {
             Self::Check(options) => check::run(options),
             Self::Night(options) => usage::run(options),
+            Self::Memory(options) => memory::run(options),
             Self::Revenue(options) => revenue::run(options),
             Self::Lifetimes(options) => lifetimes::run(options),
         }

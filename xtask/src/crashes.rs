@@ -7,37 +7,38 @@ mod cells;
 mod company;
 mod disk;
 mod fault;
+mod history;
 mod proxy;
+mod races;
 mod request;
 mod state;
 mod store;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 
 pub use cells::{Cell, Leases, Tried, try_all};
 pub use company::Company;
 pub use fault::Fault;
+pub use history::{Histories, Lived, live, run as live_all};
 pub use proxy::Proxy;
+pub use races::{Raced, Races, race, run as race_all};
 pub use request::Point;
 pub use store::{Kind, Objects, Store, files_of, moto_server};
 
 use crate::Outcome;
 
-/// What is tried.
+/// Where disturbed nights are tried.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+struct Place {
     /// The stores to publish to.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "disk,s3,azure")]
     stores: Vec<Kind>,
     /// The program.
     #[arg(long)]
     binary: PathBuf,
-    /// Of the points that differ in their table alone, every so-and-so-many-th.
-    #[arg(long, default_value_t = 6)]
-    every: usize,
     /// The folder to work in, which must not be there yet.
     #[arg(long)]
     dir: PathBuf,
@@ -47,6 +48,16 @@ pub struct Options {
     /// The file `azurite/dist/src/blob/main.js`, for Azure.
     #[arg(long)]
     azurite: Option<PathBuf>,
+}
+
+/// What is tried.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    place: Place,
+    /// Of the points that differ in their table alone, every so-and-so-many-th.
+    #[arg(long, default_value_t = 6)]
+    every: usize,
     /// Only lists the cells.
     #[arg(long)]
     list: bool,
@@ -57,47 +68,59 @@ pub struct Options {
 /// # Errors
 /// Where the harness fails, and where a cell is not as promised.
 pub fn run(options: &Options, print: &(dyn Fn(&str) + Sync)) -> Outcome {
-    fs::create_dir_all(&options.dir)?;
-    let binary = options.binary.canonicalize()?;
-    let tried: Vec<Outcome<usize>> = thread::scope(|scope| {
-        let stores: Vec<_> =
-            options.stores.iter().map(|kind| scope.spawn(|| try_store(*kind, &binary, options, print))).collect();
-        let ended = |store: thread::ScopedJoinHandle<'_, Outcome<usize>>| {
-            store.join().unwrap_or_else(|_| Err("the harness failed".into()))
-        };
-        stores.into_iter().map(ended).collect()
-    });
-    let odd = tried.into_iter().sum::<Outcome<usize>>()?;
-    if odd == 0 { Ok(()) } else { Err(format!("{odd} cells are not as promised").into()) }
+    options.place.on_each_store(print, &|kind, company| {
+        let cells = cells::choose(&company, options.every.max(1));
+        if options.list {
+            let line = |cell: &Cell| format!("{} {} {}\n", kind.name(), cell.point, cell.fault.words());
+            print(&cells.iter().map(line).collect::<String>());
+            return Ok(0);
+        }
+        let tried = try_all(&company, &cells, Leases::Waited)?;
+        print(&table(kind, &company, &tried));
+        Ok(tried.iter().filter(|tried| !tried.odd.is_empty()).count())
+    })
 }
 
-/// The number of cells that are not as promised.
-fn try_store(kind: Kind, binary: &Path, options: &Options, print: &(dyn Fn(&str) + Sync)) -> Outcome<usize> {
-    let folder = options.dir.canonicalize()?.join(kind.name());
-    fs::create_dir(&folder)?;
-    let store = match kind {
-        Kind::Disk => Some(Store::disk(&folder)),
-        Kind::S3 => options.moto.clone().or_else(moto_server).map(|program| Store::moto(&program, &folder)),
-        Kind::Azure => options.azurite.as_ref().map(|program| Store::azurite(program, &folder)),
-    };
-    let Some(store) = store else {
-        print(&format!("SKIPPED: {}: no server is named", kind.name()));
-        return Ok(0);
-    };
-    let company = Company::new(binary, store?)?;
-    let cells = cells::choose(&company, options.every.max(1));
-    if options.list {
-        print(
-            &cells
-                .iter()
-                .map(|cell| format!("{} {} {}\n", kind.name(), cell.point, cell.fault.words()))
-                .collect::<String>(),
-        );
-        return Ok(0);
+impl Place {
+    /// Works with a company in each store, side by side; the work's result is how much is not as promised.
+    fn on_each_store(
+        &self,
+        print: &(dyn Fn(&str) + Sync),
+        work: &(dyn Fn(Kind, Company) -> Outcome<usize> + Sync),
+    ) -> Outcome {
+        fs::create_dir_all(&self.dir)?;
+        let worked: Vec<Outcome<usize>> = thread::scope(|scope| {
+            let of_store = |kind: &Kind| {
+                let kind = *kind;
+                scope.spawn(move || match self.company(kind)? {
+                    Some(company) => work(kind, company),
+                    None => {
+                        print(&format!("SKIPPED: {}: no server is named", kind.name()));
+                        Ok(0)
+                    }
+                })
+            };
+            let stores: Vec<_> = self.stores.iter().map(of_store).collect();
+            let ended = |store: thread::ScopedJoinHandle<'_, Outcome<usize>>| {
+                store.join().unwrap_or_else(|_| Err("the harness failed".into()))
+            };
+            stores.into_iter().map(ended).collect()
+        });
+        let odd = worked.into_iter().sum::<Outcome<usize>>()?;
+        if odd == 0 { Ok(()) } else { Err(format!("{odd} of them are not as promised").into()) }
     }
-    let tried = try_all(&company, &cells, Leases::Waited)?;
-    print(&table(kind, &company, &tried));
-    Ok(tried.iter().filter(|tried| !tried.odd.is_empty()).count())
+
+    /// A company in a store of a kind; none where no server of it is named.
+    fn company(&self, kind: Kind) -> Outcome<Option<Company>> {
+        let folder = self.dir.canonicalize()?.join(kind.name());
+        fs::create_dir(&folder)?;
+        let store = match kind {
+            Kind::Disk => Some(Store::disk(&folder)),
+            Kind::S3 => self.moto.clone().or_else(moto_server).map(|program| Store::moto(&program, &folder)),
+            Kind::Azure => self.azurite.as_ref().map(|program| Store::azurite(program, &folder)),
+        };
+        store.map(|store| Company::new(&self.binary.canonicalize()?, store?)).transpose()
+    }
 }
 
 /// A line a cell, and the outcomes counted.
@@ -117,8 +140,10 @@ fn table(kind: Kind, company: &Company, tried: &[Tried]) -> String {
         text.extend(cell.odd.iter().map(|odd| format!("         {odd}\n")));
     }
     text.push_str(&format!("{}: {} cells\n", kind.name(), tried.len()));
-    for ((fault, outcome), count) in counts {
-        text.push_str(&format!("{count:>6} {fault:<14} {outcome}\n"));
-    }
-    text
+    text + &counted(counts)
+}
+
+/// A line for each outcome, with how often it was.
+fn counted(counts: BTreeMap<(&str, &str), usize>) -> String {
+    counts.into_iter().map(|((what, outcome), count)| format!("{count:>6} {what:<14} {outcome}\n")).collect()
 }

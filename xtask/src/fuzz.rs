@@ -14,6 +14,8 @@ use clap::Args;
 use headwater_nightly::check_rules;
 use headwater_nightly::project::load;
 
+use xtask::dice::Dice;
+
 use crate::{Outcome, root, target};
 
 /// The longest that one file may take; without optimisation everything takes twenty times as long.
@@ -47,7 +49,7 @@ fn fuzz(minutes: u64, seed: u64) -> Result<(), String> {
     fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
     let loaded = load(&root(), None);
     let project = loaded.project.map_err(|problems| format!("{problems:?}"))?;
-    let (began, mut dice, mut slowest) = (Instant::now(), Dice(seed), Duration::ZERO);
+    let (began, mut dice, mut slowest) = (Instant::now(), Dice::new(seed), Duration::ZERO);
     let (mut files, mut sound, mut kept) = (0_u64, 0_u64, 0_u64);
     while began.elapsed() < Duration::from_secs(minutes * 60) {
         let text = mangled(&texts, &mut dice);
@@ -115,27 +117,6 @@ fn peak_megabytes() -> u64 {
     let status = fs::read_to_string(Path::new("/proc/self/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|line| line.trim().trim_end_matches(" kB").trim().parse::<u64>().ok()).unwrap_or(0) / 1_024
-}
-
-/// Chance from a seed: splitmix64 (Steele, Lea and Flood, 2014).
-struct Dice(u64);
-
-impl Dice {
-    fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below a bound; 0 where the bound is.
-    fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.bits() >> 16).unwrap_or(0).checked_rem(bound).unwrap_or(0)
-    }
-
-    fn one_of<'a, T: ?Sized>(&mut self, all: &[&'a T]) -> Option<&'a T> {
-        all.get(self.below(all.len())).copied()
-    }
 }
 
 /// Pieces of YAML and SQL that mean something somewhere.
@@ -230,11 +211,11 @@ const PIECES: &[&str] = &[
 /// One of the texts, changed in a few places.
 fn mangled(texts: &[String], dice: &mut Dice) -> String {
     let all: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let mut text = dice.one_of(&all).unwrap_or_default().to_owned();
+    let mut text = dice.one_of(&all).copied().unwrap_or_default().to_owned();
     for _ in 0..=dice.below(6) {
         let (start, end) = (place(&text, dice), place(&text, dice));
         let (start, end) = (start.min(end), start.max(end).min(place_near(&text, start, dice)));
-        let piece = dice.one_of(PIECES).unwrap_or_default();
+        let piece = dice.one_of(PIECES).copied().unwrap_or_default();
         match dice.below(12) {
             0 => text.replace_range(start..end, ""),
             1 => text.replace_range(start..end, piece),
@@ -249,7 +230,7 @@ fn mangled(texts: &[String], dice: &mut Dice) -> String {
             9 => text.insert_str(start, &"x".repeat(dice.below(200_000))),
             10 => text = lines_moved(&text, dice),
             _ => {
-                let other = dice.one_of(&all).unwrap_or_default();
+                let other = dice.one_of(&all).copied().unwrap_or_default();
                 let from = place(other, dice);
                 text.insert_str(start, other.get(from..place_near(other, from, dice)).unwrap_or_default());
             }

@@ -1,6 +1,7 @@
 //! What development tasks and tests share: the pages that are generated from the code, and disturbed nights.
 
 pub mod crashes;
+pub mod dice;
 pub mod pages;
 pub mod released;
 

@@ -1,4 +1,4 @@
-//! Development tasks: `cargo xtask generate`, `cargo xtask fuzz`, `cargo xtask crashes`, and `cargo xtask bench` with `check`, `night`, `revenue`
+//! Development tasks: `cargo xtask generate`, `cargo xtask fuzz`, `cargo xtask crashes`, `races` and `history`, and `cargo xtask bench` with `check`, `night`, `revenue`
 //! or `lifetimes`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "development tasks report to a person")]
@@ -21,6 +21,10 @@ enum Task {
     Fuzz(fuzz::Options),
     /// Disturbs nights at named points and looks whether they keep their promises.
     Crashes(crashes::Options),
+    /// Begins runs of one night at the same time, and looks that one publishes.
+    Races(crashes::Races),
+    /// Lives nights whose inputs come late, twice or wrong, and compares the end with a clean publication.
+    History(crashes::Histories),
     /// Measures.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -31,6 +35,8 @@ fn main() -> ExitCode {
         Task::Generate => generate(),
         Task::Fuzz(options) => fuzz::run(&options),
         Task::Crashes(options) => crashes::run(&options, &|text| println!("{text}")),
+        Task::Races(races) => crashes::race_all(&races, &|text| println!("{text}")),
+        Task::History(histories) => crashes::live_all(&histories, &|text| println!("{text}")),
         Task::Bench(bench) => bench.run(),
     };
     match done {

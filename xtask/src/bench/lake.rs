@@ -14,15 +14,15 @@ pub(super) const FOLDER: &str = "lake";
 const DEMO: &[&str] = &[FOLDER, "rules"];
 
 /// Makes sure that the demo's project is there; whether it had to be made.
-pub(super) fn ensure_demo(binary: &Path, dir: &Path, options: &usage::Options) -> Outcome<bool> {
+pub(super) fn ensure_demo(binary: &Path, dir: &Path, company: &usage::Company) -> Outcome<bool> {
     let made = !dir.join(FOLDER).exists();
     let status = Command::new(binary)
         .arg("demo")
         .arg("--dir")
         .arg(dir)
-        .args(["--accounts", &options.accounts.to_string()])
-        .args(["--events", &options.events.to_string()])
-        .args(["--days", &options.days.to_string()])
+        .args(["--accounts", &company.accounts.to_string()])
+        .args(["--events", &company.events.to_string()])
+        .args(["--days", &company.days.to_string()])
         .arg("--no-run")
         .status()?;
     if status.success() { Ok(made) } else { Err("the demo company could not be made".into()) }

@@ -21,9 +21,9 @@ const CONTEST: Contest = Contest {
     parts: &[Part { name: "usage metrics", ours: &["features", "usage_profile", "usage_users"], theirs: &[] }],
 };
 
-/// Which lake, and where.
+/// How large the company is.
 #[derive(Args)]
-pub(crate) struct Options {
+pub(super) struct Company {
     /// Accounts of the company.
     #[arg(long)]
     pub(super) accounts: u64,
@@ -33,6 +33,13 @@ pub(crate) struct Options {
     /// Days of usage events.
     #[arg(long, default_value_t = 180)]
     pub(super) days: u32,
+}
+
+/// Which lake, and where.
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    company: Company,
     #[command(flatten)]
     place: Place,
 }
@@ -40,7 +47,7 @@ pub(crate) struct Options {
 pub(super) fn run(options: &Options) -> Outcome {
     let dir = options.place.open("bench")?;
     let binary = night::build()?;
-    let made = lake::ensure_demo(&binary, &dir, options)?;
+    let made = lake::ensure_demo(&binary, &dir, &options.company)?;
     night::remove(&dir)?;
     // The shipped rules stay; these ask for what the other engine computes.
     fs::write(dir.join(RULES), include_str!("../../bench/usage/rules.yaml"))?;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::NaiveDate;
 use headwater_nightly::publish::{Manifest, PublishedFile};
 use sha2::{Digest, Sha256};
 
@@ -36,8 +37,19 @@ impl State {
 
     /// What the last manifest lists.
     pub(super) fn tables(&self) -> Tables {
-        let files = self.latest().into_iter().flat_map(Manifest::files);
-        files.map(|file| (file.path.clone(), file.sha256.clone())).collect()
+        self.latest().map(tables_of).unwrap_or_default()
+    }
+
+    /// The run of each manifest.
+    pub(super) fn runs(&self) -> impl Iterator<Item = &str> {
+        self.manifests.values().map(|manifest| manifest.run_id.as_str())
+    }
+
+    /// What the manifest that is current for each night lists.
+    pub(super) fn nights(&self) -> BTreeMap<NaiveDate, Tables> {
+        let current = self.latest().into_iter().flat_map(|latest| &latest.nights);
+        let current = current.filter_map(|(night, number)| Some((*night, self.manifests.get(number)?)));
+        current.map(|(night, manifest)| (night, tables_of(manifest))).collect()
     }
 
     /// What no reader may ever find, whatever happened to a run.
@@ -102,6 +114,10 @@ impl State {
         let places = [file.path.clone(), format!("_aside/{}", file.path)];
         places.iter().filter_map(|place| self.objects.get(place)).any(|bytes| sha256(bytes) == file.sha256)
     }
+}
+
+fn tables_of(manifest: &Manifest) -> Tables {
+    manifest.files().map(|file| (file.path.clone(), file.sha256.clone())).collect()
 }
 
 fn paths_below<'a>(manifest: &'a Manifest, folder: &str) -> BTreeSet<&'a str> {
