@@ -161,7 +161,7 @@ pub(crate) async fn judge(mut case: Case<'_>) -> Result<Judged, RunError> {
     let left_out = records::LeftOut { metrics: &case.measured.unavailable, rules: case.rules.skipped() };
     let manifest = records::run_manifest(case.request, case.night, case.inputs, left_out, &staged);
     case.stage(&manifest, &contract::run_manifest(), &mut staged).await?;
-    let audits = compiled.audits().iter().map(|audit| check(audit, case.rules)).collect();
+    let audits = compiled.audits().iter().map(check).collect();
     Ok(Judged { tables: staged, audits })
 }
 
@@ -235,11 +235,11 @@ fn every_table_with(account_columns: &[(String, Unit, String)]) -> Vec<TableCont
     own.into_iter().chain(OutputTable::ALL.iter().map(published)).chain(of_catalogue).collect()
 }
 
-fn check(audit: &headwater_rules::Audit, rules: &CheckedRules) -> Check {
+fn check(audit: &headwater_rules::Audit) -> Check {
     Check {
         id: audit.id.clone(),
         rule_id: Some(audit.rule_id.clone()),
-        place: rules.place_of_audit(&audit.rule_id),
+        place: Some(audit.place.clone()),
         table: audit.table.clone(),
         only_warns: audit.severity != RuleSeverity::Error,
         query: audit.query.clone(),

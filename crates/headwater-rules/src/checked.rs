@@ -148,14 +148,6 @@ impl CheckedRules {
         metrics.iter().flat_map(DerivedMetric::lost_columns).map(ToOwned::to_owned).collect()
     }
 
-    /// The file and line of the rule that an audit of the night comes from: an audit, or a trigger that is never to be unknown.
-    #[must_use]
-    pub fn place_of_audit(&self, rule_id: &str) -> Option<String> {
-        let audits = self.audits.iter().map(|rule| &rule.header);
-        let mut asking = audits.chain(self.triggers.iter().map(|rule| &rule.header));
-        asking.find(|header| header.id.text == rule_id).map(|header| format!("{}:{}", header.file, header.line))
-    }
-
     /// Warnings about what a night finds to be over.
     #[must_use]
     pub fn over(&self, night: NaiveDate) -> Diagnostics {

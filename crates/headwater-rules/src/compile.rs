@@ -42,6 +42,8 @@ pub struct Audit {
     pub id: String,
     /// The rule that asks for it, as in the table `rule_catalog`: an audit, or a trigger that is never to be unknown.
     pub rule_id: String,
+    /// The file and line of that rule.
+    pub place: String,
     /// The table it looks at.
     pub table: String,
     /// At `error` a failure holds the publication.
@@ -50,6 +52,21 @@ pub struct Audit {
     pub query: Query,
     /// The table whose last published night it compares with, as `previous_<table>`; none where it looks at tonight.
     pub previous: Option<String>,
+}
+
+impl Audit {
+    /// An audit that a rule asks for.
+    pub(crate) fn asked_by(rule: &Header, id: String, table: &str, severity: RuleSeverity, sql: String) -> Self {
+        Self {
+            query: Query::new(format!("audit {id}"), sql),
+            id,
+            rule_id: rule.id.text.clone(),
+            place: format!("{}:{}", rule.file, rule.line),
+            table: table.to_owned(),
+            severity,
+            previous: None,
+        }
+    }
 }
 
 /// The queries of one night, in the order they are run.

@@ -8,6 +8,8 @@ use super::{Expression, Literal};
 pub(crate) struct Leaf {
     /// The id given in the rule, or `c1`, `c2`, …
     pub(crate) id: String,
+    /// Whether the id is the rule's own: not `c1`, and not that of a part of a condition.
+    pub(crate) is_given: bool,
     pub(crate) expression: Expression,
 }
 
@@ -39,12 +41,12 @@ pub(crate) fn leaves(items: &[(Option<String>, Expression)]) -> Vec<Leaf> {
         let parts = conditions(expression);
         let several = parts.len() > 1;
         for (at, part) in parts.into_iter().enumerate() {
-            let id = match id {
-                Some(id) if several => format!("{id}_{}", at + 1),
-                Some(id) => id.clone(),
-                None => format!("c{}", found.len() + 1),
+            let (id, is_given) = match id {
+                Some(id) if several => (format!("{id}_{}", at + 1), false),
+                Some(id) => (id.clone(), true),
+                None => (format!("c{}", found.len() + 1), false),
             };
-            found.push(Leaf { id, expression: part.clone() });
+            found.push(Leaf { id, is_given, expression: part.clone() });
         }
     }
     found

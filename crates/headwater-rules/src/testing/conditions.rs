@@ -67,7 +67,7 @@ impl CheckedRules {
             let rule = &trigger.header.id.text;
             all.extend(leaves.map(|leaf| condition(TestedKind::Trigger, rule, None, leaf)));
             all.extend(trigger.exits().map(|(id, leaf)| {
-                let leaf = Leaf { id, expression: leaf.expression.clone() };
+                let leaf = Leaf { id, ..leaf.clone() };
                 condition(TestedKind::Trigger, rule, None, &leaf)
             }));
         }

@@ -1,6 +1,6 @@
 //! Audits as SQL: one row each, with what was found and what was expected.
 
-use headwater_metrics::{Query, identifier, literal};
+use headwater_metrics::{identifier, literal};
 
 use super::check::{CheckedAudit, Other, Test};
 use super::syntax::{Bounds, Figure};
@@ -24,7 +24,9 @@ pub(crate) fn audits(audits: &[CheckedAudit], triggers: &[Trigger], dialect: Dia
 fn audit(audit: &CheckedAudit, dialect: Dialect<'_>) -> Vec<Audit> {
     let table = identifier(&audit.table);
     let rule = &audit.header.id.text;
-    let asked = |id: &str, severity: RuleSeverity, sql: String| named([id, rule], &audit.table, severity, sql);
+    let asked = |id: &str, severity: RuleSeverity, sql: String| {
+        Audit::asked_by(&audit.header, id.to_owned(), &audit.table, severity, sql)
+    };
     let one_of = |sql: String| asked(rule, audit.header.severity, sql);
     let one = |sql: String| vec![one_of(sql)];
     match &audit.test {
@@ -100,12 +102,6 @@ fn audit(audit: &CheckedAudit, dialect: Dialect<'_>) -> Vec<Audit> {
             [limit(*warn, RuleSeverity::Warn), limit(*error, RuleSeverity::Error)].into_iter().flatten().collect()
         }
     }
-}
-
-/// An audit by its id and the rule that asks for it.
-fn named([id, rule]: [&str; 2], table: &str, severity: RuleSeverity, sql: String) -> Audit {
-    let query = Query::new(format!("audit {id}"), sql);
-    Audit { id: id.to_owned(), rule_id: rule.to_owned(), table: table.to_owned(), severity, query, previous: None }
 }
 
 fn unique(table: &str, columns: &[String]) -> String {
@@ -279,5 +275,5 @@ fn never_unknown(trigger: &Trigger, dialect: Dialect<'_>) -> Audit {
     let rule = &trigger.header.id.text;
     let expected = format!("the trigger {rule} is never unknown");
     let sql = no_rows("judged", &wrong, &expected);
-    named([&format!("on_null_{rule}"), rule], "judged", RuleSeverity::Error, sql)
+    Audit::asked_by(&trigger.header, format!("on_null_{rule}"), "judged", RuleSeverity::Error, sql)
 }

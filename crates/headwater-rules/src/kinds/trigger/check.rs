@@ -1,6 +1,6 @@
 //! What triggers mean.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use headwater_diagnostics::{Code, Diagnostic};
 
@@ -155,13 +155,12 @@ fn check_trigger(raw: &RawTrigger, checking: &mut Checking<'_>) -> Option<Trigge
 
 /// Refuses conditions whose ids are those of other rows of evidence: numbered parts of others, the scope, the milestone.
 fn refuse_equal_ids(raw: &RawTrigger, when: Option<&Predicate>, checking: &mut Checking<'_>) {
-    let scope = raw.scope.as_ref().map(|_| "scope".to_owned());
-    let mut taken: BTreeSet<String> = scope.into_iter().chain(raw.after.as_ref().map(|_| "after".to_owned())).collect();
+    let others = [raw.scope.as_ref().map(|_| "scope"), raw.after.as_ref().map(|_| "after")];
+    let mut taken: BTreeMap<&str, bool> = others.into_iter().flatten().map(|id| (id, false)).collect();
     for leaf in when.into_iter().flat_map(|when| &when.leaves) {
-        // Two that are written alike are told where they stand.
-        let may_be_made = leaf.id.trim_end_matches(|c: char| c.is_ascii_digit()).ends_with(['c', '_']);
-        let is_named = ["scope", "after"].contains(&leaf.id.as_str());
-        if !taken.insert(leaf.id.clone()) && (may_be_made || is_named) {
+        // Two that the rule itself gives are told where they stand.
+        let is_taken = taken.insert(&leaf.id, leaf.is_given).is_some_and(|was_given| !(was_given && leaf.is_given));
+        if is_taken {
             let message = format!("`flag_evidence` would have two rows of the id `{}`", leaf.id);
             let problem = Diagnostic::at(Code::DuplicateId, raw.header.id.span, message);
             checking.used.problems.push(problem.help("give the conditions of this trigger other ids"));

@@ -1,7 +1,7 @@
 //! The states of flags as SQL: what tonight says of each account, and what follows from it and from the state that was
 //! published for the last night before. Nothing else decides: the same night run again gives the same states.
 
-use headwater_metrics::{Query, literal};
+use headwater_metrics::literal;
 
 use super::check::{Timing, Trigger};
 use super::compile::filter;
@@ -245,13 +245,5 @@ pub(crate) fn over_limit(trigger: &Trigger, dialect: Dialect<'_>) -> Option<Audi
         expected = literal(&expected),
         tonight = tonight(&[trigger], dialect),
     );
-    let query = Query::new(format!("audit {id}"), sql);
-    Some(Audit {
-        id,
-        rule_id: rule.clone(),
-        table: "flag_states".to_owned(),
-        severity: RuleSeverity::Warn,
-        query,
-        previous: None,
-    })
+    Some(Audit::asked_by(&trigger.header, id, "flag_states", RuleSeverity::Warn, sql))
 }
