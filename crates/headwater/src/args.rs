@@ -204,7 +204,7 @@ pub(crate) struct Test {
 /// Options of `run`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Night {
-    /// The night: its last day, YYYY-MM-DD, in the project's time zone
+    /// The night: its last day, YYYY-MM-DD, in the project's time zone; or `yesterday`, the last day that has ended there
     #[arg(long, value_name = "DAY")]
     pub(crate) as_of: String,
     /// Also run the nights between the last one published and this one

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use chrono::Utc;
+use chrono::{NaiveDate, TimeZone, Utc};
 use headwater_nightly::StopHandle;
 use headwater_nightly::publish::Clock;
 #[cfg(unix)]
@@ -25,6 +25,12 @@ pub(crate) fn store_environment() -> Vec<(String, String)> {
 pub(crate) fn clock() -> Clock {
     #[expect(clippy::disallowed_methods, reason = "the binary is where the clock is asked")]
     Arc::new(Utc::now)
+}
+
+/// The last day that has ended where days begin and end in this zone.
+pub(crate) fn yesterday(zone: impl TimeZone) -> NaiveDate {
+    let today = clock()().with_timezone(&zone).date_naive();
+    today.pred_opt().unwrap_or(today)
 }
 
 /// A name for this run: the moment and the process.

@@ -18,15 +18,23 @@ use crate::render::Output;
 use crate::render::{progress, summary};
 use crate::surroundings;
 
+/// The word for the last day that has ended in the project's time zone, for schedulers that know no days.
+const YESTERDAY: &str = "yesterday";
+
 /// How often a night looks for the inputs it waits for.
 const LOOKS: Duration = Duration::from_secs(30);
 
 pub(crate) async fn run(global: &Global, night: &Night, output: &Output) -> Exit {
-    let Some(as_of) = day("--as-of", &night.as_of, output) else { return Exit::Usage };
+    let is_yesterday = night.as_of == YESTERDAY;
+    let named = if is_yesterday { None } else { day("--as-of", &night.as_of, output) };
+    if named.is_none() && !is_yesterday {
+        return Exit::Usage;
+    }
     let (texts, project) = match project(global, output) {
         Ok(found) => found,
         Err(exit) => return exit,
     };
+    let as_of = named.unwrap_or_else(|| surroundings::yesterday(project.time_zone));
     let (handle, stop) = Stop::channel();
     let (progress, bar) = progress::line(output.shows_progress());
     let request =

@@ -152,3 +152,19 @@ fn columns_that_change_between_nights_are_told_or_refused_as_the_project_says() 
     spend("*", ", drift: {new_columns: allow, changed_type: never}");
     night("2026-05-31").says(3, &["E0102", "did you mean `new_column`?", "E0105"]);
 }
+
+#[test]
+fn yesterday_is_the_last_day_that_has_ended_in_the_time_zone_of_the_project() {
+    let place = Place::demo();
+    let mut zone = "UTC".to_owned();
+    // Clocks 25 hours apart: at no moment do both show the same day.
+    for (name, ahead) in [("Pacific/Kiritimati", 14), ("Pacific/Pago_Pago", -11)] {
+        place.edit("headwater.yaml", &format!("time_zone: {zone}"), &format!("time_zone: {name}"));
+        name.clone_into(&mut zone);
+        let day = || (chrono::Utc::now() + chrono::Duration::hours(ahead - 24)).date_naive().to_string();
+        let before = day();
+        let looked = place.json(&["run", "--as-of", "yesterday", "--dry-run"]);
+        let night = looked["as_of"].as_str().unwrap().to_owned();
+        assert!([before, day()].contains(&night), "{name}: {night}");
+    }
+}
