@@ -29,6 +29,8 @@ mod night_waits;
 #[cfg(test)]
 mod readers;
 #[cfg(test)]
+mod schedules;
+#[cfg(test)]
 mod shipped;
 #[cfg(test)]
 mod small_company;

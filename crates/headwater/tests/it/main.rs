@@ -13,6 +13,8 @@ mod operation;
 #[cfg(test)]
 mod projects;
 #[cfg(test)]
+mod scheduled;
+#[cfg(test)]
 mod series;
 #[cfg(all(test, unix))]
 mod signals;
