@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use xtask::crashes::{Store, moto_server};
+
 use crate::cli::{Outcome, Place};
 
 /// A way for a night to end, and how a project comes to it.
@@ -69,33 +71,87 @@ const IN_AIRFLOW: &[(Ending, &str, &str)] = &[
 
 #[test]
 fn airflow_publishes_retries_and_fails_as_the_exit_code_says() {
-    let Some(tools) = installed("airflow") else { return };
-    let home = tempfile::tempdir().unwrap();
-    let empty = home.path().join("empty.db");
-    done(&mut airflow(&tools, &empty, home.path(), &["db", "migrate"]));
-    let what_became = |ending: Ending, never_ready: &str| {
-        let place = ending.place();
-        let database = place.path("airflow.db");
-        fs::copy(&empty, &database).unwrap();
-        // Two in the morning of the next day, in Tokyo.
-        let due = format!("{}T17:00:00+00:00", ending.night());
-        let mut test = airflow(&tools, &database, home.path(), &["dags", "test", "headwater_nightly", &due]);
-        let said = outcome(deployed(&mut test, &place).env("HEADWATER_NEVER_READY", never_ready));
-        (state(&tools, "airflow_state.py", |command| command.arg(&database)), said.stdout + &said.stderr)
-    };
+    let Some(airflow) = Airflow::installed() else { return };
     thread::scope(|scope| {
         for (ending, expected, shown) in IN_AIRFLOW {
+            let airflow = &airflow;
             scope.spawn(move || {
-                let (state, log) = what_became(*ending, "fail");
+                let (state, log) = airflow.what_became(&ending.place(), *ending, &[]);
                 assert_eq!(state, *expected, "{ending:?}: {log}");
                 assert!(log.contains(shown), "{ending:?}: {log}");
             });
         }
-        scope.spawn(move || {
-            let (state, log) = what_became(NotReady, "skip");
+        scope.spawn(|| {
+            let (state, log) = airflow.what_became(&NotReady.place(), NotReady, &[("HEADWATER_NEVER_READY", "skip")]);
             assert_eq!(state, "run success, task skipped, tries 2", "{log}");
         });
     });
+}
+
+/// The worker has no right to the store; the connection has.
+#[test]
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+fn airflow_gives_the_program_the_keys_of_a_connection() {
+    let Some(airflow) = Airflow::installed() else { return };
+    let Some(moto) = moto_server() else {
+        println!("SKIPPED: no S3-compatible server is installed; .ci/run installs one");
+        return;
+    };
+    let place = Published.place();
+    let store = Store::moto(&moto, &place.path("")).unwrap();
+    place.edit("headwater.yaml", "location: published", "location: s3://lake/published");
+    let connection = serde_json::json!({
+        "conn_type": "aws", "login": "test", "password": "test",
+        "extra": {"region_name": "us-east-1", "endpoint_url": format!("http://127.0.0.1:{}", store.port)},
+    });
+    let variables = [
+        ("AIRFLOW_CONN_LAKE", connection.to_string()),
+        ("HEADWATER_CONNECTION", "lake".to_owned()),
+        ("AWS_ALLOW_HTTP", "true".to_owned()),
+    ];
+    let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let (state, log) = airflow.what_became(&place, Published, &variables);
+    assert!(state.starts_with("run success, task success, tries 1, night of 2026-05-31"), "{state}: {log}");
+}
+
+/// Airflow with an empty database, of which each night gets a copy.
+struct Airflow {
+    tools: PathBuf,
+    home: tempfile::TempDir,
+}
+
+impl Airflow {
+    fn installed() -> Option<Self> {
+        let airflow = Self { tools: installed("airflow")?, home: tempfile::tempdir().unwrap() };
+        done(&mut airflow.command(&airflow.empty(), &["db", "migrate"]));
+        Some(airflow)
+    }
+
+    fn empty(&self) -> PathBuf {
+        self.home.path().join("empty.db")
+    }
+
+    /// Airflow over a database and the example's folder.
+    fn command(&self, database: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.tools.join("airflow"));
+        command
+            .args(arguments)
+            .env("AIRFLOW_HOME", self.home.path())
+            .env("AIRFLOW__CORE__DAGS_FOLDER", example("airflow"))
+            .env("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+            .env("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", format!("sqlite:///{}", database.display()));
+        command
+    }
+
+    /// Runs the DAG as of two in the morning of the day after the night, in Tokyo: what became of it, and its log.
+    fn what_became(&self, place: &Place, ending: Ending, variables: &[(&str, &str)]) -> (String, String) {
+        let database = place.path("airflow.db");
+        fs::copy(self.empty(), &database).unwrap();
+        let due = format!("{}T17:00:00+00:00", ending.night());
+        let mut test = self.command(&database, &["dags", "test", "headwater_nightly", &due]);
+        let said = outcome(deployed(&mut test, place).envs(variables.iter().copied()));
+        (state(&self.tools, "airflow_state.py", |command| command.arg(&database)), said.stdout + &said.stderr)
+    }
 }
 
 /// What Dagster makes of each.
@@ -172,11 +228,33 @@ fn cron_waits_for_another_run_and_mails_nothing_of_a_night_that_is_published() {
     assert_eq!(place.beginning_with("published/manifests/").len(), 1);
 }
 
+/// The night clears up, and the lease is free for the next.
+#[cfg(unix)]
+#[test]
+fn cron_hands_a_request_to_end_on_to_the_night() {
+    let place = Published.place();
+    let mut script = cron(&place).stdout(Stdio::null()).spawn().unwrap();
+    let began = Instant::now();
+    while place.beginning_with(".headwater/spill/run-").is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(120), "the night does not begin");
+        thread::sleep(Duration::from_millis(5));
+    }
+    done(Command::new("kill").arg(script.id().to_string()));
+    assert_eq!(script.wait().unwrap().code(), Some(1));
+    assert!(place.last_lease().1.contains("\"state\": \"released\""), "{:?}", place.last_lease());
+}
+
 #[cfg(unix)]
 fn by_cron(place: &Place) -> Outcome {
+    outcome(&mut cron(place))
+}
+
+#[cfg(unix)]
+fn cron(place: &Place) -> Command {
     let mut script = Command::new("sh");
-    let script = deployed(script.arg(example("cron/headwater-nightly")), place);
-    outcome(script.env("HEADWATER_TRY_FOR", "10").env("HEADWATER_TRY_EVERY", "2"))
+    deployed(script.arg(example("cron/headwater-nightly")), place);
+    script.env("HEADWATER_TRY_FOR", "10").env("HEADWATER_TRY_EVERY", "2");
+    script
 }
 
 /// The units as they are, but for the program, which must be there.
@@ -214,18 +292,6 @@ fn deployed<'c>(command: &'c mut Command, place: &Place) -> &'c mut Command {
         .env("HEADWATER_RETRIES", "1")
         .env("HEADWATER_RETRY_SECONDS", "1")
         .env_remove("RUST_LOG")
-}
-
-/// Airflow over a database and the example's folder.
-fn airflow(tools: &Path, database: &Path, home: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(tools.join("airflow"));
-    command
-        .args(arguments)
-        .env("AIRFLOW_HOME", home)
-        .env("AIRFLOW__CORE__DAGS_FOLDER", example("airflow"))
-        .env("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
-        .env("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", format!("sqlite:///{}", database.display()));
-    command
 }
 
 /// What a program of `scheduled/` says about what became of a run.
