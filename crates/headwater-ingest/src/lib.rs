@@ -51,7 +51,7 @@ pub use query::query_problems;
 pub use spec::{
     Expectation, InputSource, InputSpec, LakeSpec, MappedColumn, ObjectsSpec, SourceSpec, SqlText, SubscriptionForm,
 };
-pub use store_error::{StoreError, StoreFailure};
+pub use store_error::{StoreError, StoreFailure, innermost_cause};
 pub use stores::{StoreOptions, StoreOverride, Stores};
 pub use stream::StreamedInput;
 pub use syntax::expression_syntax;

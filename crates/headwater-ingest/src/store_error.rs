@@ -116,7 +116,20 @@ fn message(error: &object_store::Error) -> String {
         return "the environment has no credentials for it, and this machine gives none".to_owned();
     }
     let line = text.lines().next().unwrap_or_default();
-    line.split(": <?xml").next().unwrap_or_default().to_owned()
+    let line = line.split(": <?xml").next().unwrap_or_default();
+    innermost_cause(error).map_or_else(|| line.to_owned(), |cause| format!("{line}: {cause}"))
+}
+
+/// What a store's error comes from in the end, where its own text leaves that out: a host that nobody knows, a certificate that
+/// nobody vouches for.
+#[must_use]
+pub fn innermost_cause(error: &object_store::Error) -> Option<String> {
+    let mut deepest: &dyn std::error::Error = error;
+    while let Some(deeper) = deepest.source() {
+        deepest = deeper;
+    }
+    let cause = deepest.to_string();
+    (!cause.is_empty() && !error.to_string().contains(&cause)).then_some(cause)
 }
 
 /// The local disk reports denied access inside its generic error.
@@ -151,6 +164,19 @@ mod tests {
         assert_eq!(answer("connection refused").kind, StoreFailure::Failed);
         let denied = generic(std::io::Error::from(std::io::ErrorKind::PermissionDenied));
         assert!(!StoreError::of("file:///a", denied).is_retryable());
+    }
+
+    /// As the client of HTTP does: its text stops where the connection begins.
+    #[test]
+    fn what_an_error_comes_from_is_told_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("error sending request")]
+        struct Request(#[source] std::io::Error);
+        let untrusted = generic(Request(std::io::Error::other("invalid peer certificate: UnknownIssuer")));
+        let told = StoreError::of("s3://b", untrusted).message;
+        assert!(told.ends_with("error sending request: invalid peer certificate: UnknownIssuer"), "{told}");
+        let plain = generic(std::io::Error::other("no route"));
+        assert_eq!(innermost_cause(&plain), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics};
-use headwater_ingest::{OpenError, StoreError};
+use headwater_ingest::{OpenError, StoreError, innermost_cause};
 
 use crate::engine::EngineError;
 use crate::publish::{LeaseHolder, PublishError};
@@ -112,8 +112,9 @@ fn held_lease(place: &str, holder: &LeaseHolder) -> Diagnostic {
 }
 
 fn store_diagnostic(place: &str, error: &object_store::Error) -> Diagnostic {
+    let cause = innermost_cause(error).map_or_else(String::new, |cause| format!(": {cause}"));
     Diagnostic::of(Code::StoreFailed, place, "the store failed")
-        .label(error.to_string())
+        .label(format!("{error}{cause}"))
         .help("check network, credentials, permissions and free space, then run again")
 }
 

@@ -67,6 +67,7 @@ async fn an_unreachable_store_is_a_failure_to_try_again() {
     let OpenError::Store(error) = error else { panic!("not of the store: {error}") };
     assert_eq!(error.kind, StoreFailure::Failed);
     assert_eq!(error.diagnostic().code.id(), "E0602");
+    assert!(error.message.contains("Connection refused"), "{}", error.message);
 }
 
 #[tokio::test]
