@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
 use headwater_ingest::{Location, StoreOverride};
 use headwater_nightly::project::load;
-use headwater_nightly::{Published, RunError, RunRequest, Stop, run};
+use headwater_nightly::{Published, RunError, RunRequest, Stop, Watch, run};
 
 /// The repository's folder.
 pub(crate) fn repository() -> PathBuf {
@@ -66,6 +66,7 @@ impl Company {
             environment: Vec::new(),
             clock: Arc::new(move || start + TimeDelta::zero()),
             progress: Arc::new(|_| {}),
+            watch: Watch::nobody(),
             deny_warnings: false,
             recorded_inputs: None,
             stop: Stop::never(),

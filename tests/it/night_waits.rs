@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headwater_fixtures::{CompanySpec, write_lake};
-use headwater_nightly::{FailureKind, Stop, Waiting, run_when_ready};
+use headwater_nightly::{FailureKind, Moment, Stop, Waiting, Watch, run_when_ready};
 
 use crate::night::Company;
 use crate::small_company::small_company;
@@ -63,7 +63,26 @@ async fn a_night_waits_for_its_inputs_is_stopped_or_gives_up() {
         }
         _ => {}
     });
+    let heard = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let told = Arc::clone(&heard);
+    company.request.watch = Watch::new(move |moment| {
+        let word = match moment {
+            Moment::RunBegan(_) => "began",
+            Moment::WaitsForInputs => "waits",
+            Moment::RunEnded(_, result) => {
+                if result.is_ok() {
+                    "published"
+                } else {
+                    "failed"
+                }
+            }
+            _ => return,
+        };
+        told.lock().unwrap().push(word);
+    });
     let published = run_when_ready(&company.request, OFTEN).await.unwrap();
+    // Several attempts are one run.
+    assert_eq!(*heard.lock().unwrap(), ["began", "waits", "waits", "waits", "published"]);
     assert_eq!(published.report.manifest, 1);
     // Looking for inputs is not trying the night.
     assert_eq!(opened.load(std::sync::atomic::Ordering::SeqCst), 2);

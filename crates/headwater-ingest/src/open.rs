@@ -161,7 +161,13 @@ impl Opening<'_> {
         opened.newest = newest.await.map_err(|error| failure(spec, error))?;
         self.problems.extend(too_many_quarantined(spec, &opened.rows));
         self.late.extend(too_old(spec, &opened, self.as_of));
-        tracing::debug!(input = spec.table.name(), read = opened.rows.read, kept = opened.rows.kept, "opened");
+        tracing::debug!(
+            event = "input_opened",
+            input = spec.table.name(),
+            read = opened.rows.read,
+            kept = opened.rows.kept,
+            "opened"
+        );
         Ok(opened)
     }
 

@@ -14,7 +14,7 @@ use crate::engine::Engine;
 use crate::failure::RunError;
 use crate::measure::keep;
 use crate::project::Project;
-use crate::publish::{InputRecord, Manifest, Publication};
+use crate::publish::{InputRecord, Manifest, Phase, Publication};
 use crate::records;
 use crate::run::RunRequest;
 use crate::stage::{StagedTable, StagingArea};
@@ -265,6 +265,7 @@ impl Case<'_> {
         contract: &TableContract,
         staged: &mut BTreeMap<String, StagedTable>,
     ) -> Result<(), RunError> {
+        self.steps.enter(Phase::Stage);
         self.steps.begin(&contract.name);
         let table = self.staging.stage(self.engine, query, contract).await?;
         self.steps.end(table.rows());
@@ -275,6 +276,7 @@ impl Case<'_> {
     }
 
     async fn keep(&mut self, query: &Query) -> Result<(), RunError> {
+        self.steps.enter(Phase::Judge);
         let kept = keep(self.engine, self.work, query, self.steps);
         Ok(self.request.stop.unless_asked(kept).await??)
     }

@@ -39,6 +39,7 @@ mod tables;
 mod tenure;
 mod tested_rules;
 mod waiting;
+mod watch;
 mod workers;
 mod workshop;
 
@@ -69,3 +70,4 @@ pub use steps::Progress;
 pub use stop::{Stop, StopHandle, Stopped};
 pub use tenure::Operation;
 pub use waiting::{Waiting, run_when_ready};
+pub use watch::{Moment, Watch};

@@ -16,7 +16,7 @@ use crate::failure::{FailureKind, RunError};
 use crate::judge::{self, Judged};
 use crate::measure;
 use crate::preconditions::{rates_are_known, some_accounts};
-use crate::publish::{FailedAudit, HeldNight, InputRecord, Lease, Manifest, Publication, PublishError};
+use crate::publish::{FailedAudit, HeldNight, InputRecord, Lease, Manifest, Phase, Publication, PublishError};
 use crate::records;
 use crate::report::{RunReport, Summary, lifetime_values};
 use crate::rule_set::check_rules_over;
@@ -24,6 +24,7 @@ use crate::run::{Published, RunRequest, sound};
 use crate::same_inputs;
 use crate::stage::{StagedTable, StagingArea};
 use crate::steps::Steps;
+use crate::watch::Moment;
 use crate::workshop::Workshop;
 
 /// Where a night works.
@@ -70,7 +71,7 @@ impl<'a> AtWork<'a> {
         let project = &request.project;
         let failed = |error| request.publishing(&error);
         if let Err(error) = site.publication.sweep(&request.run_id, site.lease).await {
-            tracing::warn!(%error, "what dead runs staged could not be removed");
+            tracing::warn!(event = "dead_staging_not_removed", %error, "what dead runs staged could not be removed");
         }
         site.publication.probe(&request.run_id).await.map_err(failed)?;
         let latest = site.publication.latest().await.map_err(failed)?;
@@ -81,7 +82,7 @@ impl<'a> AtWork<'a> {
         };
         let engine = Engine::new(&EngineLimits::of(project, site.workshop.folder(), request.threads))?;
         let outputs = site.stores.register(engine.context(), &project.outputs.location)?;
-        let steps = Steps::new(Arc::clone(&request.clock), Arc::clone(&request.progress));
+        let steps = Steps::new(Arc::clone(&request.clock), Arc::clone(&request.progress), request.watch.clone());
         Ok(Self { request, site, engine, outputs, latest, before, steps })
     }
 
@@ -120,6 +121,7 @@ impl<'a> AtWork<'a> {
         let groups = judge::group_metrics(project, &opened.rules, &night);
         let mut asked = opened.rules.account_metrics_needed();
         asked.extend(judge::published_metrics(project, &night));
+        self.steps.enter(Phase::Measure);
         let (engine, area, steps) = (&self.engine, self.site.workshop.area(), &mut self.steps);
         let measuring = measure::measure(engine, area, &asked, &groups, &mut night, steps);
         let plan = match request.stop.unless_asked(measuring).await? {
@@ -128,6 +130,7 @@ impl<'a> AtWork<'a> {
         };
         let unseen = measure::streamed_quarantine(&self.engine, &plan).await?;
         let inputs = records::inputs(&opened.inputs, &unseen, &project.lake);
+        request.watch.tell(&Moment::InputsRead(&inputs));
         Ok(Measured { night, plan, inputs })
     }
 
@@ -159,10 +162,12 @@ impl<'a> AtWork<'a> {
 
     /// Audits the staged tables; a night that fails is held, and what it staged is kept as evidence.
     pub(crate) async fn audit(&mut self, measured: &Measured, judged: &Judged) -> Result<Vec<AuditResult>, RunError> {
+        self.steps.enter(Phase::Audit);
         self.steps.begin("audit");
         let mut checks = audit::standing_checks(&judged.tables);
         checks.extend(judged.audits.iter().cloned());
         let results = self.request.stop.unless_asked(audit::run(&self.engine, &checks)).await?;
+        self.request.watch.tell(&Moment::Audited(&results));
         let holding = audit::holding(&results, self.request.deny_warnings);
         if !holding.is_empty() {
             self.hold(&holding, &measured.inputs).await;
@@ -187,7 +192,7 @@ impl<'a> AtWork<'a> {
             inputs: inputs.to_vec(),
         };
         if let Err(error) = self.site.publication.hold(&night).await {
-            tracing::warn!(%error, "the held night could not be recorded, so the next run removes what it staged");
+            tracing::warn!(event = "held_night_not_recorded", %error, "the held night could not be recorded, so the next run removes what it staged");
         }
     }
 
@@ -204,6 +209,7 @@ impl<'a> AtWork<'a> {
         let are_published = judged.tables.contains_key("lifetime_values");
         let lifetime_values = if are_published { lifetime_values(&self.engine).await? } else { Vec::new() };
         request.stop.unless_asked(unchanged_inputs(&opened.inputs, site.stores)).await??;
+        self.steps.enter(Phase::Publish);
         self.steps.begin("publish");
         let (manifest, staged) = records::manifest(request, &judged, measured.inputs, &summary, &self.steps);
         let (manifest, unchanged) =
@@ -216,6 +222,7 @@ impl<'a> AtWork<'a> {
             location: request.project.outputs.location.to_string(),
             manifest: manifest.number,
             unchanged,
+            newest_night: manifest.nights.keys().next_back().copied().unwrap_or(request.as_of),
             accounts: manifest.table("account_metrics").map_or(0, |table| table.rows),
             segments: summary.segments,
             flags: summary.flags,
@@ -254,14 +261,14 @@ impl<'a> AtWork<'a> {
         let (Site { publication, lease, .. }, request) = (self.site, self.request);
         let cleared = publication.clear_staging(&request.run_id).await;
         if let Err(error) = cleared.and(publication.forget_held(request.as_of, None).await) {
-            tracing::warn!(%error, "what was staged could not be removed");
+            tracing::warn!(event = "staging_not_removed", %error, "what was staged could not be removed");
         }
         let cleared = async {
             let waste = publication.waste(request.project.outputs.retention, (request.clock)(), true).await?;
             publication.clear(&waste, lease).await
         };
         if let Err(error) = cleared.await {
-            tracing::warn!(%error, "what nothing references could not be removed");
+            tracing::warn!(event = "waste_not_removed", %error, "what nothing references could not be removed");
         }
     }
 

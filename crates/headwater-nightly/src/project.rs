@@ -9,7 +9,8 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 use headwater_diagnostics::yaml::{self, Fields, Key, Node};
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics, FileId, Sources, Span};
-use headwater_ingest::{InputSpec, LakeSpec, Location, SourceSpec, StoreOptions, StoreOverride, Stores};
+pub use headwater_ingest::Location;
+use headwater_ingest::{InputSpec, LakeSpec, SourceSpec, StoreOptions, StoreOverride, Stores};
 use headwater_metrics::{
     AsOf, Catalogue, ColumnType, Economics, Exchange, InputTable, Lifetimes, Night, RevenuePolicy, SegmentName, Unit,
 };
@@ -20,6 +21,7 @@ mod lifetimes;
 mod load;
 mod places;
 mod profile;
+mod read_from;
 mod settings;
 #[cfg(test)]
 mod tests;

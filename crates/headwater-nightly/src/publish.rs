@@ -26,7 +26,8 @@ mod waste;
 
 pub use lease::{Lease, LeaseHolder, LeaseRecord, LeaseState, UnreadableLease};
 pub use manifest::{
-    InputRecord, Manifest, PublishedFile, PublishedTable, RuleFileRecord, StateRecord, StepRecord, manifest_schema,
+    InputRecord, Manifest, Phase, PublishedFile, PublishedTable, RuleFileRecord, StateRecord, StepRecord,
+    manifest_schema,
 };
 pub use probe::{Probe, ProbeStep};
 pub use publication::{Publication, PublishError};

@@ -18,6 +18,7 @@ use crate::failure::{FailureKind, RunError};
 use crate::measure::{self, keep};
 use crate::preconditions::{rates_are_known, some_accounts};
 use crate::project::Project;
+use crate::publish::Phase;
 use crate::run::RunRequest;
 use crate::steps::Steps;
 use crate::workshop::Workshop;
@@ -144,7 +145,8 @@ async fn bridge(
     let mut values = Vec::new();
     for policy in path(asked) {
         night.policy = policy;
-        let steps = Steps::new(request.clock.clone(), request.progress.clone());
+        let mut steps = Steps::new(request.clock.clone(), request.progress.clone(), request.watch.clone());
+        steps.enter(Phase::Measure);
         let computing = group_values(&engine, workshop.area(), &wanted, &night, steps);
         values.push((policy, request.stop.unless_asked(computing).await??));
     }

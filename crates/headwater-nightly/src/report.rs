@@ -26,6 +26,8 @@ pub struct RunReport {
     pub manifest: u64,
     /// Whether every published object was there before: the night had been published with the same content.
     pub unchanged: bool,
+    /// The newest night that is published now.
+    pub newest_night: NaiveDate,
     /// Accounts judged.
     pub accounts: u64,
     /// Segments with their accounts and revenue.

@@ -100,8 +100,10 @@ async fn publish(
     let record = serde_json::json!({ "restores": target.number }).to_string();
     publication.store().put(&staged, PutPayload::from(record)).await.map_err(|error| failed(error.into()))?;
     publication.publish(&again, &BTreeMap::new(), lease, &operation.stop).await.map_err(failed)?;
+    let (as_of, manifest) = (again.as_of, again.number);
+    tracing::info!(event = "night_rolled_back", %as_of, run_id = again.run_id, manifest, restores = target.number, "published again");
     if let Err(error) = publication.clear_staging(&operation.run_id).await {
-        tracing::warn!(%error, "the record of the rollback could not be removed");
+        tracing::warn!(event = "rollback_record_not_removed", %error, "the record of the rollback could not be removed");
     }
     Ok(again)
 }

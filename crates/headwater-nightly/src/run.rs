@@ -14,6 +14,7 @@ use crate::rule_set::check_rules;
 use crate::steps::Progress;
 use crate::stop::Stop;
 use crate::tenure::Operation;
+use crate::watch::{self, Watch};
 use crate::workshop::Workshop;
 
 /// Everything a night needs from outside.
@@ -39,6 +40,8 @@ pub struct RunRequest {
     pub clock: Clock,
     /// Told about each step.
     pub progress: Progress,
+    /// Told about each moment, with what there is to know of it.
+    pub watch: Watch,
     /// Whether a warning keeps the night from being published.
     pub deny_warnings: bool,
     /// The inputs as an earlier run found them: the night is refused where they have changed since. None asks for nothing.
@@ -83,6 +86,11 @@ pub struct Published {
 /// # Errors
 /// When it is not published; what was published before is untouched then.
 pub async fn run(request: &RunRequest) -> Result<Published, RunError> {
+    watch::told(request, attempt(request)).await
+}
+
+/// The same, told by nobody as a run of its own.
+pub(crate) async fn attempt(request: &RunRequest) -> Result<Published, RunError> {
     let project = &request.project;
     let (_, warnings) = sound(check_rules(project, &request.sources, &request.rule_files))?;
     let warnings = request.allowed(FailureKind::InvalidProject, warnings)?;

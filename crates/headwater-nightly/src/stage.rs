@@ -239,7 +239,7 @@ impl<'a> OpenTable<'a> {
     async fn abandon(self) {
         let Some(mut file) = self.file else { return };
         if let Err(error) = file.target.abort().await {
-            tracing::warn!(%error, object = %file.path, "an unfinished upload could not be given up");
+            tracing::warn!(event = "upload_not_given_up", %error, object = %file.path, "an unfinished upload could not be given up");
         }
     }
 }

@@ -86,11 +86,11 @@ impl Operation {
         if done.as_ref().is_err_and(|error| error.kind != FailureKind::Held) {
             // What a held night staged is evidence; what any other failure left behind is waste.
             if let Err(error) = publication.give_up(&self.run_id).await {
-                tracing::warn!(%error, "what was staged could not be removed");
+                tracing::warn!(event = "staging_not_removed", %error, "what was staged could not be removed");
             }
         }
         if let Err(error) = lease.release().await {
-            tracing::warn!(%error, "the lease could not be released and will end by itself");
+            tracing::warn!(event = "lease_not_released", %error, "the lease could not be released and will end by itself");
         }
         done
     }

@@ -6,9 +6,10 @@ use chrono::TimeDelta;
 
 use crate::engine::{Engine, EngineLimits};
 use crate::failure::{FailureKind, RunError};
-use crate::run::{Published, RunRequest, run};
+use crate::run::{Published, RunRequest, attempt};
 use crate::same_night::inputs_now;
 use crate::tenure::Operation;
+use crate::watch::{self, Moment};
 
 /// How a night waits for its inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +24,13 @@ pub struct Waiting {
 /// more than listings and footers: the night is tried again when an object has come or was written again.
 ///
 /// # Errors
-/// As [`run`]; that the inputs are not ready, where they are not when the time is over.
+/// As [`crate::run`]; that the inputs are not ready, where they are not when the time is over.
 pub async fn run_when_ready(request: &RunRequest, waiting: Waiting) -> Result<Published, RunError> {
+    watch::told(request, attempts(request, waiting)).await
+}
+
+/// One attempt after the other, all of the same run.
+async fn attempts(request: &RunRequest, waiting: Waiting) -> Result<Published, RunError> {
     let limits = EngineLimits { memory_bytes: None, spill_dir: None, threads: request.threads };
     let engine = Engine::new(&limits)?;
     let stores = Operation::from(request).stores();
@@ -33,7 +39,7 @@ pub async fn run_when_ready(request: &RunRequest, waiting: Waiting) -> Result<Pu
     loop {
         // Listed before the attempt: what comes during it is seen as new.
         let before = inputs_now(request, &stores, &engine).await?;
-        let late = match run(request).await {
+        let late = match attempt(request).await {
             Err(error) if error.kind == FailureKind::NotReady => error,
             other => return other,
         };
@@ -41,7 +47,9 @@ pub async fn run_when_ready(request: &RunRequest, waiting: Waiting) -> Result<Pu
             if end.is_some_and(|end| (request.clock)() >= end) {
                 return Err(late);
             }
+            tracing::info!(event = "inputs_awaited", "the inputs are not ready; the run waits");
             (request.progress)("wait for inputs");
+            request.watch.tell(&Moment::WaitsForInputs);
             request.stop.unless_asked(tokio::time::sleep(waiting.every)).await?;
             if inputs_now(request, &stores, &engine).await? != before {
                 break;

@@ -43,7 +43,7 @@ impl Workshop {
             failed(&format!("create the folder {}", folder.display()), DataFusionError::IoError(error))
         })?;
         if let Err(error) = sweep(spill_dir) {
-            tracing::warn!(%error, folder = %spill_dir.display(), "folders of dead runs could not be looked for");
+            tracing::warn!(event = "dead_folders_not_listed", %error, folder = %spill_dir.display(), "folders of dead runs could not be looked for");
         }
         Ok(Self { area: WorkArea::new(folder.join("tables")), folder, _lock: lock })
     }
@@ -63,7 +63,7 @@ impl Workshop {
         let mut attempts = 1;
         while let Err(error) = removed(&self.folder) {
             if attempts == ATTEMPTS {
-                tracing::warn!(%error, folder = %self.folder.display(), "a work folder could not be removed");
+                tracing::warn!(event = "work_folder_not_removed", %error, folder = %self.folder.display(), "a work folder could not be removed");
                 return;
             }
             attempts += 1;
@@ -79,7 +79,7 @@ fn locked_folder(folder: &Path) -> io::Result<File> {
         let file = File::create(folder.join(LOCK))?;
         if let Err(error) = file.lock() {
             // Where locks do not work, a folder without the file is never taken for a dead run's.
-            tracing::warn!(%error, folder = %folder.display(), "if this run is killed, its work folder will stay");
+            tracing::warn!(event = "work_folder_not_locked", %error, folder = %folder.display(), "if this run is killed, its work folder will stay");
             fs::remove_file(folder.join(LOCK))?;
             return Ok(file);
         }
@@ -101,9 +101,11 @@ fn sweep(spill_dir: &Path) -> io::Result<()> {
         let folder = entry.path();
         let Some(lock) = dead(&folder) else { continue };
         match removed(&folder) {
-            Ok(()) => tracing::info!(folder = %folder.display(), "removed the work folder of a dead run"),
+            Ok(()) => {
+                tracing::info!(event = "dead_folder_removed", folder = %folder.display(), "removed the work folder of a dead run")
+            }
             Err(error) => {
-                tracing::warn!(%error, folder = %folder.display(), "the work folder of a dead run could not be removed");
+                tracing::warn!(event = "dead_folder_not_removed", %error, folder = %folder.display(), "the work folder of a dead run could not be removed");
             }
         }
         // Until here: whoever makes this folder at the same time waits for the lock, and makes it again.
@@ -119,7 +121,7 @@ fn dead(folder: &Path) -> Option<File> {
         Ok(()) => Some(file),
         Err(TryLockError::WouldBlock) => None,
         Err(TryLockError::Error(error)) => {
-            tracing::debug!(%error, folder = %folder.display(), "it cannot be told whether a run is at work here");
+            tracing::debug!(event = "dead_folder_unknown", %error, folder = %folder.display(), "it cannot be told whether a run is at work here");
             None
         }
     }

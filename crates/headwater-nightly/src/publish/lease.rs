@@ -188,7 +188,7 @@ impl Lease {
             Err(PublishError::Store(error))
                 if (self.clock)().timestamp_micros() < self.ends_at.load(Ordering::SeqCst) =>
             {
-                tracing::warn!(%error, "the lease could not be renewed yet");
+                tracing::warn!(event = "lease_not_renewed", %error, "the lease could not be renewed yet");
                 Ok(())
             }
             answer => answer,

@@ -177,4 +177,46 @@ pub struct StepRecord {
     pub seconds: f64,
     /// Rows it produced.
     pub rows: u64,
+    /// The part of the night it belongs to.
+    #[serde(default)]
+    pub phase: Option<Phase>,
+    /// When it began.
+    #[serde(default)]
+    pub began_at: Option<DateTime<Utc>>,
+}
+
+/// A part of a night.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Inputs are opened.
+    Open,
+    /// Metrics are computed.
+    Measure,
+    /// Rules judge accounts and groups.
+    Judge,
+    /// Tables are written where nobody looks.
+    Stage,
+    /// Staged tables are audited.
+    Audit,
+    /// The night is made visible.
+    Publish,
+}
+
+impl Phase {
+    /// All of them, in their order.
+    pub const ALL: &[Self] = &[Self::Open, Self::Measure, Self::Judge, Self::Stage, Self::Audit, Self::Publish];
+
+    /// Its name.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Measure => "measure",
+            Self::Judge => "judge",
+            Self::Stage => "stage",
+            Self::Audit => "audit",
+            Self::Publish => "publish",
+        }
+    }
 }

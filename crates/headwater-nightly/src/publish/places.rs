@@ -83,7 +83,7 @@ impl Publication {
         }
         for path in placed {
             if let Err(error) = self.delete(path).await {
-                tracing::warn!(%error, object = %path, "an object of a night that is not published stays aside");
+                tracing::warn!(event = "object_left_aside", %error, object = %path, "an object of a night that is not published stays aside");
             }
         }
     }

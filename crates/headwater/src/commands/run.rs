@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics, Sources};
 use headwater_nightly::project::Project;
 use headwater_nightly::{
-    DryRun, LookBack, Published, RunError, RunRequest, Stop, Waiting, dry_run, look_back, run as run_night,
+    DryRun, LookBack, Published, RunError, RunRequest, Stop, Waiting, Watch, dry_run, look_back, run as run_night,
     run_when_ready,
 };
 
@@ -108,6 +108,7 @@ pub(super) fn request(project: Project, texts: Texts, as_of: NaiveDate) -> RunRe
         environment: surroundings::store_environment(),
         clock: surroundings::clock(),
         progress: Arc::new(|_| {}),
+        watch: Watch::nobody(),
         deny_warnings: false,
         recorded_inputs: None,
         stop: Stop::never(),
