@@ -6,7 +6,7 @@ mod sarif;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::json;
 
-use crate::{Diagnostic, Diagnostics, Place, Severity, Sources, Span};
+use crate::{Code, Diagnostic, Diagnostics, Place, Severity, Sources, Span};
 
 /// How diagnostics are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +73,12 @@ fn human(diagnostic: &Diagnostic, sources: &Sources, colour: bool) -> String {
     };
     let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.id());
     let mut group: Group<'_> = match &diagnostic.place {
+        // The line holds what nobody may read in a log.
+        Place::Span(span) if diagnostic.code == Code::SecretInProject => {
+            let (line, column) = sources.line_and_column(span.file, span.start);
+            let file = annotate_snippets::Origin::path(sources.name(span.file));
+            title.element(file.line(line).char_column(column))
+        }
         Place::Span(span) => {
             // Of a long file only the lines that are shown are looked at.
             let (range, text) = (sources.clamped(*span), sources.text(span.file));

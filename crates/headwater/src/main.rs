@@ -5,6 +5,7 @@ mod commands;
 mod exit;
 mod pack;
 mod render;
+mod secrets;
 mod surroundings;
 
 use clap::Parser;
@@ -26,14 +27,15 @@ fn main() -> std::process::ExitCode {
 
 fn begin() -> std::process::ExitCode {
     let arguments = Arguments::parse();
-    let output = Output::new(&arguments.global);
+    let secrets = surroundings::secrets();
+    let output = Output::new(&arguments.global, &secrets);
     if arguments.global.format == Format::Sarif && !matches!(arguments.command, Command::Check(_) | Command::Test(_)) {
         output.error(
             "`--format sarif` is for `check` and `test`; other commands write `human`, `json`, `yaml` or `github`",
         );
         return Exit::Usage.into();
     }
-    surroundings::start_logging(&arguments.global);
+    surroundings::start_logging(&arguments.global, &secrets);
     let exit = match tokio::runtime::Builder::new_multi_thread().thread_stack_size(STACK_BYTES).enable_all().build() {
         Ok(runtime) => runtime.block_on(run(arguments, &output)),
         Err(error) => {

@@ -5,6 +5,7 @@ use std::io::Write;
 use headwater_diagnostics::{Diagnostics, Rendering, Severity, Sources, render};
 
 use crate::args::{Deny, Format, Global};
+use crate::secrets::Secrets;
 use crate::surroundings;
 
 pub(crate) mod progress;
@@ -20,15 +21,17 @@ pub(crate) struct Output {
     folder: String,
     quiet: bool,
     deny_warnings: bool,
+    secrets: Secrets,
 }
 
 impl Output {
-    pub(crate) fn new(global: &Global) -> Self {
+    pub(crate) fn new(global: &Global, secrets: &Secrets) -> Self {
         Self {
             format: global.format,
             folder: surroundings::folder_from_here(&global.directory),
             quiet: global.quiet,
             deny_warnings: global.deny == Some(Deny::Warnings),
+            secrets: secrets.clone(),
         }
     }
 
@@ -77,14 +80,14 @@ impl Output {
 
     /// Something that went wrong and has no code.
     pub(crate) fn error(&self, text: &str) {
-        tell(&format!("error: {text}\n"));
+        tell(&self.secrets.hidden(&format!("error: {text}\n")));
     }
 
     /// All diagnostics and, for people, how many there are. The answer is whether they stop the command.
     pub(crate) fn diagnostics(&self, diagnostics: &Diagnostics, sources: &Sources) -> bool {
         let stops = diagnostics.has_errors() || (self.deny_warnings && !diagnostics.is_empty());
         let folder = self.folder.as_str();
-        let write = |rendering| render(diagnostics, sources, rendering);
+        let write = |rendering| self.secrets.hidden(&render(diagnostics, sources, rendering));
         if self.format == Format::Sarif {
             print(write(Rendering::Sarif { folder }).trim_end());
             return stops;
@@ -111,7 +114,7 @@ impl Output {
 fn print(text: &str) {
     let written = writeln!(anstream::stdout(), "{text}");
     if let Err(error) = written {
-        tracing::debug!(%error, "standard output takes no more");
+        tracing::debug!(event = "output_closed", %error, "standard output takes no more");
     }
 }
 
@@ -119,7 +122,7 @@ fn print(text: &str) {
 fn tell(text: &str) {
     let written = anstream::stderr().write_all(text.as_bytes());
     if let Err(error) = written {
-        tracing::debug!(%error, "standard error takes no more");
+        tracing::debug!(event = "output_closed", %error, "standard error takes no more");
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::args::{Global, LogFormat};
+use crate::secrets::Secrets;
 
 /// Prefixes of the variables that stores are configured by.
 const STORE_VARIABLES: &[&str] = &["AWS_", "GOOGLE_", "AZURE_"];
@@ -19,6 +20,12 @@ const STORE_VARIABLES: &[&str] = &["AWS_", "GOOGLE_", "AZURE_"];
 /// What the environment says about stores.
 pub(crate) fn store_environment() -> Vec<(String, String)> {
     std::env::vars().filter(|(name, _)| STORE_VARIABLES.iter().any(|prefix| name.starts_with(prefix))).collect()
+}
+
+/// What the environment holds that nobody may read.
+pub(crate) fn secrets() -> Secrets {
+    let variables = std::env::vars_os();
+    Secrets::of(variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))))
 }
 
 /// The wall clock.
@@ -129,7 +136,7 @@ pub(crate) fn is_watched() -> bool {
 }
 
 /// Sends logs to standard error; `RUST_LOG` has the last word.
-pub(crate) fn start_logging(global: &Global) {
+pub(crate) fn start_logging(global: &Global, secrets: &Secrets) {
     let level = match (global.quiet, global.verbose) {
         (true, _) => "error",
         (false, 0) => "warn",
@@ -139,7 +146,7 @@ pub(crate) fn start_logging(global: &Global) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(secrets.clone())
         .log_internal_errors(false)
         .with_ansi(is_watched());
     match global.log_format {
