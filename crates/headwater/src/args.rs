@@ -48,6 +48,21 @@ pub(crate) struct Global {
     pub(crate) deny: Option<Deny>,
 }
 
+/// Who is told what nights come to, besides whoever started them. None of it can fail a night.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Watching")]
+pub(crate) struct Watching {
+    /// Write metrics of the run to this file, for the textfile collector of node_exporter (HEADWATER_METRICS_FILE)
+    #[arg(long, value_name = "PATH")]
+    pub(crate) metrics_file: Option<PathBuf>,
+    /// Push metrics of the run to this Prometheus Pushgateway (HEADWATER_METRICS_PUSH)
+    #[arg(long, value_name = "URL")]
+    pub(crate) metrics_push: Option<String>,
+    /// Append OpenLineage events to this file, or send them to this URL (OPENLINEAGE_URL)
+    #[arg(long, value_name = "FILE|URL")]
+    pub(crate) lineage: Option<String>,
+}
+
 /// How results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -120,6 +135,19 @@ pub(crate) enum Command {
     Metrics(Metrics),
 }
 
+impl Command {
+    /// The name of a command that runs nights, and who watches them; `None` of any other.
+    pub(crate) fn watched(&self) -> Option<(&'static str, &Watching)> {
+        match self {
+            Self::Demo(asked) => Some(("demo", &asked.watching)),
+            Self::Run(asked) => Some(("run", &asked.watching)),
+            Self::Backfill(asked) => Some(("backfill", &asked.watching)),
+            Self::Retry(asked) => Some(("retry", &asked.watching)),
+            _ => None,
+        }
+    }
+}
+
 /// Options of `demo`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Demo {
@@ -141,6 +169,8 @@ pub(crate) struct Demo {
     /// Only write the project, run no night
     #[arg(long)]
     pub(crate) no_run: bool,
+    #[command(flatten)]
+    pub(crate) watching: Watching,
 }
 
 /// Options of `init`.
@@ -220,6 +250,8 @@ pub(crate) struct Night {
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration,
         conflicts_with_all = ["catch_up", "lookback"])]
     pub(crate) wait_for_inputs: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) watching: Watching,
 }
 
 /// Options of `backfill`.
@@ -240,6 +272,8 @@ pub(crate) struct Backfill {
     /// Judge by the rules of the project in this folder, such as an earlier state of it
     #[arg(long, value_name = "DIR")]
     pub(crate) rules_at: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) watching: Watching,
 }
 
 /// Options of `retry`.
@@ -251,6 +285,8 @@ pub(crate) struct Retry {
     /// Run the night on the inputs that are there now, where they are not those the run had
     #[arg(long)]
     pub(crate) accept_changed_inputs: bool,
+    #[command(flatten)]
+    pub(crate) watching: Watching,
 }
 
 /// Options of `reconcile`.

@@ -3,19 +3,27 @@
 mod args;
 mod commands;
 mod exit;
+mod observe;
 mod pack;
 mod render;
 mod secrets;
 mod surroundings;
 
+use std::time::Duration;
+
 use clap::Parser;
+use headwater_nightly::Watch;
 
 use crate::args::{Arguments, Command, Format};
 use crate::exit::Exit;
+use crate::observe::Observers;
 use crate::render::Output;
+use crate::secrets::Secrets;
 
 /// Stack of every thread. Plans are trees that are walked by recursion, and a long condition is a deep tree.
 const STACK_BYTES: usize = 256 << 20;
+/// How long the end waits for work on the disk that nobody waits for any more.
+const LEAVING: Duration = Duration::from_secs(1);
 
 fn main() -> std::process::ExitCode {
     let night = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(begin);
@@ -37,7 +45,12 @@ fn begin() -> std::process::ExitCode {
     }
     surroundings::start_logging(&arguments.global, &secrets);
     let exit = match tokio::runtime::Builder::new_multi_thread().thread_stack_size(STACK_BYTES).enable_all().build() {
-        Ok(runtime) => runtime.block_on(run(arguments, &output)),
+        Ok(runtime) => {
+            let exit = runtime.block_on(observed(&arguments, &secrets, &output));
+            // What a disk or a collector has not answered by then is left behind.
+            runtime.shutdown_timeout(LEAVING);
+            exit
+        }
         Err(error) => {
             output.error(&format!("the runtime cannot start: {error}"));
             Exit::Failed
@@ -46,18 +59,29 @@ fn begin() -> std::process::ExitCode {
     exit.into()
 }
 
-async fn run(arguments: Arguments, output: &Output) -> Exit {
+/// What a command comes to, told to whoever watches nights.
+async fn observed(arguments: &Arguments, secrets: &Secrets, output: &Output) -> Exit {
+    let Some((command, watching)) = arguments.command.watched() else {
+        return run(arguments, &Watch::nobody(), output).await;
+    };
+    let observers = Observers::new(command, watching, secrets);
+    let exit = run(arguments, &observers.watch(), output).await;
+    observers.close(exit).await;
+    exit
+}
+
+async fn run(arguments: &Arguments, watch: &Watch, output: &Output) -> Exit {
     let global = &arguments.global;
     match &arguments.command {
-        Command::Demo(demo) => commands::demo::run(global, demo, output).await,
+        Command::Demo(demo) => commands::demo::run(global, demo, watch, output).await,
         Command::Init(init) => commands::init::run(init, output),
         Command::Check(asked) => commands::check::run(global, asked, output),
         Command::Fmt(asked) => commands::fmt::run(global, asked, output),
         Command::Migrate(asked) => commands::migrate::run(global, asked, output),
         Command::Test(asked) => commands::test::run(global, asked, output).await,
-        Command::Run(night) => commands::run::run(global, night, output).await,
-        Command::Backfill(asked) => commands::backfill::run(global, asked, output).await,
-        Command::Retry(asked) => commands::retry::run(global, asked, output).await,
+        Command::Run(night) => commands::run::run(global, night, watch, output).await,
+        Command::Backfill(asked) => commands::backfill::run(global, asked, watch, output).await,
+        Command::Retry(asked) => commands::retry::run(global, asked, watch, output).await,
         Command::Reconcile(asked) => commands::reconcile::run(global, asked, output).await,
         Command::Schema(schema) => commands::schema::run(global, schema, output),
         Command::Ddl(asked) => commands::ddl::run(global, asked, output),

@@ -28,6 +28,20 @@ pub(crate) fn secrets() -> Secrets {
     Secrets::of(variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))))
 }
 
+/// A variable of the environment, where it is set and not empty.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "the binary is where the environment is read")]
+    std::env::var(name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+}
+
+/// The most memory that this process has had so far, in bytes; unknown where the system does not tell.
+pub(crate) fn peak_memory_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kibibytes.checked_mul(1024)
+}
+
 /// The wall clock.
 pub(crate) fn clock() -> Clock {
     #[expect(clippy::disallowed_methods, reason = "the binary is where the clock is asked")]
@@ -71,12 +85,12 @@ pub(crate) async fn told_twice(handle: StopHandle) {
     match Signals::listen() {
         Ok(mut signals) => {
             signals.next().await;
-            tracing::info!("told to end; the run stops and clears up");
+            tracing::info!(event = "stop_requested", "told to end; the run stops and clears up");
             handle.request();
             signals.next().await;
         }
         Err(error) => {
-            tracing::warn!(%error, "signals to end cannot be heard; the lease will end by itself after one");
+            tracing::warn!(event = "signals_not_heard", %error, "signals to end cannot be heard; the lease will end by itself after one");
             std::future::pending().await
         }
     }
@@ -137,11 +151,12 @@ pub(crate) fn is_watched() -> bool {
 
 /// Sends logs to standard error; `RUST_LOG` has the last word.
 pub(crate) fn start_logging(global: &Global, secrets: &Secrets) {
-    let level = match (global.quiet, global.verbose) {
-        (true, _) => "error",
-        (false, 0) => "warn",
-        (false, 1) => "warn,headwater=info,headwater_nightly=info,headwater_ingest=info",
-        (false, _) => "warn,headwater=debug,headwater_nightly=debug,headwater_ingest=debug",
+    let level = match (global.quiet, global.verbose, global.log_format) {
+        (true, ..) => "error",
+        (false, 0, LogFormat::Human) => "warn",
+        // Programs want to know what a run came to, not only what is odd about it.
+        (false, 0 | 1, _) => "warn,headwater=info,headwater_nightly=info,headwater_ingest=info",
+        (false, ..) => "warn,headwater=debug,headwater_nightly=debug,headwater_ingest=debug",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let logs = tracing_subscriber::fmt()

@@ -1,5 +1,6 @@
 //! The hand-written documents: their links lead somewhere, and their examples are accepted by the program.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -9,7 +10,7 @@ use headwater_nightly::project::{Project, load};
 use headwater_nightly::{check_rules, run_rule_tests};
 
 use super::nothing_of;
-use super::tree::{File, files, root};
+use super::tree::{File, files, root, rust_files};
 
 #[test]
 fn links_lead_to_files() {
@@ -65,6 +66,32 @@ fn the_language_page_names_every_function() {
     let missing =
         names.into_iter().filter(|name| ["`", "("].iter().all(|end| !page.contains(&format!("`{name}{end}"))));
     nothing_of("functions that docs/rules.md does not name", &missing.map(str::to_owned).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_page_of_operation_lists_every_event_of_the_log_and_no_other() {
+    let page = fs::read_to_string(root().join("docs/operation.md")).unwrap();
+    let table = page.split("| event | level |").nth(1).unwrap().split("\n\n").next().unwrap();
+    let listed: BTreeSet<&str> =
+        table.lines().filter_map(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0)).collect();
+    let sources: Vec<File> = rust_files().into_iter().filter(|file| !file.is_test()).collect();
+    let told: BTreeSet<&str> = sources
+        .iter()
+        .flat_map(|file| file.text.split("event = \"").skip(1))
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    assert!(told.len() > 20, "events are logged in another way: {told:?}");
+    let found: Vec<String> = listed.symmetric_difference(&told).map(|event| (*event).to_owned()).collect();
+    nothing_of("events that are logged and not listed, or listed and not logged", &found);
+    let unnamed = sources.iter().flat_map(|file| {
+        let lines = file.text.split("tracing::").skip(1).filter_map(|call| {
+            let (level, rest) = call.split_once("!(")?;
+            let is_call = ["trace", "debug", "info", "warn", "error"].contains(&level);
+            (is_call && !rest.trim_start().starts_with("event = ")).then(|| rest.chars().take(60).collect::<String>())
+        });
+        lines.map(|call| format!("{}: {call}", file.path)).collect::<Vec<_>>()
+    });
+    nothing_of("calls that log something without an event", &unnamed.collect::<Vec<_>>());
 }
 
 #[test]

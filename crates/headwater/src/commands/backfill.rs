@@ -2,7 +2,7 @@
 
 use headwater_diagnostics::{Code, Diagnostic};
 use headwater_nightly::{
-    BackfillOutcome, BackfillReport, BackfillRequest, Backfilled, RunError, RunRequest, Stop, backfill,
+    BackfillOutcome, BackfillReport, BackfillRequest, Backfilled, RunError, RunRequest, Stop, Watch, backfill,
 };
 
 use super::run::{day, request};
@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::render::table::table;
 use crate::render::{Output, progress, summary};
 
-pub(crate) async fn run(global: &Global, asked: &Backfill, output: &Output) -> Exit {
+pub(crate) async fn run(global: &Global, asked: &Backfill, watch: &Watch, output: &Output) -> Exit {
     let (Some(from), Some(to)) = (day("--from", &asked.from, output), day("--to", &asked.to, output)) else {
         return Exit::Usage;
     };
@@ -28,7 +28,8 @@ pub(crate) async fn run(global: &Global, asked: &Backfill, output: &Output) -> E
     }
     let (handle, stop) = Stop::channel();
     let (progress, bar) = progress::line(output.shows_progress());
-    let night = RunRequest { progress, deny_warnings: output.denies_warnings(), stop, ..request(project, texts, from) };
+    let night = request(project, texts, from, watch);
+    let night = RunRequest { progress, deny_warnings: output.denies_warnings(), stop, ..night };
     let series = BackfillRequest { night, nights: from..=to, again: asked.again, ripple: asked.ripple };
     let done = stoppable(handle, backfill(&series), output).await;
     bar.finish_and_clear();

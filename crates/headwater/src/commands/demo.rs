@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use headwater_fixtures::{CompanySpec, write_lake};
+use headwater_nightly::Watch;
 use serde_json::json;
 
 use super::{folder, run};
@@ -18,7 +19,7 @@ const PROJECT: &str = include_str!("../../templates/demo.yaml");
 /// What the lake was made from, kept beside it.
 const SPEC_FILE: &str = "lake/company.json";
 
-pub(crate) async fn run(global: &Global, demo: &Demo, output: &Output) -> Exit {
+pub(crate) async fn run(global: &Global, demo: &Demo, watch: &Watch, output: &Output) -> Exit {
     let spec = spec(demo);
     let dir = folder(&global.directory.join(&demo.dir));
     match write(&spec, &dir, output) {
@@ -38,8 +39,9 @@ pub(crate) async fn run(global: &Global, demo: &Demo, output: &Output) -> Exit {
         lookback: None,
         dry_run: false,
         wait_for_inputs: None,
+        watching: demo.watching.clone(),
     };
-    let exit = run::run(&global, &night, output).await;
+    let exit = run::run(&global, &night, watch, output).await;
     if exit == Exit::Done && !output.is_data() {
         let shown = demo.dir.display();
         output.say(&format!(

@@ -2,7 +2,7 @@
 
 use headwater_diagnostics::{Code, Diagnostic, Sources};
 use headwater_metrics::{RevenuePolicy, Unit};
-use headwater_nightly::{Bridge, BridgeOfGroup, BridgeRequest, reconcile};
+use headwater_nightly::{Bridge, BridgeOfGroup, BridgeRequest, Watch, reconcile};
 
 use super::project;
 use super::run::{day, request};
@@ -33,7 +33,7 @@ pub(crate) async fn run(global: &Global, asked: &Reconcile, output: &Output) -> 
         }
     };
     let currency = project.currency.clone();
-    let request = request(project, texts, as_of);
+    let request = request(project, texts, as_of, &Watch::nobody());
     let bridge = BridgeRequest { metric: asked.metric.clone(), by: asked.by.clone(), from, to };
     match reconcile(&request, &bridge).await {
         Ok(bridge) if output.is_data() => output.data(&bridge),

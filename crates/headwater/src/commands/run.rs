@@ -24,7 +24,7 @@ const YESTERDAY: &str = "yesterday";
 /// How often a night looks for the inputs it waits for.
 const LOOKS: Duration = Duration::from_secs(30);
 
-pub(crate) async fn run(global: &Global, night: &Night, output: &Output) -> Exit {
+pub(crate) async fn run(global: &Global, night: &Night, watch: &Watch, output: &Output) -> Exit {
     let is_yesterday = night.as_of == YESTERDAY;
     let named = if is_yesterday { None } else { day("--as-of", &night.as_of, output) };
     if named.is_none() && !is_yesterday {
@@ -38,7 +38,7 @@ pub(crate) async fn run(global: &Global, night: &Night, output: &Output) -> Exit
     let (handle, stop) = Stop::channel();
     let (progress, bar) = progress::line(output.shows_progress());
     let request =
-        RunRequest { progress, deny_warnings: output.denies_warnings(), stop, ..request(project, texts, as_of) };
+        RunRequest { progress, deny_warnings: output.denies_warnings(), stop, ..request(project, texts, as_of, watch) };
     if night.dry_run {
         let looked = stoppable(handle, dry_run(&request), output).await;
         bar.finish_and_clear();
@@ -96,7 +96,7 @@ pub(super) fn day(option: &str, text: &str, output: &Output) -> Option<NaiveDate
 }
 
 /// What project and machine say about a run.
-pub(super) fn request(project: Project, texts: Texts, as_of: NaiveDate) -> RunRequest {
+pub(super) fn request(project: Project, texts: Texts, as_of: NaiveDate, watch: &Watch) -> RunRequest {
     RunRequest {
         project,
         sources: texts.sources,
@@ -108,7 +108,7 @@ pub(super) fn request(project: Project, texts: Texts, as_of: NaiveDate) -> RunRe
         environment: surroundings::store_environment(),
         clock: surroundings::clock(),
         progress: Arc::new(|_| {}),
-        watch: Watch::nobody(),
+        watch: watch.clone(),
         deny_warnings: false,
         recorded_inputs: None,
         stop: Stop::never(),

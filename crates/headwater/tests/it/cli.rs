@@ -47,9 +47,20 @@ impl Place {
         self.command(arguments).output().unwrap().into()
     }
 
+    /// A command with variables of its environment.
+    pub(crate) fn headwater_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Outcome {
+        self.command(arguments).envs(variables.iter().copied()).output().unwrap().into()
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_headwater"));
         command.current_dir(self.folder.path()).args(arguments).env_remove("RUST_LOG");
+        let watching = ["OTEL_", "OPENLINEAGE_", "HEADWATER_METRICS_", "TRACEPARENT", "TRACESTATE"];
+        for (name, _) in std::env::vars_os() {
+            if watching.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+                command.env_remove(name);
+            }
+        }
         command
     }
 

@@ -9,6 +9,12 @@ mod doctor;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
+mod observe;
+#[cfg(test)]
+mod observe_failures;
+#[cfg(test)]
+mod observe_secrets;
+#[cfg(test)]
 mod operation;
 #[cfg(test)]
 mod projects;
@@ -18,3 +24,7 @@ mod scheduled;
 mod series;
 #[cfg(all(test, unix))]
 mod signals;
+#[cfg(test)]
+mod sink;
+#[cfg(test)]
+mod tools;

@@ -19,7 +19,7 @@ fn expected(nights: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 /// An audit that no night passes.
-const HOLDS: &str = "version: 1\naudits:\n  - {id: enough_accounts, table: account_metrics, check: row_count, min: 100000, severity: error, description: d, owner: o}\n";
+pub(crate) const HOLDS: &str = "version: 1\naudits:\n  - {id: enough_accounts, table: account_metrics, check: row_count, min: 100000, severity: error, description: d, owner: o}\n";
 
 #[test]
 fn a_range_is_published_in_order_taken_up_again_and_rippled() {
