@@ -156,3 +156,12 @@ fn kubernetes_accepts_the_documents() {
         assert!(told.contains(shown), "{told}");
     }
 }
+
+#[test]
+fn the_image_is_built_by_the_toolchain_of_the_repository() {
+    let toolchain = text("rust-toolchain.toml");
+    let channel = between(&toolchain, "channel = \"", "\"");
+    let image = text("examples/container/Containerfile");
+    assert_eq!(between(&image, "FROM rust:", "-alpine"), channel);
+    assert_eq!(between(&image, "RUSTUP_TOOLCHAIN=", "\n"), channel);
+}
