@@ -267,6 +267,9 @@ codes! {
     NotPublished "E0709" "a night or an account that is not published",
         "What was asked for is looked up in a published night, and it is not there.",
         "`headwater status` lists the nights that are published.";
+    OtherProject "E0710" "a publication of another project",
+        "What was published last at this location has another project's name. Its nights would be taken for this project's: replaced, and carried on.",
+        "Publish to a location of its own; where the project was renamed, publish under its former name, or begin anew elsewhere.";
     AuditFailed "E0801" "an audit failed",
         "The staged tables do not hold what the audit demands, so nothing was published.",
         "Look at the staged tables; the last published night is untouched.";
@@ -306,6 +309,9 @@ codes! {
     UnitsMixed "W0409" "units that do not go together",
         "Two values are added up or compared that are measured in different things: money and time, days and months, percentages and shares of one.",
         "Bring both to one unit; `headwater metrics --search` says what a metric is measured in.";
+    NoRules "W0410" "a project without rules",
+        "No file matches where rules are looked for, so nobody is flagged, and no audit of the project's own is asked.",
+        "Correct the folder, or write `rules: []` where no rules are meant.";
     SmallSample "W0501" "an input with very few rows",
         "Metrics over this input rest on little.",
         "Check that the pattern matches the whole export.";

@@ -15,7 +15,7 @@ use crate::engine::{Engine, EngineLimits};
 use crate::failure::{FailureKind, RunError};
 use crate::judge::{self, Judged};
 use crate::measure;
-use crate::preconditions::{rates_are_known, some_accounts};
+use crate::preconditions::{of_this_project, rates_are_known, some_accounts};
 use crate::publish::{FailedAudit, HeldNight, InputRecord, Lease, Manifest, Phase, Publication, PublishError};
 use crate::records;
 use crate::report::{RunReport, Summary, lifetime_values};
@@ -75,6 +75,7 @@ impl<'a> AtWork<'a> {
         }
         site.publication.probe(&request.run_id).await.map_err(failed)?;
         let latest = site.publication.latest().await.map_err(failed)?;
+        of_this_project(project, latest.as_ref())?;
         let number = latest.as_ref().and_then(|latest| latest.night_before(request.as_of)).map(|(_, number)| number);
         let before = match number {
             Some(number) => Some(site.publication.manifest(number).await.map_err(failed)?),

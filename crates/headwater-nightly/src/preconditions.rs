@@ -7,6 +7,7 @@ use headwater_metrics::{Exchange, InputTable};
 
 use crate::failure::{FailureKind, RunError};
 use crate::project::Project;
+use crate::publish::Manifest;
 
 /// Refuses a night that would count at rates of a day that has not come: they are still to change.
 pub(crate) fn rates_are_known(project: &Project, as_of: NaiveDate) -> Result<(), RunError> {
@@ -19,6 +20,15 @@ pub(crate) fn rates_are_known(project: &Project, as_of: NaiveDate) -> Result<(),
         }
         _ => Ok(()),
     }
+}
+
+/// Refuses to publish where another project did last: its nights would be replaced, and its state carried on.
+pub(crate) fn of_this_project(project: &Project, latest: Option<&Manifest>) -> Result<(), RunError> {
+    let Some(other) = latest.filter(|latest| latest.project != project.name) else { return Ok(()) };
+    let message = format!("the project `{}` publishes here, and this one is `{}`", other.project, project.name);
+    let problem = Diagnostic::of(Code::OtherProject, project.outputs.location.to_string(), message)
+        .help("give this project a location of its own; a project that was renamed keeps its name where it publishes");
+    Err(RunError::new(FailureKind::InvalidProject, problem))
 }
 
 /// Refuses a night for which not one account is left although the input has rows.

@@ -58,7 +58,15 @@ fn check(
     if let Some(rules) = &rules {
         problems.extend(unknown_audience(project, rules));
     }
+    problems.extend(no_rules(project, files));
     (rules.filter(|_| !problems.has_errors()), problems)
+}
+
+/// A project that says nothing of where its rules are, and has none: most likely they are somewhere else.
+fn no_rules(project: &Project, files: &[FileId]) -> Option<Diagnostic> {
+    let looked = project.rules.iter().find(|pattern| pattern.span.is_none()).filter(|_| files.is_empty())?;
+    let problem = Diagnostic::of(Code::NoRules, &looked.pattern, "no rule file is there, so nothing is judged");
+    Some(problem.help("correct the folder, or write `rules: []` where no rules are meant"))
 }
 
 /// Segments that the project names and no scheme has.

@@ -54,7 +54,7 @@ fn begin() -> std::process::ExitCode {
             let exit = runtime.block_on(observed(&arguments, &secrets, &output));
             // What a disk or a collector has not answered by then is left behind.
             runtime.shutdown_timeout(LEAVING);
-            exit
+            if exit == Exit::Done && output.is_cut_short() { Exit::Failed } else { exit }
         }
         Err(error) => {
             output.error(&format!("the runtime cannot start: {error}"));

@@ -1,6 +1,7 @@
 //! Results on standard output, everything else on standard error.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use headwater_diagnostics::{Diagnostics, Rendering, Severity, Sources, render};
 
@@ -14,7 +15,7 @@ pub(crate) mod table;
 pub(crate) mod value;
 
 /// How this run speaks.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Output {
     format: Format,
     /// The project's folder as it was given, ended by a slash; empty where it is the current one.
@@ -22,6 +23,8 @@ pub(crate) struct Output {
     quiet: bool,
     deny_warnings: bool,
     secrets: Secrets,
+    /// Whether standard output could not take what was printed.
+    is_cut_short: AtomicBool,
 }
 
 impl Output {
@@ -32,7 +35,13 @@ impl Output {
             quiet: global.quiet,
             deny_warnings: global.deny == Some(Deny::Warnings),
             secrets: secrets.clone(),
+            is_cut_short: AtomicBool::new(false),
         }
+    }
+
+    /// Whether results are missing from standard output, as where the disk is full.
+    pub(crate) fn is_cut_short(&self) -> bool {
+        self.is_cut_short.load(Ordering::SeqCst)
     }
 
     /// Whether results are data for programs rather than text for people.
@@ -53,13 +62,13 @@ impl Output {
     /// A result for people; silent where only failures are to be told.
     pub(crate) fn say(&self, text: &str) {
         if !self.quiet {
-            print(text);
+            self.print(text);
         }
     }
 
     /// A result, whatever else is said.
     pub(crate) fn result(&self, text: &str) {
-        print(text);
+        self.print(text);
     }
 
     /// A result for programs, in the format asked for.
@@ -73,8 +82,23 @@ impl Output {
             }
         };
         match written {
-            Ok(text) => print(text.trim_end()),
+            Ok(text) => self.print(text.trim_end()),
             Err(error) => self.error(&format!("the result cannot be written: {error}")),
+        }
+    }
+
+    /// Writes a line to standard output. Whoever closed it does not want it, and the work is done all the same.
+    fn print(&self, text: &str) {
+        let mut out = anstream::stdout();
+        match writeln!(out, "{text}").and_then(|()| out.flush()) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                tracing::debug!(event = "output_closed", %error, "standard output takes no more");
+            }
+            Err(error) => {
+                self.is_cut_short.store(true, Ordering::SeqCst);
+                self.error(&format!("standard output takes no more: {error}"));
+            }
         }
     }
 
@@ -89,14 +113,14 @@ impl Output {
         let folder = self.folder.as_str();
         let write = |rendering| self.secrets.hidden(&render(diagnostics, sources, rendering));
         if self.format == Format::Sarif {
-            print(write(Rendering::Sarif { folder }).trim_end());
+            self.print(write(Rendering::Sarif { folder }).trim_end());
             return stops;
         }
         if diagnostics.is_empty() || (self.quiet && !stops) {
             return stops;
         }
         match self.format {
-            Format::Github => print(write(Rendering::Github { folder }).trim_end()),
+            Format::Github => self.print(write(Rendering::Github { folder }).trim_end()),
             Format::Human => tell(&write(Rendering::Human { colour: true })),
             Format::Json | Format::Yaml | Format::Sarif => tell(&write(Rendering::Json)),
         }
@@ -110,15 +134,7 @@ impl Output {
     }
 }
 
-/// Writes a line to standard output. Whoever closed it does not want it, and the work is done all the same.
-fn print(text: &str) {
-    let written = writeln!(anstream::stdout(), "{text}");
-    if let Err(error) = written {
-        tracing::debug!(event = "output_closed", %error, "standard output takes no more");
-    }
-}
-
-/// Writes text to standard error, on the same terms.
+/// Writes text to standard error. Whoever closed it does not want it, and the work is done all the same.
 fn tell(text: &str) {
     let written = anstream::stderr().write_all(text.as_bytes());
     if let Err(error) = written {

@@ -48,9 +48,14 @@ pub(crate) fn clock() -> Clock {
     Arc::new(Utc::now)
 }
 
+/// The day it is in this zone.
+pub(crate) fn today(zone: impl TimeZone) -> NaiveDate {
+    clock()().with_timezone(&zone).date_naive()
+}
+
 /// The last day that has ended where days begin and end in this zone.
 pub(crate) fn yesterday(zone: impl TimeZone) -> NaiveDate {
-    let today = clock()().with_timezone(&zone).date_naive();
+    let today = today(zone);
     today.pred_opt().unwrap_or(today)
 }
 

@@ -59,6 +59,11 @@ pub fn load_with_rules_of(folder: &Path, of_rules: &Path, profile: Option<&str>)
                 }
             }
         }
+        if rules.is_empty() && of_rules != folder {
+            let place = of_rules.display().to_string();
+            let problem = Diagnostic::of(Code::MissingFile, place, "no rule file of the project is there");
+            problems.push(problem.help("give the folder that `rules` of the project file starts from"));
+        }
         if problems.has_errors() {
             project = Err(problems);
         }
@@ -72,7 +77,7 @@ fn matching(folder: &Path, patterns: &[RulePattern], problems: &mut Diagnostics)
     let mut files = BTreeSet::new();
     for RulePattern { pattern, span } in patterns {
         let found = glob::glob(&literal.join(pattern).display().to_string()).into_iter().flatten().flatten();
-        let found: Vec<PathBuf> = found.filter(|path| path.is_file()).collect();
+        let found: Vec<PathBuf> = found.filter(|path| !path.is_dir()).collect();
         if let (Some(span), true) = (span, found.is_empty()) {
             problems.push(Diagnostic::at(Code::MissingFile, *span, format!("no file matches `{pattern}`")));
         }

@@ -5,6 +5,7 @@
 //! INVARIANT(no row twice): what a night's manifest does not name leaves the night's folders before what it names comes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path as FilePath;
 
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -201,7 +202,20 @@ impl Publication {
         Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
+    /// The objects below a folder. On the local disk, what lies behind a link in it is somebody else's, and no object.
     pub(super) async fn list(&self, folder: &Path) -> Result<Vec<ObjectMeta>, PublishError> {
-        Ok(self.store().list(Some(folder)).try_collect().await?)
+        let mut objects: Vec<ObjectMeta> = self.store().list(Some(folder)).try_collect().await?;
+        if let Some(disk) = &self.disk {
+            objects.retain(|object| !self.is_behind_link(disk, folder, &object.location));
+        }
+        Ok(objects)
+    }
+
+    fn is_behind_link(&self, disk: &FilePath, folder: &Path, object: &Path) -> bool {
+        let below = |path: &Path| path.prefix_match(&self.root).into_iter().flatten().count();
+        let parts: Vec<String> =
+            object.prefix_match(&self.root).into_iter().flatten().map(|part| part.as_ref().to_owned()).collect();
+        let place = |depth: usize| parts.iter().take(depth).fold(disk.to_owned(), |place, part| place.join(part));
+        (below(folder) + 1..=parts.len()).any(|depth| place(depth).is_symlink())
     }
 }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use object_store::path::Path;
 use object_store::{Error, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
+use super::staging::PROBE;
 use super::{Publication, PublishError};
 
 /// One thing that was tried.
@@ -30,7 +31,7 @@ fn create() -> PutOptions {
 
 impl Publication {
     fn probed(&self, run_id: &str) -> Path {
-        self.path(&format!("_staging/probe-{run_id}"))
+        self.path(&format!("_staging/{PROBE}{run_id}"))
     }
 
     /// Makes sure that the store refuses a second create of the same object.

@@ -181,7 +181,11 @@ impl Publication {
             return Err(error);
         }
         match self.create(manifest).await? {
-            Creation::Done => self.settle(manifest, lease).await,
+            Creation::Done => match self.settle(manifest, lease).await {
+                // The night is published, and whoever took over has brought its folders in line.
+                Err(PublishError::LeaseLost) => Ok(()),
+                settled => settled,
+            },
             Creation::Taken => Err(PublishError::LeaseLost),
             Creation::Failed(error) => {
                 self.take_back(&placed, lease).await;

@@ -15,6 +15,8 @@ use super::{InputRecord, Lease, Publication, PublishError, Retention, Waste, Was
 
 /// The folder of everything that is staged, below the outputs' location.
 const FOLDER: &str = "_staging";
+/// What the names of objects begin with that a run tries its store with.
+pub(super) const PROBE: &str = "probe-";
 /// The record in the folder of a held night.
 const HELD: &str = "held.json";
 
@@ -178,7 +180,7 @@ impl Publication {
         let mut entries: BTreeMap<String, Vec<ObjectMeta>> = BTreeMap::new();
         for object in self.list(&folder).await? {
             let entry = object.location.prefix_match(&folder).and_then(|mut parts| parts.next());
-            if let Some(entry) = entry.map(|entry| entry.as_ref().to_owned()) {
+            if let Some(entry) = entry.map(|entry| entry.as_ref().to_owned()).filter(|entry| is_of_run(entry)) {
                 entries.entry(entry).or_default().push(object);
             }
         }
@@ -209,6 +211,11 @@ fn entry_of(run_id: &str) -> String {
     format!("run_id={run_id}")
 }
 
+/// Whether an entry of the staging folder is a run's. Nothing else is ever removed.
+fn is_of_run(entry: &str) -> bool {
+    entry.starts_with("run_id=") || entry.starts_with(PROBE)
+}
+
 /// Removes what is left of entries on the local disk: files of writes that were cut short, and empty folders.
 fn remove_files(folder: &FilePath, goes: &impl Fn(&str) -> bool) -> io::Result<()> {
     let entries = match std::fs::read_dir(folder) {
@@ -217,7 +224,8 @@ fn remove_files(folder: &FilePath, goes: &impl Fn(&str) -> bool) -> io::Result<(
     };
     for entry in entries {
         let entry = entry?;
-        if !goes(&entry.file_name().to_string_lossy()) {
+        let name = entry.file_name();
+        if !is_of_run(&name.to_string_lossy()) || !goes(&name.to_string_lossy()) {
             continue;
         }
         let removed = if entry.file_type()?.is_dir() {

@@ -5,7 +5,7 @@ use headwater_nightly::{
     BackfillOutcome, BackfillReport, BackfillRequest, Backfilled, RunError, RunRequest, Stop, Watch, backfill,
 };
 
-use super::run::{day, request};
+use super::run::{day, is_to_come, request};
 use super::{project_with_rules_at, stoppable};
 use crate::args::{Backfill, Global};
 use crate::exit::Exit;
@@ -24,6 +24,9 @@ pub(crate) async fn run(global: &Global, asked: &Backfill, watch: &Watch, output
         let problem = Diagnostic::of(Code::InvalidAsOf, "--to", format!("{to} comes before {from}"))
             .help("give the first night as --from and the last one as --to");
         output.diagnostics(&problem.into(), &texts.sources);
+        return Exit::Usage;
+    }
+    if is_to_come("--to", to, &project, output) {
         return Exit::Usage;
     }
     let (handle, stop) = Stop::channel();

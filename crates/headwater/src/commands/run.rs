@@ -35,6 +35,9 @@ pub(crate) async fn run(global: &Global, night: &Night, watch: &Watch, output: &
         Err(exit) => return exit,
     };
     let as_of = named.unwrap_or_else(|| surroundings::yesterday(project.time_zone));
+    if is_to_come("--as-of", as_of, &project, output) {
+        return Exit::Usage;
+    }
     let (handle, stop) = Stop::channel();
     let (progress, bar) = progress::line(output.shows_progress());
     let request =
@@ -93,6 +96,17 @@ pub(super) fn day(option: &str, text: &str, output: &Output) -> Option<NaiveDate
         output.diagnostics(&problem.into(), &Sources::default());
     }
     day
+}
+
+/// Whether a night has not begun in the project's time zone, which is told: what is not there yet would be judged.
+pub(super) fn is_to_come(option: &str, as_of: NaiveDate, project: &Project, output: &Output) -> bool {
+    let today = surroundings::today(project.time_zone);
+    if as_of > today {
+        let message = format!("{as_of} has not come: it is {today} in {}", project.time_zone.name());
+        let problem = Diagnostic::of(Code::InvalidAsOf, option, message).help("give a day that has ended");
+        output.diagnostics(&problem.into(), &Sources::default());
+    }
+    as_of > today
 }
 
 /// What project and machine say about a run.

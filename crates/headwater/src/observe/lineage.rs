@@ -44,8 +44,8 @@ impl Lineage {
             let key = variable("OPENLINEAGE_API_KEY");
             let headers = key.map(|key| ("authorization".to_owned(), format!("Bearer {key}")));
             Way::Http { url, headers: headers.into_iter().collect() }
-        } else if place.contains("://") {
-            return Err("lineage goes to a file, or to a URL of http or https".to_owned());
+        } else if watching.lineage.is_none() || place.contains("://") {
+            return Err("lineage goes to a file that an option names, or to a URL of http or https".to_owned());
         } else {
             Way::File(PathBuf::from(place))
         };

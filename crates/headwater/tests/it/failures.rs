@@ -288,3 +288,60 @@ fn sql_that_cannot_be_read_is_a_fault_of_the_project() {
     }
     assert!(place.is_untouched());
 }
+
+/// A link, and a folder of another program, in the place where dead runs leave what they staged.
+#[cfg(unix)]
+#[test]
+fn what_is_somebody_elses_is_left_alone() {
+    let place = Place::demo();
+    place.write("elsewhere/precious.txt", "kept");
+    place.write("published/_staging/dbt/a.parquet", "kept");
+    std::os::unix::fs::symlink(place.path("elsewhere"), place.path("published/_staging/run_id=1")).unwrap();
+    let is_kept = || {
+        let files = ["elsewhere/precious.txt", "published/_staging/dbt/a.parquet"];
+        files.iter().all(|file| place.path(file).exists())
+    };
+    place.run().says(0, &[]);
+    assert!(is_kept());
+    let inside = place.path("published/account_metrics/as_of_date=2026-05-31/more");
+    place.write("elsewhere/a.parquet", "kept");
+    std::os::unix::fs::symlink(place.path("elsewhere"), inside).unwrap();
+    place.run().says(0, &[]);
+    place.headwater(&["gc"]).says(0, &[]);
+    assert!(is_kept() && place.path("elsewhere/a.parquet").exists());
+
+    place.edit("headwater.yaml", "name: demo", "name: other_demo");
+    place.run().says(3, &["E0710", "and this one is `other_demo`"]);
+    place.headwater(&["run", "--as-of", "2150-01-01"]).says(2, &["E0508", "2150-01-01 has not come"]);
+    place.headwater(&["backfill", "--from", "2026-05-01", "--to", "2150-01-01"]).says(2, &["E0508", "has not come"]);
+}
+
+#[test]
+fn a_project_whose_rules_are_somewhere_else_is_told() {
+    let place = Place::demo();
+    place.edit("headwater.yaml", "rules: [\"rules/*.yaml\"]", "");
+    fs::rename(place.path("rules"), place.path("rulez")).unwrap();
+    place.headwater(&["check"]).says(0, &["W0410", "rules/*.yaml"]);
+    place.headwater(&["check", "--deny", "warnings"]).says(3, &["W0410"]);
+    place
+        .headwater(&["backfill", "--from", "2026-05-30", "--to", "2026-05-30", "--rules-at", "rulez"])
+        .says(3, &["E0109", "no rule file of the project is there"]);
+    #[cfg(unix)]
+    {
+        fs::create_dir(place.path("rules")).unwrap();
+        std::os::unix::fs::symlink("nowhere.yaml", place.path("rules/a.yaml")).unwrap();
+        place.headwater(&["check"]).says(3, &["E0109", "rules/a.yaml"]);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn results_that_a_full_disk_cuts_short_are_no_success() {
+    let place = Place::demo();
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_headwater"));
+    let said = command.args(["-C"]).arg(place.path("")).args(["ddl", "--dialect", "duckdb"]).stdout(full).output();
+    let said = said.unwrap();
+    assert_eq!(said.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&said.stderr).contains("standard output takes no more"));
+}
