@@ -119,7 +119,7 @@ async fn ravenstack_on_s3_gives_the_bytes_it_gives_on_disk() {
 /// Publishes another version, the first one again, and clears what was superseded.
 async fn taken_back_and_cleared(mut company: Company, publication: &Publication, first: &Manifest) {
     company.request.run_id = "second".to_owned();
-    company.request.project.name = "another".to_owned();
+    company.request.project.economics.horizon_months = 48;
     assert!(!company.publish().await.report.unchanged);
     let mut operation = Operation { run_id: "third".to_owned(), ..Operation::from(&company.request) };
     let report = rollback(&operation, "first").await.unwrap();

@@ -13,8 +13,14 @@ use crate::keys::project;
 use crate::support::judge;
 
 /// Codes of rules that no broken rule file shows: what needs another project, and what tests of rules say.
-const ELSEWHERE: &[Code] =
-    &[Code::MissingFile, Code::SecretInProject, Code::MetricUnavailable, Code::UnnoticedChange, Code::MuteOver];
+const ELSEWHERE: &[Code] = &[
+    Code::MissingFile,
+    Code::SecretInProject,
+    Code::MetricUnavailable,
+    Code::UnnoticedChange,
+    Code::MuteOver,
+    Code::NoRules,
+];
 
 #[test]
 fn each_way_to_be_wrong_is_told_at_its_place_with_its_remedy() {
