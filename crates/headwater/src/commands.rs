@@ -45,6 +45,18 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     fs::rename(&beside, path)
 }
 
+/// Names files of a project that have another text now, and puts it in their place unless they are only to be named.
+fn put_in_place(folder: &Path, others: &[(String, String)], only_named: bool, output: &Output) -> Result<(), Exit> {
+    for (name, text) in others {
+        if !only_named && let Err(error) = replace(&folder.join(name), text) {
+            output.error(&format!("{name} cannot be written: {error}"));
+            return Err(Exit::Failed);
+        }
+        output.result(name);
+    }
+    Ok(())
+}
+
 /// A project and its texts.
 pub(super) struct Texts {
     pub(super) sources: Sources,

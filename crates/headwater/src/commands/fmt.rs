@@ -4,7 +4,7 @@ use headwater_diagnostics::yaml::laid_out;
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics};
 use headwater_nightly::project::load;
 
-use super::{folder, replace};
+use super::{folder, put_in_place};
 use crate::args::{Fmt, Global};
 use crate::exit::Exit;
 use crate::render::Output;
@@ -16,7 +16,7 @@ pub(crate) fn run(global: &Global, asked: &Fmt, output: &Output) -> Exit {
     for file in loaded.sources.ids() {
         let name = loaded.sources.name(file);
         match laid_out(loaded.sources.text(file)) {
-            Some(text) if text != loaded.sources.text(file) => others.push((name, text)),
+            Some(text) if text != loaded.sources.text(file) => others.push((name.to_owned(), text)),
             Some(_) => {}
             None => problems.push(
                 Diagnostic::of(Code::InvalidYaml, name, "the file is left as it is: it cannot be read")
@@ -28,14 +28,8 @@ pub(crate) fn run(global: &Global, asked: &Fmt, output: &Output) -> Exit {
     if let (true, Err(found)) = (problems.is_empty(), loaded.project) {
         problems.append(found);
     }
-    for (name, text) in &others {
-        if !asked.check
-            && let Err(error) = replace(&folder.join(name), text)
-        {
-            output.error(&format!("{name} cannot be written: {error}"));
-            return Exit::Failed;
-        }
-        output.result(name);
+    if let Err(exit) = put_in_place(&folder, &others, asked.check, output) {
+        return exit;
     }
     if output.diagnostics(&problems, &loaded.sources) || (asked.check && !others.is_empty()) {
         return Exit::InvalidProject;

@@ -1,19 +1,17 @@
 //! `migrate`: the project file, its rules and their tests, in the version of the language that this program reads.
 
-use std::collections::BTreeSet;
-
 use headwater_diagnostics::Diagnostics;
 use headwater_diagnostics::yaml::migrated;
 use headwater_nightly::project::load;
 
-use super::{folder, replace};
+use super::{folder, put_in_place};
 use crate::args::{Global, Migrate};
 use crate::exit::Exit;
 use crate::render::Output;
 
 pub(crate) fn run(global: &Global, asked: &Migrate, output: &Output) -> Exit {
     let folder = folder(&global.directory);
-    let mut told = BTreeSet::new();
+    let mut has_others = false;
     loop {
         let loaded = load(&folder, global.profile.as_deref());
         let (mut others, mut problems) = (Vec::new(), Diagnostics::new());
@@ -23,16 +21,10 @@ pub(crate) fn run(global: &Global, asked: &Migrate, output: &Output) -> Exit {
                 Err(found) => problems.append(found),
             }
         }
-        for (name, text) in &others {
-            if !asked.check
-                && let Err(error) = replace(&folder.join(name), text)
-            {
-                output.error(&format!("{name} cannot be written: {error}"));
-                return Exit::Failed;
-            }
-            output.result(name);
-            told.insert(name.clone());
+        if let Err(exit) = put_in_place(&folder, &others, asked.check, output) {
+            return exit;
         }
+        has_others |= !others.is_empty();
         // A project file that was of another version says only now which rules are its own.
         if !asked.check && !others.is_empty() && loaded.project.is_err() {
             continue;
@@ -42,6 +34,6 @@ pub(crate) fn run(global: &Global, asked: &Migrate, output: &Output) -> Exit {
             problems.append(found);
         }
         let stops = output.diagnostics(&problems, &loaded.sources);
-        return if stops || (asked.check && !told.is_empty()) { Exit::InvalidProject } else { Exit::Done };
+        return if stops || (asked.check && has_others) { Exit::InvalidProject } else { Exit::Done };
     }
 }

@@ -24,9 +24,7 @@ pub(crate) fn audits(audits: &[CheckedAudit], triggers: &[Trigger], dialect: Dia
 fn audit(audit: &CheckedAudit, dialect: Dialect<'_>) -> Vec<Audit> {
     let table = identifier(&audit.table);
     let rule = &audit.header.id.text;
-    let asked = |id: &str, severity: RuleSeverity, sql: String| {
-        Audit::asked_by(&audit.header, id.to_owned(), &audit.table, severity, sql)
-    };
+    let asked = |id: &str, severity, sql| Audit::asked_by(&audit.header, id.to_owned(), &audit.table, severity, sql);
     let one_of = |sql: String| asked(rule, audit.header.severity, sql);
     let one = |sql: String| vec![one_of(sql)];
     match &audit.test {
