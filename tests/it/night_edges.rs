@@ -155,7 +155,7 @@ async fn every_edge_has_a_named_outcome() {
 #[tokio::test]
 async fn amounts_that_no_table_holds_are_named() {
     let folder = tempfile::tempdir().unwrap();
-    let huge = [("a", 40, None, 9e15, false), ("a", 40, None, 9e15, false)];
+    let huge = vec![("a", 40, None, 9.9e12, false); 1_100];
     let company = company(folder.path(), &["a"], &huge);
     let problems = format!("{:?}", company.run().await.unwrap_err().diagnostics);
     assert!(problems.contains("AmountTooLarge"), "{problems}");

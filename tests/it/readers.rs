@@ -83,8 +83,19 @@ fn promised(tables: &[TableContract], rows: &BTreeMap<&str, u64>) -> String {
         }
         promised.push('\n');
     }
-    let readers = READERS.iter().map(|reader| format!("{reader}: {} tables\n", tables.len()));
+    let readers = READERS.iter().chain(spark()).map(|reader| format!("{reader}: {} tables\n", tables.len()));
     promised + &readers.collect::<String>()
+}
+
+/// Spark, which needs Java.
+#[expect(clippy::print_stdout, reason = "a reader that is skipped says so")]
+fn spark() -> Option<&'static &'static str> {
+    let java = Command::new("java").arg("-version").output();
+    if java.is_ok_and(|java| java.status.success()) {
+        return Some(&"spark");
+    }
+    println!("SKIPPED: Spark reads no table, for there is no Java");
+    None
 }
 
 /// What a program of `readers/` prints about the published night.

@@ -6,7 +6,7 @@ use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::functions::expr_fn::{character_length, coalesce};
 use datafusion::logical_expr::{Expr, cast, lit, try_cast, when};
-use headwater_metrics::{ColumnType, MONEY_PRECISION, MONEY_SCALE};
+use headwater_metrics::{ColumnType, MONEY_PRECISION, MONEY_SCALE, TOO_LARGE_MONEY};
 
 /// The type a contract column has in every table that was opened.
 ///
@@ -51,7 +51,8 @@ pub(crate) struct Conversion {
 /// How values of `from` become values of `kind`; `None` where there is no safe way.
 ///
 /// Timestamps with a zone are instants, seen in the project's `zone`; those without are read as that zone's clock.
-/// Numbers that are not finite, fractions where a whole number is due and amounts out of range become null.
+/// Numbers that are not finite, fractions where a whole number is due and amounts that no row has
+/// ([`TOO_LARGE_MONEY`]) become null.
 pub(crate) fn convert(source: Expr, from: &DataType, kind: ColumnType, zone: &str) -> Option<Conversion> {
     let from = values(from);
     if *from == DataType::Null {
@@ -64,7 +65,7 @@ pub(crate) fn convert(source: Expr, from: &DataType, kind: ColumnType, zone: &st
         ColumnType::Timestamp => timestamp(source, from, zone),
         ColumnType::Integer => whole(source, from),
         ColumnType::Number => number(source, from),
-        ColumnType::Money => money(source, from),
+        ColumnType::Money => money(source, from).and_then(|read| below_too_large(read.typed)),
         ColumnType::Flag => flag(source, from),
     }
 }
@@ -225,6 +226,12 @@ fn money(source: Expr, from: &DataType) -> Option<Conversion> {
         _ if is_text(from) => Some(unsure(try_cast(as_text(source, from).typed, amount))),
         _ => None,
     }
+}
+
+fn below_too_large(amount: Expr) -> Option<Conversion> {
+    let bound = i128::from(TOO_LARGE_MONEY) * 10_i128.pow(MONEY_SCALE.unsigned_abs().into());
+    let minor_units = |amount| lit(ScalarValue::Decimal128(Some(amount), MONEY_PRECISION, MONEY_SCALE));
+    only_when(amount.clone().between(minor_units(1 - bound), minor_units(bound - 1)), amount)
 }
 
 fn flag(source: Expr, from: &DataType) -> Option<Conversion> {

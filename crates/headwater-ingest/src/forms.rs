@@ -1,8 +1,9 @@
 //! Subscriptions told as events or as monthly snapshots, made into periods: what every reader works with.
 
+use chrono::{Datelike, Days, NaiveDate};
 use datafusion::error::Result;
 use datafusion::prelude::SessionContext;
-use headwater_metrics::{InputTable, identifier};
+use headwater_metrics::{AsOf, InputTable, identifier};
 
 use crate::WorkArea;
 use crate::prepare::Prepared;
@@ -23,6 +24,7 @@ pub(crate) async fn settle(
     work: &WorkArea,
     input: &Prepared<'_>,
     rows: u64,
+    as_of: &AsOf,
 ) -> Result<Settled> {
     let has = |name: &str| input.mapping.column(name).is_some();
     let columns = input.mapping.columns.iter().map(|column| column.name.as_str());
@@ -34,7 +36,7 @@ pub(crate) async fn settle(
         SubscriptionForm::Snapshots => {
             let repeated = format!("SELECT 1 FROM ({}) WHERE nth > 1", by_month(&columns, has));
             superseded = u64::try_from(context.sql(&repeated).await?.count().await?).unwrap_or(u64::MAX);
-            of_snapshots(&columns, has)
+            of_snapshots(&columns, has, as_of.day())
         }
     };
     let periods = context.sql(&sql).await?;
@@ -88,14 +90,27 @@ fn by_month(columns: &[&str], has: impl Fn(&str) -> bool) -> String {
     )
 }
 
-/// Each snapshot holds for its month. The last month there is holds on: what comes after it is not known yet.
-fn of_snapshots(columns: &[&str], has: impl Fn(&str) -> bool) -> String {
+/// Each snapshot holds for its month, and on where the next one cannot be missed yet: in the last month there is, and
+/// before a month that is under way on the night. Rows after the night are not here.
+fn of_snapshots(columns: &[&str], has: impl Fn(&str) -> bool, night: NaiveDate) -> String {
     format!(
         "SELECT {others}, CAST(month AS DATE) AS started_on,
-            CASE WHEN month < last_month THEN CAST(month + INTERVAL '1 month' AS DATE) END AS ended_on
-        FROM ({months}) WHERE nth = 1 AND NOT ({ends})",
+            CASE WHEN month < last_month AND (next_month = month_told_next OR next_month < DATE '{under_way}')
+                THEN CAST(next_month AS DATE) END AS ended_on
+        FROM (SELECT *, month + INTERVAL '1 month' AS next_month,
+                lead(month) OVER (PARTITION BY {line} ORDER BY month) AS month_told_next
+            FROM ({months}) WHERE nth = 1)
+        WHERE NOT ({ends})",
         others = others(columns),
+        under_way = month_under_way(night),
+        line = line(&has),
         months = by_month(columns, &has),
         ends = ends(&has),
     )
+}
+
+/// The first day of the first month that has not ended with the night.
+fn month_under_way(night: NaiveDate) -> NaiveDate {
+    let next = night.checked_add_days(Days::new(1)).unwrap_or(night);
+    next.with_day(1).unwrap_or(next)
 }

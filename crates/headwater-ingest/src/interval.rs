@@ -6,14 +6,10 @@
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
-use datafusion::functions::expr_fn::{btrim, lower};
 use datafusion::logical_expr::{Expr, cast, lit, when};
 use headwater_metrics::{BILLING_INTERVALS, BillingInterval, ColumnType, MONEY_PRECISION, MONEY_SCALE};
 
 use crate::contract;
-
-/// Most minor units of one bill: with more, whole numbers would not hold what is calculated.
-const MOST: i64 = 1_000_000_000_000_000;
 
 /// Most intervals of one bill: a hundred years of months.
 const MOST_INTERVALS: i64 = 1_200;
@@ -21,21 +17,21 @@ const MOST_INTERVALS: i64 = 1_200;
 /// Whether a row says an interval that nobody knows.
 pub(crate) fn is_unknown(interval: Expr) -> Expr {
     let words = BILLING_INTERVALS.iter().flat_map(|known| known.words).map(|word| lit(*word)).collect();
-    lower(btrim(vec![interval])).in_list(words, true)
+    interval.in_list(words, true)
 }
 
-/// The amount per month of bills of `amount` that come every `count` intervals; unknown for an interval nobody knows,
+/// The amount per month of bills of `amount` that come every `count` intervals, of an interval in the words that are
+/// listed; unknown for an interval nobody knows,
 /// and for a count that no bill has.
 pub(crate) fn per_month(amount: Expr, interval: Expr, count: Expr) -> Result<Expr> {
     let minor_units = lit(ScalarValue::Decimal128(Some(10_i128.pow(MONEY_SCALE.unsigned_abs().into())), 4, 0));
+    // No row's amount is so large that whole numbers would not hold what is calculated.
     let minor = cast(amount * minor_units, DataType::Int64);
-    let minor = when(minor.clone().between(lit(-MOST), lit(MOST)), minor).otherwise(lit(ScalarValue::Int64(None)))?;
-    let word = lower(btrim(vec![interval]));
     let unknown = || lit(ScalarValue::Int64(None));
     let by_interval = |pick: fn(&BillingInterval) -> i64| {
         BILLING_INTERVALS.iter().rev().try_fold(unknown(), |otherwise, known| {
             let words = known.words.iter().map(|name| lit(*name)).collect();
-            when(word.clone().in_list(words, false), lit(pick(known))).otherwise(otherwise)
+            when(interval.clone().in_list(words, false), lit(pick(known))).otherwise(otherwise)
         })
     };
     let count = when(count.clone().between(lit(1_i64), lit(MOST_INTERVALS)), count).otherwise(unknown())?;

@@ -31,6 +31,10 @@ fn as_text<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S:
     serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::AutoSi, true))
 }
 
+/// `*` and `?` stay within a segment of a path.
+pub(crate) const WITHIN_SEGMENTS: MatchOptions =
+    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
+
 /// What a location stands for.
 #[derive(Debug)]
 pub(crate) struct Listing {
@@ -57,7 +61,6 @@ pub(crate) async fn list(store: &dyn ObjectStore, location: &Location) -> Result
 
 fn choose(found: Vec<ObjectMeta>, folder: &Path, pattern: Option<&str>) -> Listing {
     let pattern = pattern.and_then(|text| Pattern::new(text).ok());
-    let within_segments = MatchOptions { require_literal_separator: true, ..MatchOptions::new() };
     let table_format = table_format(&found, folder, pattern.is_some());
     let folders: Vec<String> = found.iter().map(|object| format!("{}/", object.location)).collect();
     let is_folder_marker = |object: &ObjectMeta| {
@@ -68,7 +71,7 @@ fn choose(found: Vec<ObjectMeta>, folder: &Path, pattern: Option<&str>) -> Listi
         .iter()
         .filter(|object| match below(&object.location, folder) {
             Some(name) if is_hidden(&name) => false,
-            Some(name) => pattern.as_ref().is_none_or(|pattern| pattern.matches_with(&name, within_segments)),
+            Some(name) => pattern.as_ref().is_none_or(|pattern| pattern.matches_with(&name, WITHIN_SEGMENTS)),
             None => false,
         })
         .filter(|object| object.size > 0 || !is_folder_marker(object))

@@ -6,6 +6,8 @@ use std::path::Path as FilePath;
 use object_store::path::Path;
 use url::Url;
 
+use crate::listing;
+
 /// An object, a folder or a pattern of objects in a store.
 ///
 /// `s3://`, `s3a://`, `gs://`, `az://`, `abfs://`, `abfss://`, `file://`, `memory://` (for tests) or a plain path.
@@ -116,6 +118,20 @@ impl Location {
         (!self.pattern.is_empty()).then(|| self.pattern.join("/"))
     }
 
+    /// Whether this location, which is one object, a folder with all in it, or a pattern, stands for the object `name` below
+    /// `folder` too.
+    #[must_use]
+    pub fn takes(&self, folder: &Self, name: &str) -> bool {
+        if self.root != folder.root || !folder.folder.starts_with(&self.folder) {
+            return false;
+        }
+        let inner = folder.folder.iter().skip(self.folder.len()).map(String::as_str).chain([name]);
+        let inner = inner.collect::<Vec<_>>().join("/");
+        self.pattern().is_none_or(|pattern| {
+            glob::Pattern::new(&pattern).is_ok_and(|pattern| pattern.matches_with(&inner, listing::WITHIN_SEGMENTS))
+        })
+    }
+
     /// How an object of the same store is shown to people.
     #[must_use]
     pub fn show(&self, path: &Path) -> String {
@@ -208,6 +224,30 @@ mod tests {
         let local = |path: &str| Location::local(FilePath::new(path)).map(|location| location.to_string());
         assert_eq!(local("/a/../b/./c*/").unwrap(), "file:///b/c*");
         assert!(matches!(local("a"), Err(InvalidLocation::Relative(_))));
+    }
+
+    #[test]
+    fn a_location_knows_what_it_takes() {
+        let at = |text: &str| Location::parse(text, &Location::local(FilePath::new("/shop")).unwrap()).unwrap();
+        let cases = [
+            ("lake", "published", false),
+            (".", "published", true),
+            ("published", "published", true),
+            ("published/accounts", "published", false),
+            ("*.parquet", "published", false),
+            ("**/*.parquet", "published", true),
+            ("*/*/*/*.parquet", "published", true),
+            ("*/orders/*.parquet", "published", false),
+            ("s3://b/lake", "s3://b/lake/published", true),
+            ("s3://b/lake", "s3://c/lake/published", false),
+        ];
+        for (input, outputs, expected) in cases {
+            assert_eq!(
+                at(input).takes(&at(outputs), "segments/as_of_date=2026-05-31/part.parquet"),
+                expected,
+                "{input}"
+            );
+        }
     }
 
     #[test]

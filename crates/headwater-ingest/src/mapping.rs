@@ -7,7 +7,7 @@ use headwater_metrics::{ColumnType, InputColumn, InputTable};
 
 use crate::contract::{self, Conversion};
 use crate::sql::{self, Raw};
-use crate::{InputSpec, MappedColumn, interval};
+use crate::{InputSpec, MappedColumn, interval, words};
 
 /// A column of a logical table with what fills it.
 #[derive(Debug, Clone)]
@@ -19,12 +19,18 @@ pub(crate) struct FilledColumn {
     pub source: Expr,
     /// The raw value's type.
     pub from: DataType,
+    /// The words that metrics read in it.
+    pub words: &'static [&'static str],
 }
 
 impl FilledColumn {
     /// The typed value of `raw`, an expression of the type the column is filled from.
     pub(crate) fn typed(&self, raw: Expr, zone: &str) -> Option<Conversion> {
-        contract::convert(raw, &self.from, self.kind, zone)
+        let read = contract::convert(raw, &self.from, self.kind, zone)?;
+        if self.words.is_empty() {
+            return Some(read);
+        }
+        Some(Conversion { typed: words::as_listed(read.typed, self.words), ..read })
     }
 }
 
@@ -77,7 +83,7 @@ impl Mapping {
         let count = typed("interval_count").unwrap_or_else(|| lit(1_i64));
         let source = interval::per_month(typed("amount")?, typed("billing_interval")?, count).ok()?;
         let from = contract::data_type(ColumnType::Money);
-        Some(FilledColumn { name: "mrr".to_owned(), kind: ColumnType::Money, required: true, source, from })
+        Some(FilledColumn { name: "mrr".to_owned(), kind: ColumnType::Money, required: true, source, from, words: &[] })
     }
 
     /// Whether a required column can be made of others that are there.
@@ -107,8 +113,8 @@ fn contract_column(spec: &InputSpec, column: &InputColumn, raw: &Raw) -> Result<
     if from == DataType::Null && !column.required {
         return Ok(None);
     }
-    let filled =
-        FilledColumn { name: column.name.to_owned(), kind: column.kind, required: column.required, source, from };
+    let InputColumn { kind, required, words, .. } = *column;
+    let filled = FilledColumn { name: column.name.to_owned(), kind, required, source, from, words };
     match filled.typed(filled.source.clone(), "UTC") {
         Some(_) => Ok(Some(filled)),
         None => Err(wrong_type(&filled, listed.is_none(), span)),
@@ -145,7 +151,7 @@ fn attribute_column(attribute: &MappedColumn, raw: &Raw) -> Result<FilledColumn,
         Some(kind) => kind,
         None => ColumnType::Text,
     };
-    let filled = FilledColumn { name: attribute.name.clone(), kind, required: false, source, from };
+    let filled = FilledColumn { name: attribute.name.clone(), kind, required: false, source, from, words: &[] };
     if filled.typed(filled.source.clone(), "UTC").is_some() {
         return Ok(filled);
     }

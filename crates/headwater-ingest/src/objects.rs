@@ -3,6 +3,7 @@
 //! The engine's own listing table lists again for every scan and passes over objects it cannot place. This one
 //! never lists; its scan is the engine's stock Parquet scan, so plans stay shippable once they are physical.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -25,7 +26,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use object_store::ObjectMeta;
 
-use crate::ObjectVersion;
+use crate::{Location, ObjectVersion, StoreError, Stores, listing};
 
 /// One object of the table.
 #[derive(Debug, Clone)]
@@ -42,6 +43,8 @@ pub(crate) struct DataObject {
 #[derive(Debug, Clone)]
 pub(crate) struct ObjectsTable {
     store: ObjectStoreUrl,
+    /// Where the objects were found.
+    location: Location,
     objects: Vec<DataObject>,
     /// The columns in the files, then the partition columns.
     columns: TableSchema,
@@ -52,6 +55,7 @@ impl ObjectsTable {
     /// A table of `file_columns` and partition columns; a file's column of a partition's name is passed over.
     pub(crate) fn new(
         store: ObjectStoreUrl,
+        location: Location,
         objects: Vec<DataObject>,
         file_columns: &Schema,
         partitions: &[(String, DataType)],
@@ -62,6 +66,7 @@ impl ObjectsTable {
         let partitions: Vec<_> = partitions.collect();
         Self {
             store,
+            location,
             objects,
             columns: TableSchema::builder(Arc::new(Schema::new(in_files)))
                 .with_table_partition_cols(partitions.clone())
@@ -72,6 +77,20 @@ impl ObjectsTable {
 
     pub(crate) fn objects(&self) -> &[DataObject] {
         &self.objects
+    }
+
+    /// Looks whether every object still is as it was when it was listed: of one that was replaced, what was read may be of
+    /// either version.
+    pub(crate) async fn unchanged(&self, stores: &Stores) -> Result<(), StoreError> {
+        let found = listing::list(stores.open(&self.location)?.as_ref(), &self.location).await?.objects;
+        let found: BTreeMap<_, _> = found.into_iter().map(|object| (object.location.clone(), object)).collect();
+        let is_same =
+            |object: &&DataObject| found.get(&object.meta.location).is_some_and(|now| is_same(now, &object.meta));
+        let changed: Vec<&DataObject> = self.objects.iter().filter(|object| !is_same(object)).collect();
+        match changed.split_first() {
+            None => Ok(()),
+            Some((first, others)) => Err(StoreError::changed(&first.version.path, others.len())),
+        }
     }
 
     /// The value of a partition column in an object's path; nothing of other columns.
@@ -108,6 +127,11 @@ impl ObjectsTable {
         let kept = self.objects.iter().enumerate();
         Ok(kept.filter(|(at, _)| verdicts.is_valid(*at) && verdicts.value(*at)).map(|(_, object)| object).collect())
     }
+}
+
+/// Whether two answers of a store are about the same content.
+pub(crate) fn is_same(now: &ObjectMeta, then: &ObjectMeta) -> bool {
+    now.size == then.size && now.e_tag == then.e_tag && now.last_modified == then.last_modified
 }
 
 fn unqualified(expr: Expr) -> Result<Expr> {

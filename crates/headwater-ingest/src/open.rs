@@ -22,8 +22,8 @@ use crate::prepare::{Expected, Lake, Prepared};
 use crate::stream::{StreamedInput, is_plain_scan};
 use crate::successors::Successors;
 use crate::{
-    InputSource, InputSpec, LakeSpec, Location, StoreError, Stores, SubscriptionForm, WorkArea, corrections, drift,
-    duplicates, forms, listing, words,
+    InputSource, InputSpec, LakeSpec, StoreError, Stores, SubscriptionForm, WorkArea, corrections, drift, duplicates,
+    forms, listing, words,
 };
 
 /// Opens all inputs and registers a table of each one's name in the session: typed, cut at the night, clean.
@@ -43,6 +43,7 @@ pub async fn open(
     let prepared = prepare(context, stores, lake, Some(as_of.day())).await?;
     let mut opening = Opening {
         context,
+        stores,
         as_of,
         work,
         known: Known::default(),
@@ -134,6 +135,7 @@ type Counts = BTreeMap<String, u64>;
 
 struct Opening<'a> {
     context: &'a SessionContext,
+    stores: &'a Stores,
     as_of: &'a AsOf,
     work: &'a WorkArea,
     known: Known,
@@ -152,11 +154,13 @@ impl Opening<'_> {
 
     async fn open(&mut self, input: &Prepared<'_>) -> Result<OpenedInput, Failure> {
         let spec = input.spec;
-        let mut opened = if streams(input) {
-            self.stream(input).await.map_err(|error| failure(spec, error))?
-        } else {
-            self.keep(input).await.map_err(|error| failure(spec, error))?
-        };
+        let streamed = streams(input);
+        let opened = if streamed { self.stream(input).await } else { self.keep(input).await };
+        // A streamed input goes on being read: whether it changed is asked when all of it was.
+        if !streamed || opened.is_err() {
+            self.unchanged(input).await?;
+        }
+        let mut opened = opened.map_err(|error| failure(spec, error))?;
         let newest = facts::newest(self.context, input, opened.stream.is_some(), self.as_of);
         opened.newest = newest.await.map_err(|error| failure(spec, error))?;
         self.problems.extend(too_many_quarantined(spec, &opened.rows));
@@ -169,6 +173,13 @@ impl Opening<'_> {
             "opened"
         );
         Ok(opened)
+    }
+
+    async fn unchanged(&self, input: &Prepared<'_>) -> Result<(), Failure> {
+        for table in &input.reads {
+            table.unchanged(self.stores).await.map_err(|error| Failure::Open(OpenError::Store(error)))?;
+        }
+        Ok(())
     }
 
     /// Reads the input once and keeps what is clean.
@@ -205,7 +216,7 @@ impl Opening<'_> {
             }
         }
         if table == InputTable::Subscriptions {
-            let settled = forms::settle(self.context, self.work, input, kept).await?;
+            let settled = forms::settle(self.context, self.work, input, kept, self.as_of).await?;
             kept = settled.periods;
             if settled.superseded > 0 {
                 quarantined.insert("superseded_snapshot".to_owned(), settled.superseded);
@@ -237,7 +248,8 @@ impl Opening<'_> {
         let kept = left_out.map(|expected| expected.broken.clone().is_not_true());
         let stream = StreamedInput {
             name: table.name().to_owned(),
-            objects: input.objects.clone().zip(location(input.spec)),
+            objects: input.objects.clone(),
+            reads: input.reads.clone(),
             source: input.unfiltered.clone(),
             filter: input.filter.iter().cloned().chain(kept).reduce(Expr::and),
             columns: checks::typed(&input.mapping, self.as_of.zone().name()),
@@ -312,13 +324,6 @@ pub(crate) fn streams(input: &Prepared<'_>) -> bool {
     input.spec.table == InputTable::UsageEvents && !has_key && is_scan
 }
 
-fn location(spec: &InputSpec) -> Option<Location> {
-    match &spec.from {
-        InputSource::Objects(objects) => Some(objects.location.clone()),
-        InputSource::Sql(_) => None,
-    }
-}
-
 fn described(input: &Prepared<'_>, rows: RowCounts, stream: Option<StreamedInput>) -> OpenedInput {
     let columns =
         input.mapping.columns.iter().map(|column| OpenedColumn { name: column.name.clone(), kind: column.kind });
@@ -378,6 +383,83 @@ fn too_old(spec: &InputSpec, opened: &OpenedInput, as_of: &AsOf) -> Option<Diagn
 
 fn no_rows(spec: &InputSpec, opened: &OpenedInput) -> Option<Diagnostic> {
     let message = format!("no row of `{}` is visible on this night", spec.table.name());
-    let is_empty = opened.rows.kept == Some(0) || opened.rows.read == 0;
+    // Of a streamed input nobody knows how many rows are kept, but whether there is a last one.
+    let is_streamed_in_vain = opened.rows.kept.is_none() && opened.newest.is_none();
+    let is_empty = opened.rows.kept == Some(0) || opened.rows.read == 0 || is_streamed_in_vain;
     is_empty.then(|| Diagnostic::at(Code::SmallSample, spec.span, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::path::Path;
+
+    use datafusion::arrow::array::{ArrayRef, StringArray};
+    use datafusion::arrow::record_batch::RecordBatch;
+    use headwater_diagnostics::{Sources, Span};
+    use headwater_metrics::Exchange;
+    use parquet::arrow::ArrowWriter;
+
+    use super::*;
+    use crate::{DriftPolicy, Location, ObjectsSpec, StoreFailure, StoreOptions};
+
+    fn write(file: &Path, ids: &[&str]) {
+        let ids: ArrayRef = std::sync::Arc::new(StringArray::from(ids.to_vec()));
+        let batch = RecordBatch::try_from_iter([("account_id", ids)]).unwrap();
+        let mut writer = ArrowWriter::try_new(File::create(file).unwrap(), batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+    }
+
+    /// An export that goes on while the night reads: what was read may be of either version, readable or not.
+    #[tokio::test]
+    async fn an_object_that_is_replaced_while_it_is_read_is_no_damaged_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("accounts.parquet");
+        let base = Location::local(folder.path()).unwrap();
+        let span = Span { file: Sources::default().add("headwater.yaml", "accounts:"), start: 0, end: 8 };
+        let objects =
+            ObjectsSpec { location: Location::parse("accounts.parquet", &base).unwrap(), partitions: Vec::new(), span };
+        let accounts = [InputSpec {
+            table: InputTable::Accounts,
+            from: InputSource::Objects(objects),
+            columns: Vec::new(),
+            attributes: Vec::new(),
+            filter: None,
+            form: SubscriptionForm::Periods,
+            roll_up_to_parents: false,
+            expect: Vec::new(),
+            freshness_max_age_days: None,
+            drift: DriftPolicy::default(),
+            max_quarantine_pct: None,
+            span,
+        }];
+        let lake =
+            LakeSpec { location: &base, sources: &[], inputs: &accounts, currency: "EUR", exchange: Exchange::Moving };
+        let as_of = AsOf::new("2024-06-30".parse().unwrap(), "UTC".parse().unwrap());
+        let replacements: [&dyn Fn(); 3] =
+            [&|| write(&file, &["a", "b", "c"]), &|| fs::write(&file, "half of an object").unwrap(), &|| {
+                fs::remove_file(&file).unwrap()
+            }];
+        for replace in replacements {
+            write(&file, &["a"]);
+            let (context, stores) = (SessionContext::new(), Stores::new(StoreOptions::default()));
+            let work = tempfile::tempdir().unwrap();
+            let work = WorkArea::new(work.path().to_owned());
+            let prepared = prepare(&context, &stores, &lake, Some(as_of.day())).await.unwrap();
+            let mut opening = Opening {
+                context: &context,
+                stores: &stores,
+                as_of: &as_of,
+                work: &work,
+                known: Known::default(),
+                problems: Diagnostics::new(),
+                late: Diagnostics::new(),
+            };
+            replace();
+            let failed = opening.open(&prepared[0]).await.unwrap_err();
+            let Failure::Open(OpenError::Store(error)) = failed else { panic!("{failed:?}") };
+            assert_eq!(error.kind, StoreFailure::Changed, "{error:?}");
+        }
+    }
 }

@@ -21,7 +21,8 @@ use crate::objects::ObjectsTable;
 use crate::sql::{self, Raw};
 use crate::survey::{Surveyed, Unreadable, Until, survey};
 use crate::{
-    Expectation, InputSource, InputSpec, ObjectVersion, ObjectsSpec, SourceSpec, SqlText, StoreError, Stores, stream,
+    Expectation, InputSource, InputSpec, ObjectVersion, SourceSpec, SqlText, StoreError, Stores, SubscriptionForm,
+    stream,
 };
 
 /// An input that can be read.
@@ -36,6 +37,8 @@ pub(crate) struct Prepared<'a> {
     pub unfiltered: LogicalPlan,
     /// The source's objects, where it is not a query.
     pub objects: Option<ObjectsTable>,
+    /// Every table of objects that is read for it.
+    pub reads: Vec<ObjectsTable>,
     /// Every object that is read for it.
     pub versions: Vec<ObjectVersion>,
     pub mapping: Mapping,
@@ -105,9 +108,27 @@ impl<'a> Lake<'a> {
 
     /// Plans one input; `None` where it cannot be read, which is then among the problems.
     pub(crate) async fn prepare(&mut self, spec: &'a InputSpec) -> Result<Option<Prepared<'a>>, StoreError> {
+        let until = self.night.and_then(|day| Some(Until { column: column_of_day(spec)?, day }));
+        if !can_be_booked(spec) {
+            return self.prepare_until(spec, until).await;
+        }
+        // Only the objects say whether there is a column of the day something was booked on.
+        let prepared = self.prepare_until(spec, None).await?;
+        match prepared {
+            Some(all) if until.is_some() && all.mapping.column("booked_on").is_none() => {
+                self.prepare_until(spec, until).await
+            }
+            all => Ok(all),
+        }
+    }
+
+    async fn prepare_until(
+        &mut self,
+        spec: &'a InputSpec,
+        until: Option<Until<'_>>,
+    ) -> Result<Option<Prepared<'a>>, StoreError> {
         let (raw, objects) = match &spec.from {
             InputSource::Objects(objects) => {
-                let until = self.night.and_then(|day| Some(Until { column: column_of_day(spec, objects)?, day }));
                 let found = survey(self.context, self.stores, objects, until).await;
                 let Some(surveyed) = self.take(found)? else { return Ok(None) };
                 match self.scan(spec, &surveyed) {
@@ -172,13 +193,18 @@ impl<'a> Lake<'a> {
             return None;
         }
         let unfiltered = raw.frame.logical_plan().clone();
-        let versions = self.versions(&unfiltered, objects.as_ref());
+        let reads = self.tables_behind(&unfiltered, objects.as_ref());
+        let versions = versions(&reads);
         let source = match &filter {
             Some(filter) => raw.frame.filter(filter.clone()),
             None => Ok(raw.frame),
         };
         match source {
-            Ok(source) => Some(Prepared { spec, source, filter, expectations, unfiltered, objects, versions, mapping }),
+            Ok(source) => {
+                let planned =
+                    Prepared { spec, source, filter, expectations, unfiltered, objects, reads, versions, mapping };
+                Some(planned)
+            }
             Err(error) => {
                 self.problems.push(unusable(&error, spec.span));
                 None
@@ -187,25 +213,34 @@ impl<'a> Lake<'a> {
     }
 
     /// The objects of an input; of a query, those of every source it names.
-    fn versions(&self, plan: &LogicalPlan, objects: Option<&ObjectsTable>) -> Vec<ObjectVersion> {
-        let mut tables: Vec<&ObjectsTable> = objects.into_iter().collect();
+    fn tables_behind(&self, plan: &LogicalPlan, objects: Option<&ObjectsTable>) -> Vec<ObjectsTable> {
+        if let Some(objects) = objects {
+            return vec![objects.clone()];
+        }
         let mut named = Vec::new();
         scanned(plan, &mut named);
-        let surveyed =
-            self.sources.iter().filter(|(name, _)| objects.is_none() && named.iter().any(|scan| scan == *name));
-        tables.extend(surveyed.filter_map(|(_, found)| Some(&found.as_ref()?.table)));
-        let mut versions: Vec<ObjectVersion> =
-            tables.into_iter().flat_map(ObjectsTable::objects).map(|object| object.version.clone()).collect();
-        versions.sort_by(|a, b| a.path.cmp(&b.path));
-        versions.dedup();
-        versions
+        let sources = self.sources.iter().filter(|(name, _)| named.iter().any(|scan| scan == *name));
+        sources.filter_map(|(_, found)| Some(found.as_ref()?.table.clone())).collect()
     }
 }
 
-/// The column in the path of objects that says when their rows came to be. What is booked for later days is told of
-/// subscriptions, so these have none.
-fn column_of_day<'a>(spec: &InputSpec, objects: &'a ObjectsSpec) -> Option<&'a str> {
-    let happened = spec.table.happened().filter(|_| spec.table != InputTable::Subscriptions)?;
+fn versions(tables: &[ObjectsTable]) -> Vec<ObjectVersion> {
+    let objects = tables.iter().flat_map(ObjectsTable::objects);
+    let mut versions: Vec<ObjectVersion> = objects.map(|object| object.version.clone()).collect();
+    versions.sort_by(|a, b| a.path.cmp(&b.path));
+    versions.dedup();
+    versions
+}
+
+/// Whether rows of days after the night may be known already: they are where a column says when they were booked.
+fn can_be_booked(spec: &InputSpec) -> bool {
+    spec.table == InputTable::Subscriptions && spec.form == SubscriptionForm::Periods
+}
+
+/// The column in the path of objects that says when their rows came to be.
+fn column_of_day(spec: &InputSpec) -> Option<&str> {
+    let InputSource::Objects(objects) = &spec.from else { return None };
+    let happened = spec.table.happened()?;
     let mapped = spec.columns.iter().find(|column| column.name == happened);
     let source = mapped.map_or(happened, |column| column.expression.text.trim());
     let days = objects.partitions.iter().filter(|(_, kind)| *kind == ColumnType::Date);

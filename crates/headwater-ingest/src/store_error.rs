@@ -54,6 +54,13 @@ impl StoreError {
         }
     }
 
+    /// Objects that were written again or removed while they were read: one of them, and how many others.
+    pub(crate) fn changed(place: impl Into<String>, others: usize) -> Self {
+        let more = if others == 0 { String::new() } else { format!(", and {others} others") };
+        let message = format!("it was written again or removed after the night had begun{more}");
+        Self { place: place.into(), message, kind: StoreFailure::Changed, source: None }
+    }
+
     pub(crate) fn configuration(place: impl Into<String>, message: impl Into<String>) -> Self {
         Self { place: place.into(), message: message.into(), kind: StoreFailure::Configuration, source: None }
     }
@@ -74,7 +81,11 @@ impl StoreError {
             StoreFailure::Changed => (Code::StoreFailed, "an object changed while it was read"),
             StoreFailure::Failed => (Code::StoreFailed, "the store did not answer as it should"),
         };
-        Diagnostic::of(code, self.place.clone(), message).note(self.message.clone())
+        let problem = Diagnostic::of(code, self.place.clone(), message).note(self.message.clone());
+        match self.kind {
+            StoreFailure::Changed => problem.help("run again when the export has ended"),
+            _ => problem,
+        }
     }
 }
 

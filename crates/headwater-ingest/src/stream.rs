@@ -1,6 +1,5 @@
 //! An input that is too large to be kept twice: a plan over the lake, typed and cut at the night.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::datasource::{TableProvider, provider_as_source};
@@ -10,16 +9,18 @@ use datafusion::prelude::{DataFrame, SessionContext};
 use headwater_diagnostics::Diagnostic;
 
 use crate::failure::{damaged_object, is_damage};
-use crate::objects::{DataObject, ObjectsTable};
+use crate::objects::ObjectsTable;
 use crate::successors::Successors;
-use crate::{Location, ObjectVersion, StoreError, Stores, listing};
+use crate::{ObjectVersion, StoreError, Stores};
 
 /// How a streamed input is made from its source.
 #[derive(Debug, Clone)]
 pub struct StreamedInput {
     pub(crate) name: String,
-    /// The objects the source is and where they were found, where it is objects and not a query.
-    pub(crate) objects: Option<(ObjectsTable, Location)>,
+    /// The objects the source is, where it is objects and not a query.
+    pub(crate) objects: Option<ObjectsTable>,
+    /// Every table of objects that is read for it.
+    pub(crate) reads: Vec<ObjectsTable>,
     /// The source; a scan of `objects` where those are known.
     pub(crate) source: LogicalPlan,
     pub(crate) filter: Option<Expr>,
@@ -48,33 +49,24 @@ impl StreamedInput {
         context: &SessionContext,
         keep: impl Fn(&ObjectVersion) -> bool,
     ) -> Option<PlanResult<DataFrame>> {
-        let objects = self.objects.as_ref()?.0.restricted(keep);
+        let objects = self.objects.as_ref()?.restricted(keep);
         Some(scan(&self.name, objects).and_then(|source| self.over(context, source)))
     }
 
-    /// The objects that are gone or were written again since the input was opened: what was read of them may be of
-    /// either version. Of a query nothing is known.
+    /// Looks whether every object it is read from still is as it was when the input was opened.
     ///
     /// # Errors
-    /// Where the store fails.
-    pub async fn changed(&self, stores: &Stores) -> Result<Vec<String>, StoreError> {
-        let Some((table, location)) = &self.objects else { return Ok(Vec::new()) };
-        let found = listing::list(stores.open(location)?.as_ref(), location).await?.objects;
-        let found: BTreeMap<_, _> = found.into_iter().map(|object| (object.location.clone(), object)).collect();
-        let is_same = |object: &&DataObject| {
-            let now = found.get(&object.meta.location);
-            now.is_some_and(|now| {
-                now.size == object.meta.size
-                    && now.e_tag == object.meta.e_tag
-                    && now.last_modified == object.meta.last_modified
-            })
-        };
-        Ok(table.objects().iter().filter(|object| !is_same(object)).map(|object| object.version.path.clone()).collect())
+    /// Where the store fails, and where an object is gone or was written again: what was read of it may be of either version.
+    pub async fn unchanged(&self, stores: &Stores) -> Result<(), StoreError> {
+        for table in &self.reads {
+            table.unchanged(stores).await?;
+        }
+        Ok(())
     }
 
     /// The object behind an error that a plan over this input ended with, where the error tells of a damaged one.
     pub async fn damaged_object(&self, context: &SessionContext, error: &DataFusionError) -> Option<Diagnostic> {
-        let (table, _) = self.objects.as_ref().filter(|_| is_damage(error.find_root()))?;
+        let table = self.objects.as_ref().filter(|_| is_damage(error.find_root()))?;
         damaged_object(context, table, self.columns.clone()).await
     }
 

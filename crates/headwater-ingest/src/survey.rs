@@ -15,12 +15,12 @@ use datafusion::prelude::SessionContext;
 use futures::{StreamExt, stream};
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics, closest};
 use headwater_metrics::ColumnType;
-use object_store::{ObjectMeta, ObjectStore};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
 
 use crate::lake_schema::{self, Conflict};
 use crate::listing::{self, ObjectVersion};
-use crate::objects::{DataObject, ObjectsTable};
+use crate::objects::{self, DataObject, ObjectsTable};
 use crate::{Location, ObjectsSpec, StoreError, Stores};
 
 /// Footers that are read at the same time.
@@ -177,11 +177,23 @@ async fn footers(
             Ok((metadata, schema)) => footers.push(Footer { object, metadata, schema }),
             Err(error) => match store_cause(&error) {
                 Some(cause) => return Err(StoreError::while_reading(location.show(&object.location), cause).into()),
+                // Half of the old and half of the new object is no Parquet, and neither of them may be damaged.
+                None if !is_there_still(store, &object).await => {
+                    return Err(StoreError::changed(location.show(&object.location), 0).into());
+                }
                 None => broken.push((object, error)),
             },
         }
     }
     if broken.is_empty() { Ok(footers) } else { Err(Unreadable::Problems(unreadable(location, &broken))) }
+}
+
+/// Whether an object is as it was listed. A store that does not answer says nothing against it.
+async fn is_there_still(store: &dyn ObjectStore, object: &ObjectMeta) -> bool {
+    match store.head(&object.location).await {
+        Ok(now) => objects::is_same(&now, object),
+        Err(error) => !matches!(error, object_store::Error::NotFound { .. }),
+    }
 }
 
 /// The store's error at the bottom of an engine's error.
@@ -244,7 +256,7 @@ fn assemble(url: ObjectStoreUrl, spec: &ObjectsSpec, footers: Vec<Footer>) -> Re
         .map(ToOwned::to_owned)
         .collect();
     undeclared.retain(|name| !partitions.iter().any(|(declared, _)| declared == name));
-    let table = ObjectsTable::new(url, objects, &lake.schema, &partitions);
+    let table = ObjectsTable::new(url, spec.location.clone(), objects, &lake.schema, &partitions);
     Ok(Surveyed { table, conflicts: lake.conflicts, undeclared })
 }
 

@@ -4,14 +4,24 @@ use datafusion::arrow::array::{AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::error::Result;
+use datafusion::functions::expr_fn::{btrim, lower};
+use datafusion::logical_expr::{Expr, cast as cast_expression, lit, when};
 use datafusion::prelude::SessionContext;
 use headwater_diagnostics::{Code, Diagnostic, closest};
-use headwater_metrics::{InputColumn, identifier, literal};
+use headwater_metrics::{ColumnType, InputColumn, identifier, literal};
 
+use crate::contract;
 use crate::prepare::Prepared;
 
 /// Words that are looked at of one column; the most frequent come first.
 const WORDS_SEEN: usize = 20;
+
+/// The text in which a word that metrics read stands as they read it: capitals and blanks around it make no difference.
+pub(crate) fn as_listed(text: Expr, words: &[&str]) -> Expr {
+    let word = cast_expression(lower(btrim(vec![text.clone()])), contract::data_type(ColumnType::Text));
+    let is_read = word.clone().in_list(words.iter().map(|known| lit(*known)).collect(), false);
+    when(is_read, word).otherwise(text.clone()).unwrap_or(text)
+}
 
 /// A warning for each word of an opened table that no metric reads: any other word where the column allows only
 /// some, one that looks like a slip where it allows others.
@@ -33,9 +43,8 @@ pub(crate) async fn unread(context: &SessionContext, input: &Prepared<'_>) -> Re
 async fn others(context: &SessionContext, table: &str, column: &InputColumn) -> Result<Vec<(String, i64)>> {
     let name = identifier(column.name);
     let known: Vec<String> = column.words.iter().map(|word| literal(word)).collect();
-    let said = if column.any_case { format!("lower(trim({name}))") } else { name.clone() };
     let sql = format!(
-        "SELECT {name}, count(*) FROM {table} WHERE {said} NOT IN ({}) GROUP BY {name} ORDER BY 2 DESC, 1 LIMIT {WORDS_SEEN}",
+        "SELECT {name}, count(*) FROM {table} WHERE {name} NOT IN ({}) GROUP BY {name} ORDER BY 2 DESC, 1 LIMIT {WORDS_SEEN}",
         known.join(", ")
     );
     let batches = context.sql(&sql).await?.collect().await?;

@@ -51,7 +51,7 @@ pub(crate) fn months_of(word: &str) -> String {
         .flat_map(|interval| interval.words.iter().map(|known| (known, interval.of)))
         .map(|(known, months)| format!(" WHEN {} THEN {months}", crate::literal(known)))
         .collect();
-    format!("CASE lower(trim({word})){cases} END")
+    format!("CASE {word}{cases} END")
 }
 
 #[cfg(test)]

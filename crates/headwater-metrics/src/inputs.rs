@@ -103,16 +103,14 @@ pub struct InputColumn {
     pub required: bool,
     /// What it says.
     pub meaning: &'static str,
-    /// The words that metrics read in it; none where any text is as good as any other.
+    /// The words that metrics read in it, in small letters; none where any text is as good as any other.
     pub words: &'static [&'static str],
     /// Whether rows with any other word count for nothing.
     pub only_words: bool,
-    /// Whether those words are read in capitals and with blanks around them too.
-    pub any_case: bool,
 }
 
 const fn optional(name: &'static str, kind: ColumnType, meaning: &'static str) -> InputColumn {
-    InputColumn { name, kind, required: false, meaning, words: &[], only_words: false, any_case: false }
+    InputColumn { name, kind, required: false, meaning, words: &[], only_words: false }
 }
 
 const fn required(name: &'static str, kind: ColumnType, meaning: &'static str) -> InputColumn {
@@ -123,11 +121,6 @@ impl InputColumn {
     /// The same column where no other words have a meaning.
     const fn one_of(self, words: &'static [&'static str]) -> Self {
         Self { words, only_words: true, ..self }
-    }
-
-    /// The same column where capitals and blanks around a word make no difference.
-    const fn in_any_case(self) -> Self {
-        Self { any_case: true, ..self }
     }
 
     /// The same column where other words have a meaning too, that only the project knows.
@@ -290,8 +283,7 @@ impl InputTable {
                             Text,
                             "how often it is billed: `day`, `week`, `month`, `quarter`, `half_year` or `year`, or such words as `weekly` and `annual`",
                         )
-                        .one_of(BILLING_WORDS)
-                        .in_any_case(),
+                        .one_of(BILLING_WORDS),
                         optional("interval_count", Integer, "how many intervals one bill covers; 1 where not mapped"),
                         optional("sequence", Text, "orders the events of one day, where rows are events"),
                         optional(
@@ -415,7 +407,7 @@ impl InputTable {
                         optional(
                             "kind",
                             Text,
-                            "`media`, `sales`, `tools`, `people` or another; media where not mapped",
+                            "`media`, `sales`, `tools`, `people` or another; a row without is media; what media cost is unknown where not mapped",
                         )
                         .such_as(&["media", "sales", "tools", "people"]),
                         optional("account_id", Id, "the account it was spent on, where it was one"),

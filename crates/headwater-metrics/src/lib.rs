@@ -31,5 +31,5 @@ pub use plan::{
 };
 pub use policy::{PolicyPreset, PolicySwitch, RevenuePolicy};
 pub use query::{Query, identifier, joined, literal};
-pub use unit::{MONEY_PRECISION, MONEY_SCALE, Unit};
+pub use unit::{MONEY_PRECISION, MONEY_SCALE, TOO_LARGE_MONEY, Unit};
 pub use window::{MAX_WINDOW_DAYS, MAX_WINDOW_MONTHS, Window};

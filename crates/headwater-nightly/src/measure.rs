@@ -11,7 +11,6 @@ use headwater_metrics::{
 };
 
 use crate::engine::{Engine, EngineError, failed};
-use crate::failure::{FailureKind, RunError};
 use crate::project::Project;
 use crate::steps::Steps;
 
@@ -69,16 +68,6 @@ pub(crate) async fn observe_margin(
         night.economics.gross_margin = GrossMargin::Observed(share.flatten());
     }
     Ok(queries.into_iter().map(|query| query.name).collect())
-}
-
-/// Why measuring failed: a damaged object of a streamed input is a broken contract, and is named.
-pub(crate) async fn explained(error: EngineError, engine: &Engine, opened: &OpenedInputs) -> RunError {
-    for stream in opened.inputs.iter().filter_map(|input| input.stream.as_ref()) {
-        if let Some(problem) = stream.damaged_object(engine.context(), &error.source).await {
-            return RunError::new(FailureKind::BrokenContract, problem);
-        }
-    }
-    error.into()
 }
 
 /// Runs a query and keeps its rows in the work area as a table of its name.

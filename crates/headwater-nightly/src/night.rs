@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::datasource::object_store::ObjectStoreUrl;
-use headwater_diagnostics::{Code, Diagnostic, Diagnostics};
+use headwater_diagnostics::Diagnostics;
 use headwater_ingest::{OpenedInputs, Stores};
 use headwater_metrics::{AsOf, InputTable, MeasurePlan, Night};
 use headwater_rules::CheckedRules;
 use object_store::path::Path;
 
 use crate::audit::{self, AuditResult};
-use crate::engine::{Engine, EngineLimits};
+use crate::engine::{Engine, EngineError, EngineLimits};
 use crate::failure::{FailureKind, RunError};
 use crate::judge::{self, Judged};
 use crate::measure;
@@ -127,7 +127,7 @@ impl<'a> AtWork<'a> {
         let measuring = measure::measure(engine, area, &asked, &groups, &mut night, steps);
         let plan = match request.stop.unless_asked(measuring).await? {
             Ok(plan) => plan,
-            Err(error) => return Err(measure::explained(error, &self.engine, &opened.inputs).await),
+            Err(error) => return Err(self.explained(error, &opened.inputs).await),
         };
         let unseen = measure::streamed_quarantine(&self.engine, &plan).await?;
         let inputs = records::inputs(&opened.inputs, &unseen, &project.lake);
@@ -273,6 +273,20 @@ impl<'a> AtWork<'a> {
         }
     }
 
+    /// Why measuring failed: an object of a streamed input that changed while it was read, or a damaged one, which is a broken
+    /// contract and is named.
+    async fn explained(&self, error: EngineError, opened: &OpenedInputs) -> RunError {
+        if let Err(changed) = unchanged_inputs(opened, self.site.stores).await {
+            return changed;
+        }
+        for stream in opened.inputs.iter().filter_map(|input| input.stream.as_ref()) {
+            if let Some(problem) = stream.damaged_object(self.engine.context(), &error.source).await {
+                return RunError::new(FailureKind::BrokenContract, problem);
+            }
+        }
+        error.into()
+    }
+
     fn as_of(&self) -> AsOf {
         AsOf::new(self.request.as_of, self.request.project.time_zone)
     }
@@ -288,13 +302,8 @@ impl Measured {
 
 /// Refuses a night whose streamed inputs were written again while they were read.
 async fn unchanged_inputs(opened: &OpenedInputs, stores: &Stores) -> Result<(), RunError> {
-    let mut problems = Diagnostics::new();
-    for input in &opened.inputs {
-        let Some(stream) = &input.stream else { continue };
-        problems.extend(stream.changed(stores).await?.into_iter().map(|path| {
-            Diagnostic::of(Code::StoreFailed, path, "the object was written again or removed while the night read it")
-                .help("run again when the export has ended")
-        }));
+    for stream in opened.inputs.iter().filter_map(|input| input.stream.as_ref()) {
+        stream.unchanged(stores).await?;
     }
-    if problems.is_empty() { Ok(()) } else { Err(RunError::new(FailureKind::Failed, problems)) }
+    Ok(())
 }

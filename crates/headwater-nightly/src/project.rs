@@ -226,6 +226,7 @@ impl Reading<'_> {
         let sources = self.sources(&mut fields, &lake);
         let inputs = self.inputs(&mut fields, &lake);
         let outputs = self.outputs(&mut fields);
+        self.refuse_to_read(&outputs.location, &sources, &inputs);
         let stores = self.stores(&mut fields);
         let engine = self.engine(&mut fields);
         let economics = self.economics(&mut fields, &inputs);

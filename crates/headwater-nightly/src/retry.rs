@@ -2,11 +2,11 @@
 
 use crate::failure::RunError;
 use crate::publish::{InputRecord, Publication};
-use crate::rollback::unknown;
+use crate::rollback::{named, unknown};
 use crate::run::{Published, RunRequest, run};
 use crate::tenure::Operation;
 
-/// Runs the night of a published or held run again. The night is the recorded one; `night` says everything else.
+/// Runs the night of a held run, or of a published one or its manifest's number, again. The night is the recorded one; `night` says everything else.
 ///
 /// # Errors
 /// When no record of the run is kept; when its inputs have changed since, unless that is accepted; as [`run`].
@@ -31,7 +31,7 @@ async fn recorded(
         return Ok((night.as_of, night.inputs.clone()));
     }
     let published = publication.all().await.map_err(failed)?;
-    if let Some(manifest) = published.iter().find(|manifest| manifest.run_id == of) {
+    if let Some(manifest) = named(&published, of) {
         return Ok((manifest.as_of, manifest.inputs.clone()));
     }
     let known = published.iter().map(|manifest| manifest.run_id.as_str());

@@ -108,14 +108,17 @@ async fn publish(
     Ok(again)
 }
 
-/// The manifest of a run, or of a number.
+/// The manifest that a run published, or that has a number.
+pub(crate) fn named<'a>(manifests: &'a [Manifest], name: &str) -> Option<&'a Manifest> {
+    let number: Option<u64> = name.parse().ok();
+    let by_run = manifests.iter().find(|manifest| manifest.run_id == name);
+    by_run.or_else(|| manifests.iter().find(|manifest| Some(manifest.number) == number))
+}
+
 async fn found(operation: &Operation, publication: &Publication, to: &str) -> Result<Manifest, RunError> {
     let failed = |error| operation.failed(&error);
     let runs = publication.all().await.map_err(failed)?;
-    let number: Option<u64> = to.parse().ok();
-    let by_run = runs.iter().position(|manifest| manifest.run_id == to);
-    let at = by_run.or_else(|| runs.iter().position(|manifest| Some(manifest.number) == number));
-    match at.and_then(|at| runs.get(at)) {
+    match named(&runs, to) {
         Some(manifest) => Ok(manifest.clone()),
         None => Err(unknown(operation, to, runs.iter().map(|manifest| manifest.run_id.as_str()))),
     }

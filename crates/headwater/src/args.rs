@@ -279,7 +279,7 @@ pub(crate) struct Backfill {
 /// Options of `retry`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Retry {
-    /// The run; `status` lists those that are kept
+    /// The run, or the number of its manifest; `status` lists those that are kept
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
     /// Run the night on the inputs that are there now, where they are not those the run had

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use headwater_diagnostics::{Diagnostics, Rendering, Severity, Sources, render};
 
-use crate::args::{Deny, Format, Global};
+use crate::args::{Deny, Format, Global, LogFormat};
 use crate::secrets::Secrets;
 use crate::surroundings;
 
+mod log;
 pub(crate) mod progress;
 pub(crate) mod summary;
 pub(crate) mod table;
@@ -21,6 +22,8 @@ pub(crate) struct Output {
     /// The project's folder as it was given, ended by a slash; empty where it is the current one.
     folder: String,
     quiet: bool,
+    /// Whether whoever reads standard error reads lines of JSON.
+    logs_json: bool,
     deny_warnings: bool,
     secrets: Secrets,
     /// Whether standard output could not take what was printed.
@@ -33,6 +36,7 @@ impl Output {
             format: global.format,
             folder: surroundings::folder_from_here(&global.directory),
             quiet: global.quiet,
+            logs_json: global.log_format == LogFormat::Json,
             deny_warnings: global.deny == Some(Deny::Warnings),
             secrets: secrets.clone(),
             is_cut_short: AtomicBool::new(false),
@@ -104,6 +108,10 @@ impl Output {
 
     /// Something that went wrong and has no code.
     pub(crate) fn error(&self, text: &str) {
+        if self.logs_json && tracing::enabled!(tracing::Level::ERROR) {
+            tracing::error!(event = "problem", "{text}");
+            return;
+        }
         tell(&self.secrets.hidden(&format!("error: {text}\n")));
     }
 
@@ -121,6 +129,10 @@ impl Output {
         }
         match self.format {
             Format::Github => self.print(write(Rendering::Github { folder }).trim_end()),
+            Format::Human if self.logs_json => {
+                render(diagnostics, sources, Rendering::Json).lines().for_each(log::problem);
+                return stops;
+            }
             Format::Human => tell(&write(Rendering::Human { colour: true })),
             Format::Json | Format::Yaml | Format::Sarif => tell(&write(Rendering::Json)),
         }

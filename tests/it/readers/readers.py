@@ -3,6 +3,7 @@
 Prints the tables with their columns as DuckDB sees them, then a line for each reader; whatever differs ends it."""
 
 import datetime
+import functools
 import shutil
 import sys
 import tempfile
@@ -75,6 +76,29 @@ def with_iceberg(folder):
         return found.append_column("as_of_date", found["as_of"])
 
 
+def with_spark(folder):
+    return spark().read.parquet(str(folder)).toArrow()
+
+
+@functools.cache
+def spark():
+    """A session of its own, whose clock is UTC as are the instants in the files."""
+    from pyspark.sql import SparkSession
+
+    settings = {
+        "spark.ui.enabled": "false",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": "1",
+        "spark.sql.execution.arrow.useLargeVarTypes": "false",
+    }
+    builder = SparkSession.builder.master("local[1]")
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    return builder.getOrCreate()
+
+
 READERS = {
     "pyarrow": with_pyarrow,
     "duckdb": with_duckdb,
@@ -84,6 +108,8 @@ READERS = {
     "delta": with_delta,
     "iceberg": with_iceberg,
 }
+if shutil.which("java"):
+    READERS["spark"] = with_spark
 
 
 def type_name(kind):

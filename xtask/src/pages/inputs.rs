@@ -9,8 +9,9 @@ The thirteen logical tables that a project maps its lake onto (see [project.md](
 A column of the same name maps itself; an optional column that is not mapped leaves the metrics that need it unknown.
 
 Types: an id is text or a whole number; a date is a date, a timestamp of any unit (cut to its day in the project's time zone)
-or ISO text (with an offset it is an instant, without one the project's clock); an amount is a decimal, whole or floating number, rounded once to cents. Values that cannot be read count as
-unknown in an optional column; in a required one their rows are left out. Both are counted in `run_manifest`.";
+or ISO text (with an offset it is an instant, without one the project's clock); an amount is a decimal, whole or floating number below ten trillion, rounded once to cents. Values that cannot be read count as
+unknown in an optional column; in a required one their rows are left out. Both are counted in `run_manifest`. Where a column says its
+words, as `acquisition` or `retention`, capitals and blanks around them make no difference.";
 
 /// The page.
 pub(super) fn text() -> String {

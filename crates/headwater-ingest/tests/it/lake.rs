@@ -24,6 +24,7 @@ pub(crate) const NIGHT: &str = "2024-06-30";
 pub(crate) struct Lake {
     pub(crate) folder: TempDir,
     pub(crate) zone: &'static str,
+    pub(crate) night: &'static str,
     pub(crate) sources: Vec<SourceSpec>,
     pub(crate) exchange: Exchange,
 }
@@ -55,7 +56,8 @@ pub(crate) fn texts(values: &[&str]) -> ArrayRef {
 
 impl Lake {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), zone: "UTC", sources: Vec::new(), exchange: Exchange::Moving }
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder, zone: "UTC", night: NIGHT, sources: Vec::new(), exchange: Exchange::Moving }
     }
 
     /// A lake whose accounts are `a`, `b` and `c`.
@@ -113,7 +115,7 @@ impl Lake {
         let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(2));
         let work = tempfile::tempdir().unwrap();
         let stores = Stores::new(StoreOptions::default());
-        let as_of = AsOf::new(NIGHT.parse().unwrap(), self.zone.parse().unwrap());
+        let as_of = AsOf::new(self.night.parse().unwrap(), self.zone.parse().unwrap());
         let location = Location::local(self.folder.path()).unwrap();
         let spec =
             LakeSpec { location: &location, sources: &self.sources, inputs, currency: "EUR", exchange: self.exchange };
@@ -126,7 +128,7 @@ impl Lake {
     pub(crate) async fn foresee(&self, inputs: &[InputSpec]) -> Vec<InputForesight> {
         let context = SessionContext::new();
         let stores = Stores::new(StoreOptions::default());
-        let as_of = AsOf::new(NIGHT.parse().unwrap(), self.zone.parse().unwrap());
+        let as_of = AsOf::new(self.night.parse().unwrap(), self.zone.parse().unwrap());
         let location = Location::local(self.folder.path()).unwrap();
         let spec =
             LakeSpec { location: &location, sources: &self.sources, inputs, currency: "EUR", exchange: self.exchange };

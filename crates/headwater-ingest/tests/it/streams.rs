@@ -9,7 +9,7 @@ use headwater_ingest::{Expectation, InputForesight, InputSpec, StoreOptions, Sto
 use headwater_metrics::{ColumnType, InputTable};
 use parquet::file::properties::WriterProperties;
 
-use crate::lake::{Lake, Mapped, Night, sql, texts};
+use crate::lake::{Lake, Mapped, Night, said, sql, texts};
 
 /// Four days of events, one object a day, the last one after the night.
 fn by_day() -> (Lake, InputSpec) {
@@ -31,6 +31,15 @@ fn by_day() -> (Lake, InputSpec) {
 
 async fn open(lake: &Lake, events: InputSpec) -> Night {
     lake.open(&[lake.accounts(), events]).await.unwrap()
+}
+
+#[tokio::test]
+async fn events_that_all_come_after_the_night_are_warned_of() {
+    let (mut lake, events) = by_day();
+    assert!(said(&open(&lake, events.clone()).await.opened.warnings).is_empty());
+    lake.night = "2024-05-31";
+    let warnings = said(&open(&lake, events).await.opened.warnings);
+    assert_eq!(warnings, ["W0501 no row of `usage_events` is visible on this night"]);
 }
 
 #[tokio::test]
@@ -108,13 +117,14 @@ async fn an_object_that_is_written_again_or_removed_is_noticed() {
     let night = open(&lake, events).await;
     let stream = night.opened.get(InputTable::UsageEvents).unwrap().stream.as_ref().unwrap();
     let stores = Stores::new(StoreOptions::default());
-    assert!(stream.changed(&stores).await.unwrap().is_empty());
-    lake.write("events/event_date=2024-06-01/part.parquet", &[("account_id", texts(&["a", "b", "c"]))]);
-    std::fs::remove_file(lake.folder.path().join("events/event_date=2024-06-29/part.parquet")).unwrap();
+    assert!(stream.unchanged(&stores).await.is_ok());
     lake.write("events/event_date=2024-06-30/more.parquet", &[("account_id", texts(&["a"]))]);
-    let changed = stream.changed(&stores).await.unwrap();
-    let days: Vec<_> = changed.iter().map(|path| path.split('/').rev().nth(1).unwrap()).collect();
-    assert_eq!(days, ["event_date=2024-06-01", "event_date=2024-06-29"]);
+    assert!(stream.unchanged(&stores).await.is_ok(), "what came later is no input of the night");
+    lake.write("events/event_date=2024-06-29/part.parquet", &[("account_id", texts(&["a", "b", "c"]))]);
+    std::fs::remove_file(lake.folder.path().join("events/event_date=2024-06-30/part.parquet")).unwrap();
+    let changed = stream.unchanged(&stores).await.unwrap_err();
+    assert!(changed.place.ends_with("event_date=2024-06-29/part.parquet") && changed.is_retryable(), "{changed:?}");
+    assert!(changed.message.ends_with(", and 1 others"), "{changed:?}");
 }
 
 #[tokio::test]

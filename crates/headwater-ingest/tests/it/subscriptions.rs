@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, NullArray};
 use headwater_ingest::{InputSpec, SubscriptionForm};
-use headwater_metrics::InputTable;
+use headwater_metrics::{ColumnType, InputTable};
 
-use crate::lake::{Lake, texts};
+use crate::lake::{Lake, Mapped, texts};
 
 fn told(lake: &Lake, form: SubscriptionForm, columns: &[(&str, ArrayRef)]) -> InputSpec {
     lake.write("subscriptions.parquet", columns);
@@ -120,6 +120,55 @@ async fn a_snapshot_holds_for_its_month() {
     let subscriptions = night.opened.get(InputTable::Subscriptions).unwrap();
     assert!(subscriptions.has("ended_on"));
     assert_eq!(subscriptions.rows.quarantined.get("superseded_snapshot"), Some(&1));
+}
+
+/// Until a month has ended, a row of it may still come: only rows that are there say that something ended.
+#[tokio::test]
+async fn a_month_under_way_ends_no_snapshot_before_it() {
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("account_id", texts(&["a", "a", "b", "c", "c", "d"])),
+        ("started_on", texts(&["2024-05-01", "2024-06-01", "2024-05-01", "2024-05-01", "2024-06-01", "2024-04-01"])),
+        ("mrr", Arc::new(Int64Array::from(vec![10, 12, 5, 8, 0, 7]))),
+    ];
+    let told_in_june = ["a 2024-05-01 2024-06-01 10.00", "a 2024-06-01 NULL 12.00"];
+    for (night, end) in [("2024-06-01", "NULL"), ("2024-06-29", "NULL"), ("2024-06-30", "2024-06-01")] {
+        let mut lake = Lake::with_accounts();
+        lake.write("accounts.parquet", &[("account_id", texts(&["a", "b", "c", "d"]))]);
+        lake.night = night;
+        let night = lake.open(&[lake.accounts(), told(&lake, SubscriptionForm::Snapshots, &columns)]).await.unwrap();
+        let b = format!("b 2024-05-01 {end} 5.00");
+        let ended = ["c 2024-05-01 2024-06-01 8.00", "d 2024-04-01 2024-05-01 7.00"];
+        let expected: Vec<&str> = told_in_june.into_iter().chain([b.as_str()]).chain(ended).collect();
+        assert_eq!(night.rows(PERIODS).await, expected, "{}", lake.night);
+    }
+}
+
+/// Days after the night are read where a column says that their rows were booked before.
+#[tokio::test]
+async fn later_days_are_read_where_they_may_be_booked() {
+    let lake = Lake::with_accounts();
+    let row = |booked: &[&'static str]| -> Vec<(&'static str, ArrayRef)> {
+        let booked = booked.iter().map(|day| ("booked_on", texts(&[*day])));
+        [("account_id", texts(&["a"])), ("mrr", Arc::new(Int64Array::from(vec![10])) as ArrayRef)]
+            .into_iter()
+            .chain(booked)
+            .collect()
+    };
+    let mut counted = Vec::new();
+    for booked in [&[][..], &["2024-06-02"]] {
+        for day in ["2024-06-01", "2024-07-01"] {
+            lake.write(&format!("subscriptions/day={day}/part.parquet"), &row(booked));
+        }
+        for form in [SubscriptionForm::Periods, SubscriptionForm::Events] {
+            let input = InputSpec { form, ..lake.input(InputTable::Subscriptions, "subscriptions") };
+            let input = input.partition("day", ColumnType::Date).map("started_on", "day");
+            let night = lake.open(&[lake.accounts(), input]).await.unwrap();
+            let opened = night.opened.get(InputTable::Subscriptions).unwrap();
+            counted.push((opened.objects.len(), opened.rows.read, opened.rows.after_as_of));
+        }
+    }
+    // Periods and events, without and with the day of booking: events are told when they happen.
+    assert_eq!(counted, [(1, 1, 0), (1, 1, 0), (2, 2, 0), (1, 1, 0)]);
 }
 
 #[tokio::test]

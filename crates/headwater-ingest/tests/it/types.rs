@@ -169,6 +169,9 @@ async fn amounts_are_rounded_once_half_away_from_zero() {
 async fn amounts_that_cannot_be_held_are_left_out() {
     assert_eq!(read(ColumnType::Money, Float64Array::from(vec![1.0, f64::NAN, 1e30, f64::INFINITY])).await, ["1.00"]);
     assert_eq!(read(ColumnType::Money, Int64Array::from(vec![1, i64::MAX])).await, ["1.00"]);
+    let decimals = Decimal128Array::from(vec![999_999_999_999_999, 1_000_000_000_000_000, -1_000_000_000_000_000]);
+    let of_the_contract = decimals.with_precision_and_scale(18, 2).unwrap();
+    assert_eq!(read(ColumnType::Money, of_the_contract).await, ["9999999999999.99"]);
 }
 
 #[tokio::test]

@@ -86,8 +86,8 @@ async fn amounts_that_no_amount_holds_and_ones_below_nothing_are_left_out_and_co
     let columns = [
         ("account_id", texts(&["a"; 6])),
         ("ordered_on", texts(&["2024-02-01"; 6])),
-        ("amount", numbers(&[9.5e15, 9.5e15, 100.0, 100.0, 100.0, 100.0])),
-        ("refunded_amount", numbers(&[0.0, 0.0, -25.0, 9.5e15, 0.0, 25.0])),
+        ("amount", numbers(&[9.5e12, 9.5e12, 100.0, 100.0, 100.0, 100.0])),
+        ("refunded_amount", numbers(&[0.0, 0.0, -25.0, 9.5e12, 0.0, 25.0])),
         ("discount_amount", numbers(&[0.0, 0.0, 0.0, 0.0, -1.0, 1.0])),
         ("currency", texts(&["EUR", "GBP", "EUR", "GBP", "EUR", "GBP"])),
     ];
@@ -95,7 +95,7 @@ async fn amounts_that_no_amount_holds_and_ones_below_nothing_are_left_out_and_co
         lake.open(&[lake.accounts(), rates(&lake), written(&lake, InputTable::Orders, &columns)]).await.unwrap();
     assert_eq!(
         night.rows("SELECT amount, refunded_amount, discount_amount FROM orders").await,
-        ["120.00 30.00 1.20", "9500000000000000.00 0.00 0.00"]
+        ["120.00 30.00 1.20", "9500000000000.00 0.00 0.00"]
     );
     let reasons = [
         ("too_large_amount", 1),
@@ -116,8 +116,8 @@ async fn a_subscription_has_to_be_an_amount_at_every_rate_up_to_the_night() {
     let columns = [
         ("account_id", texts(&["a"; 5])),
         ("started_on", texts(&["2024-01-10"; 5])),
-        ("mrr", numbers(&[9e15, 6e15, 9e15, 6e15, 1.0])),
-        ("discount", numbers(&[0.0, 0.0, 0.0, 1e15, 9.9e15])),
+        ("mrr", numbers(&[9e12, 6e12, 9e12, 6e12, 1.0])),
+        ("discount", numbers(&[0.0, 0.0, 0.0, 1e12, 9.9e12])),
         ("currency", texts(&["USD", "USD", "EUR", "USD", "USD"])),
     ];
     let rates = [

@@ -123,7 +123,7 @@ pub(super) const METRICS: &[Definition] = &[
         Formula::Group {
             sql: "CAST([lagged_spend_added_up_{w}] AS DOUBLE) / nullif([new_customers_{w}], 0)",
             accounts: "[new_customers_{w}]",
-            reason: "no spend is known for this group, or nobody began to pay",
+            reason: "no spend above credits is known for this group, or nobody began to pay",
         },
         "Cost of winning one paying account, fully loaded and blended: all acquisition spend, `cac_lag_months` earlier, over all \
          accounts that paid for the first time, however they came.",
@@ -137,7 +137,7 @@ pub(super) const METRICS: &[Definition] = &[
             Formula::Group {
                 sql: "CAST([media_spend_added_up_{w}] AS DOUBLE) / nullif([new_customers_{w}], 0)",
                 accounts: "[new_customers_{w}]",
-                reason: "no media spend is known for this group, or nobody began to pay",
+                reason: "no media spend above credits is known for this group, or nobody began to pay",
             },
             "The same with media alone, without sales, tools and people: what `cac` is often mistaken for.",
         )
@@ -151,7 +151,7 @@ pub(super) const METRICS: &[Definition] = &[
             Formula::Group {
                 sql: "CAST([lagged_spend_added_up_{w}] AS DOUBLE) / nullif([paid_customers_{w}], 0)",
                 accounts: "[paid_customers_{w}]",
-                reason: "no spend is known for this group, or nobody came by a channel with spend",
+                reason: "no spend above credits is known for this group, or nobody came by a channel with spend",
             },
             "Cost of winning one paying account through channels on which money is spent: accounts that came by themselves do \
              not make it look smaller.",
@@ -181,7 +181,7 @@ pub(super) const METRICS: &[Definition] = &[
             Formula::Group {
                 sql: "CAST(nullif(greatest([spend_added_up_{w}], 0), 0) AS DOUBLE) / nullif([signed_up_{w}], 0)",
                 accounts: "[signed_up_{w}]",
-                reason: "no spend is known for this group, or nobody signed up",
+                reason: "no spend above credits is known for this group, or nobody signed up",
             },
             "Cost of winning one sign-up, free or paying: acquisition spend over sign-ups.",
         )

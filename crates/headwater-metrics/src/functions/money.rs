@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Decimal128Type, Float64Type};
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, Expr, ScalarUDF, Volatility, create_udf};
 
-use crate::{MONEY_PRECISION, MONEY_SCALE, Unit};
+use crate::{MONEY_PRECISION, MONEY_SCALE, TOO_LARGE_MONEY, Unit};
 
 pub(super) fn functions() -> Vec<ScalarUDF> {
     let (number, money) = (DataType::Float64, Unit::Money.data_type());
@@ -46,8 +46,8 @@ pub fn exchanged(amount: Expr, rate: Expr) -> Expr {
     exchange_function(&Unit::Money.data_type(), DataType::Float64).call(vec![amount, rate])
 }
 
-/// The first number of minor units that has more digits than an amount.
-const MOST_MINOR_UNITS: i128 = 10_i128.pow(MONEY_PRECISION as u32);
+/// [`TOO_LARGE_MONEY`] in minor units.
+const TOO_LARGE: i128 = TOO_LARGE_MONEY as i128 * 10_i128.pow(MONEY_SCALE as u32);
 
 /// Minor units at a rate. The rate is taken as a decimal of twelve places, so that no amount is too large to be exact.
 fn exchange(minor_units: i128, rate: f64) -> Option<i128> {
@@ -60,8 +60,8 @@ fn exchange(minor_units: i128, rate: f64) -> Option<i128> {
     let rate = (rate * PLACES).round() as i128;
     let product = minor_units.checked_mul(rate)?;
     let half = if product < 0 { -500_000_000_000 } else { 500_000_000_000 };
-    // Beyond the digits of an amount there is none: the row is left out like one without a rate.
-    Some((product + half) / 1_000_000_000_000).filter(|minor_units| minor_units.abs() < MOST_MINOR_UNITS)
+    // Of what no row has there is no amount: the row is left out like one without a rate.
+    Some((product + half) / 1_000_000_000_000).filter(|minor_units| minor_units.abs() < TOO_LARGE)
 }
 
 /// The present value of 1 a month, paid at once and then while retained, over `months` months.
@@ -98,10 +98,11 @@ mod tests {
         for (minor, rate, expected) in [(1_000, 1.085, 1_085), (1, 0.5, 1), (-1, 0.5, -1), (3, 0.1, 0)] {
             assert_eq!(exchange(minor, rate), Some(expected));
         }
-        // More digits than an amount has, and just as many.
+        // As much as no row has, and just less.
         assert_eq!(exchange(184_467_440_737_096_000, 100.0), None);
         assert_eq!(exchange(999_999_999_999_999_999, 1_000_000.0), None);
-        assert_eq!(exchange(-999_999_999_999, 1_000_000.0), Some(-999_999_999_999_000_000));
+        assert_eq!(exchange(-1_000_000_000, 1_000_000.0), None);
+        assert_eq!(exchange(-999_999_999, 1_000_000.0), Some(-999_999_999_000_000));
         for rate in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e7] {
             assert_eq!(exchange(1_000, rate), None);
         }

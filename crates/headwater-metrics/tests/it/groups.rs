@@ -76,14 +76,14 @@ async fn costs_belong_to_channels_and_unknown_ones_say_why() {
     assert_eq!(
         company().await.groups(&asked).await,
         [
-            "acquisition_channel (unknown) cac_12m - 0 no spend is known for this group, or nobody began to pay",
-            "acquisition_channel (unknown) signup_cost_12m - 1 no spend is known for this group, or nobody signed up",
+            "acquisition_channel (unknown) cac_12m - 0 no spend above credits is known for this group, or nobody began to pay",
+            "acquisition_channel (unknown) signup_cost_12m - 1 no spend above credits is known for this group, or nobody signed up",
             "acquisition_channel ads cac_12m 100.0 1 -",
             "acquisition_channel ads signup_cost_12m 100.0 1 -",
-            "acquisition_channel referral cac_12m - 0 no spend is known for this group, or nobody began to pay",
-            "acquisition_channel referral signup_cost_12m - 0 no spend is known for this group, or nobody signed up",
-            "acquisition_channel tv cac_12m - 0 no spend is known for this group, or nobody began to pay",
-            "acquisition_channel tv signup_cost_12m - 0 no spend is known for this group, or nobody signed up",
+            "acquisition_channel referral cac_12m - 0 no spend above credits is known for this group, or nobody began to pay",
+            "acquisition_channel referral signup_cost_12m - 0 no spend above credits is known for this group, or nobody signed up",
+            "acquisition_channel tv cac_12m - 0 no spend above credits is known for this group, or nobody began to pay",
+            "acquisition_channel tv signup_cost_12m - 0 no spend above credits is known for this group, or nobody signed up",
             "total all cac_12m 150.0 1 -",
             "total all cac_payback_months 4.5 1 -",
         ]

@@ -58,11 +58,11 @@ async fn the_cost_of_winning_is_blended_paid_media_and_nothing() {
     assert_eq!(
         by_channel,
         [
-            "acquisition_channel (unknown) cac_4m - 0 no spend is known for this group, or nobody began to pay",
+            "acquisition_channel (unknown) cac_4m - 0 no spend above credits is known for this group, or nobody began to pay",
             "acquisition_channel (unknown) no_cac_customers_4m - 0 channels or spend are not known",
             "acquisition_channel ads cac_4m 30.0 2 -",
             "acquisition_channel ads no_cac_customers_4m 0.0 2 -",
-            "acquisition_channel friends cac_4m - 1 no spend is known for this group, or nobody began to pay",
+            "acquisition_channel friends cac_4m - 1 no spend above credits is known for this group, or nobody began to pay",
             "acquisition_channel friends no_cac_customers_4m 1.0 1 -",
         ]
     );

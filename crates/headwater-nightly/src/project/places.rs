@@ -2,7 +2,7 @@
 
 use headwater_diagnostics::yaml::{Fields, Node};
 use headwater_diagnostics::{Code, Diagnostic};
-use headwater_ingest::{InvalidLocation, Location};
+use headwater_ingest::{InputSource, InputSpec, InvalidLocation, Location, SourceSpec};
 
 use super::Reading;
 
@@ -20,6 +20,22 @@ impl Reading<'_> {
             }
             Some(lake) => lake,
             None => folder,
+        }
+    }
+
+    /// Refuses inputs among whose objects those would be that the project publishes: a night would read what the night
+    /// before it wrote.
+    pub(crate) fn refuse_to_read(&mut self, outputs: &Location, sources: &[SourceSpec], inputs: &[InputSpec]) {
+        let of_inputs = inputs.iter().filter_map(|input| match &input.from {
+            InputSource::Objects(objects) => Some(objects),
+            InputSource::Sql(_) => None,
+        });
+        for objects in sources.iter().map(|source| &source.objects).chain(of_inputs) {
+            if objects.location.takes(outputs, "account_metrics/as_of_date=2026-05-31/part-00000.parquet") {
+                let message = format!("this takes the tables too that are published in `{outputs}`");
+                let problem = Diagnostic::at(Code::Contradiction, objects.span, message);
+                self.problems.push(problem.help("narrow the path, or publish elsewhere with `outputs: {location: …}`"));
+            }
         }
     }
 
@@ -49,8 +65,14 @@ impl Reading<'_> {
     }
 }
 
-/// Whether a URL carries a user with a password. (`abfss://container@account` names a container.)
+/// What makes a URL a signed one, which whoever has it can open.
+const SIGNATURES: &[&str] = &["?sig=", "&sig=", "X-Amz-Signature=", "X-Goog-Signature="];
+
+/// Whether a URL carries a user with a password, or a signature. (`abfss://container@account` names a container.)
 pub(crate) fn has_credentials(text: &str) -> bool {
+    if SIGNATURES.iter().any(|signature| text.contains(signature)) {
+        return true;
+    }
     let authority = text.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
     authority.split_once('@').is_some_and(|(user, _)| user.contains(':'))
 }

@@ -156,6 +156,11 @@ fn slips_are_pointed_at() {
         ("lake: hdfs://lake", "6:7 E0601 `hdfs://` is no scheme this program can open"),
         ("lake: a/*/b", "6:7 E0105 `lake` is one folder and takes no wildcards"),
         ("lake: s3://key:secret@lake", "6:7 E0110 a location with credentials in it"),
+        (
+            "outputs: {location: .}\nsources: {all: {path: '**/*.parquet'}, one: {path: 'a.parquet'}}",
+            "7:23 E0404 this takes the tables too that are published in `file:///projects/shop`",
+        ),
+        ("lake: az://lake?sv=2024&sig=abc", "6:7 E0110 a location with credentials in it"),
         ("outputs: {keep_held_days: -1}", "6:27 E0105 `keep_held_days` must be from 0 to 3650, not -1"),
         ("outputs: {compat: wide}", "6:19 E0105 `wide` is no value of `compat`"),
         ("stores: {s3://b: {secret_access_key: x}}", "6:19 E0110 `secret_access_key` looks like a credential"),

@@ -112,7 +112,7 @@ fn superseded(runs: &[KeptRun]) -> Vec<String> {
         })
         .collect();
     let head = format!("{} superseded, kept for `headwater rollback --to RUN`", runs.len());
-    vec![head, table(&["night", "run", "manifest", "until"], &rows)]
+    vec![head, table(&["night", "run", "manifest", "superseded at"], &rows)]
 }
 
 /// A held night: what failed, and where what it staged is.

@@ -86,6 +86,21 @@ fn what_is_no_place_to_tell_is_left_out() {
     warned_of(&outcome, "observer_left_out", &["trace"]);
 }
 
+/// Whoever collects lines of JSON gets nothing else.
+#[test]
+fn problems_are_lines_of_the_log_too() {
+    let place = Place::demo();
+    place
+        .write("rules/more.yaml", "version: 1\ntriggers:\n  - {id: t, when: \"mrrr > 5\", description: d, owner: o}\n");
+    let outcome = place.headwater(&["run", "--as-of", "2026-05-31", "--log-format", "json"]);
+    outcome.says(3, &["E0302"]);
+    let lines = outcome.stderr.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let problems: Vec<_> = lines.map(|line| line["fields"].clone()).filter(|line| line["event"] == "problem").collect();
+    let [problem] = problems.as_slice() else { panic!("{problems:?}") };
+    assert_eq!([&problem["code"], &problem["place"]], ["E0302", "rules/more.yaml:3:20"]);
+    assert!(problem["message"].as_str().unwrap().contains("`mrrr`"), "{problem}");
+}
+
 #[test]
 fn traces_are_sent_where_the_standard_variables_ask_for_them_only() {
     let place = busy();

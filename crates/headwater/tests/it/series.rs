@@ -80,6 +80,7 @@ fn a_range_stops_at_the_first_night_that_is_held_and_the_gap_is_told() {
     let held = place.json(&["status"])["held"][0]["run_id"].as_str().unwrap().to_owned();
     place.headwater(&["retry", &held]).says(0, &["Night of 2026-05-28: published as manifest 3"]);
     place.headwater(&["retry", &run_of(&place, "00000003")]).says(0, &["manifest 4, every byte as it was"]);
+    place.headwater(&["retry", "4"]).says(0, &["manifest 5, every byte as it was"]);
     place.headwater(&["retry", "nobody"]).says(9, &["E0707", "`nobody`"]);
 }
 
