@@ -4,12 +4,21 @@ use std::collections::BTreeMap;
 
 use datafusion::arrow::datatypes::DataType;
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::InputSpec;
 use crate::prepare::Prepared;
 
-/// A column as a source has it, before anything is mapped: its name, and its type in the words of Arrow.
-pub type SourceColumn = (String, String);
+/// A column as a source has it, before anything is mapped.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct SourceColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type, in the words of Arrow.
+    #[serde(rename = "type")]
+    pub kind: String,
+}
 
 /// What a night does about a change of columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +57,8 @@ impl Default for DriftPolicy {
 /// The columns of an input's source, by name.
 pub(crate) fn source_columns(input: &Prepared<'_>) -> Vec<SourceColumn> {
     let fields = input.unfiltered.schema().fields().iter();
-    let mut columns: Vec<_> = fields.map(|field| (field.name().clone(), type_name(field.data_type()))).collect();
+    let columns = fields.map(|field| SourceColumn { name: field.name().clone(), kind: type_name(field.data_type()) });
+    let mut columns: Vec<SourceColumn> = columns.collect();
     columns.sort();
     columns
 }
@@ -69,14 +79,13 @@ fn type_name(kind: &DataType) -> String {
 #[must_use]
 pub fn drifted(spec: &InputSpec, before: Option<&[SourceColumn]>, now: &[SourceColumn], since: &str) -> Diagnostics {
     let Some(before) = before else { return Diagnostics::new() };
-    let (before, now): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        (before.iter().cloned().collect(), now.iter().cloned().collect());
+    let (before, now) = (by_name(before), by_name(now));
     let policy = spec.drift;
-    let missing = before.iter().filter(|(name, _)| !now.contains_key(*name));
+    let missing = before.iter().filter(|(name, _)| !now.contains_key(**name));
     let missing = missing.map(|(name, kind)| {
         (policy.missing_column, "missing_column", format!("no longer has the column `{name}` ({kind})"))
     });
-    let new = now.iter().filter(|(name, _)| !before.contains_key(*name));
+    let new = now.iter().filter(|(name, _)| !before.contains_key(**name));
     let new = new.map(|(name, kind)| (policy.new_column, "new_column", format!("has a new column `{name}` ({kind})")));
     let changed = now.iter().filter_map(|(name, kind)| {
         let was = before.get(name).filter(|was| *was != kind)?;
@@ -88,6 +97,10 @@ pub fn drifted(spec: &InputSpec, before: Option<&[SourceColumn]>, now: &[SourceC
             problem(spec, answer, key, &format!("`{}` {what}, since {since}", spec.table.name()))
         })
         .collect()
+}
+
+fn by_name(columns: &[SourceColumn]) -> BTreeMap<&str, &str> {
+    columns.iter().map(|column| (column.name.as_str(), column.kind.as_str())).collect()
 }
 
 fn problem(spec: &InputSpec, answer: DriftAnswer, key: &str, message: &str) -> Option<Diagnostic> {

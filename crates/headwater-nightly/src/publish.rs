@@ -26,7 +26,7 @@ mod waste;
 
 pub use lease::{Lease, LeaseHolder, LeaseRecord, LeaseState, UnreadableLease};
 pub use manifest::{
-    InputRecord, Manifest, Phase, PublishedFile, PublishedTable, RuleFileRecord, StateRecord, StepRecord,
+    InputObject, InputRecord, Manifest, Phase, PublishedFile, PublishedTable, RuleFileRecord, StateRecord, StepRecord,
     manifest_schema,
 };
 pub use probe::{Probe, ProbeStep};

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::judge::{self, Judged};
 use crate::project::PROJECT_FILE;
-use crate::publish::{InputRecord, Manifest, PublishedFile, PublishedTable, RuleFileRecord, StateRecord};
+use crate::publish::{InputObject, InputRecord, Manifest, PublishedFile, PublishedTable, RuleFileRecord, StateRecord};
 use crate::report::Summary;
 use crate::run::RunRequest;
 use crate::stage::StagedTable;
@@ -23,7 +23,7 @@ pub(crate) fn inputs(opened: &OpenedInputs, unseen: &BTreeMap<String, u64>, lake
 }
 
 /// The objects of each logical table: path below the lake, bytes, and the store's tag of the content.
-pub(crate) type InputObjects = BTreeMap<String, Vec<(String, u64, Option<String>)>>;
+pub(crate) type InputObjects = BTreeMap<String, Vec<InputObject>>;
 
 /// The objects that a published night was computed from.
 pub(crate) fn recorded(inputs: &[InputRecord]) -> InputObjects {
@@ -41,10 +41,15 @@ pub(crate) fn opened(inputs: &OpenedInputs, lake: &Location) -> InputObjects {
     inputs.map(|input| (input.table.name().to_owned(), objects(&input.objects, lake))).collect()
 }
 
-fn objects(versions: &[ObjectVersion], lake: &Location) -> Vec<(String, u64, Option<String>)> {
+fn objects(versions: &[ObjectVersion], lake: &Location) -> Vec<InputObject> {
     let base = format!("{lake}/");
     let below = |path: &str| path.strip_prefix(&base).unwrap_or(path).to_owned();
-    versions.iter().map(|object| (below(&object.path), object.size, object.etag.clone())).collect()
+    let record = |object: &ObjectVersion| InputObject {
+        path: below(&object.path),
+        bytes: object.size,
+        etag: object.etag.clone(),
+    };
+    versions.iter().map(record).collect()
 }
 
 fn record(input: &OpenedInput, unseen: &BTreeMap<String, u64>, lake: &Location) -> InputRecord {
@@ -205,7 +210,7 @@ impl Rows {
         for (expectation, rows) in &input.unexpected {
             self.count("unexpected", name, expectation, *rows);
         }
-        for (path, bytes, _) in &input.objects {
+        for InputObject { path, bytes, .. } in &input.objects {
             self.count("object", name, path, *bytes);
         }
     }

@@ -65,5 +65,5 @@ pub(crate) fn columns_since(
 
 fn versions<'a>(inputs: &'a InputObjects, table: &str) -> Versions<'a> {
     let objects = inputs.get(table).into_iter().flatten();
-    objects.map(|(path, bytes, etag)| (path.as_str(), (*bytes, etag.as_deref()))).collect()
+    objects.map(|object| (object.path.as_str(), (object.bytes, object.etag.as_deref()))).collect()
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use headwater_ingest::SourceColumn;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -128,16 +129,27 @@ pub struct PublishedFile {
     pub sha256: String,
 }
 
+/// An object that an input was read from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct InputObject {
+    /// Its path: below the lake's location where it is there, a URL where not.
+    pub path: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// The store's tag of its content, where it gives one.
+    pub etag: Option<String>,
+}
+
 /// One input of a night.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InputRecord {
     /// The logical table.
     pub table: String,
-    /// Its objects: path, bytes, and the store's tag of the content.
-    pub objects: Vec<(String, u64, Option<String>)>,
-    /// The columns of its source, each with its type.
+    /// Its objects.
+    pub objects: Vec<InputObject>,
+    /// The columns of its source.
     #[serde(default)]
-    pub columns: Option<Vec<(String, String)>>,
+    pub columns: Option<Vec<SourceColumn>>,
     /// Rows read; not counted for inputs that are read in one pass with the metrics.
     pub rows_read: Option<u64>,
     /// Rows kept.

@@ -146,7 +146,7 @@ fn dataset(source: &Source, inputs: &[InputRecord]) -> Value {
     let records: Vec<&InputRecord> =
         inputs.iter().filter(|input| source.inputs.contains(&input.table.as_str())).collect();
     if let ([record], true) = (records.as_slice(), source.is_whole) {
-        let size = record.objects.iter().map(|(_, bytes, _)| bytes).sum();
+        let size = record.objects.iter().map(|object| object.bytes).sum();
         let statistics = facets::input_statistics(record.rows_read, size, record.objects.len());
         of_input.insert("inputStatistics".to_owned(), statistics);
     }
