@@ -17,6 +17,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
+use crate::memory::within_memory;
 use crate::sieve::{Sieve, Tally};
 
 /// Rows of a row group: small enough that several files' groups fit in memory while they are written.
@@ -62,26 +63,46 @@ impl WorkArea {
         frame: DataFrame,
         sieve: Sieve,
     ) -> Result<Tally> {
-        let number = self.tables.fetch_add(1, Ordering::Relaxed);
-        let folder = self.folder.join(format!("{name}-{number}"));
-        fs::create_dir_all(&folder)?;
-        let planned: SchemaRef = Arc::clone(frame.schema().inner());
-        let parts = frame.execute_stream_partitioned().await?;
-        // The engine may settle on other types than the plan began with, text as views for one.
-        let settled: SchemaRef = parts.first().map_or(planned, |rows| rows.schema());
-        let schema = sieve.schema(&settled);
-        let mut writers = JoinSet::new();
-        for (part, rows) in parts.into_iter().enumerate() {
-            let file = folder.join(format!("{part:05}.parquet"));
-            writers.spawn(write(rows, file, Arc::clone(&schema), sieve.clone()));
-        }
-        let mut tally = Tally::default();
-        while let Some(written) = writers.join_next().await {
-            tally.add(&written.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??);
-        }
+        let written = within_memory(frame, async |frame| {
+            let folder = self.new_folder(name)?;
+            write_part(frame, &folder, 0, &sieve).await.map(|written| (folder, written))
+        });
+        let (folder, Written { schema, tally }) = written.await?;
         register(context, name, &folder, plain(&schema))?;
         self.remove_others(name, &folder)?;
         Ok(tally)
+    }
+
+    /// As [`Self::materialise`], of a table that several plans make, one after the other.
+    ///
+    /// # Errors
+    /// Where a plan cannot be made or fails, or the local disk does.
+    pub async fn materialise_parts(
+        &self,
+        context: &SessionContext,
+        name: &str,
+        parts: u32,
+        plan: impl AsyncFn(u32) -> Result<DataFrame>,
+    ) -> Result<u64> {
+        let folder = self.new_folder(name)?;
+        let (mut kept, mut settled) = (0, None);
+        for part in 0..parts {
+            let frame = plan(part).await?;
+            let sieve = Sieve::open(frame.schema().fields().len());
+            let Written { schema, tally } = write_part(frame, &folder, part, &sieve).await?;
+            kept += tally.kept;
+            settled.get_or_insert(schema);
+        }
+        register(context, name, &folder, plain(&settled.unwrap_or_else(|| Arc::new(Schema::empty()))))?;
+        self.remove_others(name, &folder)?;
+        Ok(kept)
+    }
+
+    fn new_folder(&self, name: &str) -> Result<PathBuf> {
+        let number = self.tables.fetch_add(1, Ordering::Relaxed);
+        let folder = self.folder.join(format!("{name}-{number}"));
+        fs::create_dir_all(&folder)?;
+        Ok(folder)
     }
 
     fn remove_others(&self, name: &str, current: &Path) -> Result<()> {
@@ -94,6 +115,31 @@ impl WorkArea {
         }
         Ok(())
     }
+}
+
+/// Rows that were written.
+struct Written {
+    schema: SchemaRef,
+    tally: Tally,
+}
+
+/// Runs a plan and writes its rows into files of their own, whose names begin with `part`.
+async fn write_part(frame: DataFrame, folder: &Path, part: u32, sieve: &Sieve) -> Result<Written> {
+    let planned: SchemaRef = Arc::clone(frame.schema().inner());
+    let streams = frame.execute_stream_partitioned().await?;
+    // The engine may settle on other types than the plan began with, text as views for one.
+    let settled: SchemaRef = streams.first().map_or(planned, |rows| rows.schema());
+    let schema = sieve.schema(&settled);
+    let mut writers = JoinSet::new();
+    for (number, rows) in streams.into_iter().enumerate() {
+        let file = folder.join(format!("{part:05}-{number:05}.parquet"));
+        writers.spawn(write(rows, file, Arc::clone(&schema), sieve.clone()));
+    }
+    let mut tally = Tally::default();
+    while let Some(written) = writers.join_next().await {
+        tally.add(&written.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??);
+    }
+    Ok(Written { schema, tally })
 }
 
 /// The schema under which kept rows are read: with text as such.

@@ -11,6 +11,7 @@ mod fits;
 mod lists;
 mod money;
 mod movements;
+mod parts;
 mod scores;
 mod sets;
 
@@ -25,7 +26,7 @@ pub(crate) use sets::FEATURE_SEPARATOR;
 /// When the registry takes no functions.
 pub fn register_functions(registry: &mut dyn FunctionRegistry) -> Result<()> {
     let scalars = calendar::functions().into_iter().chain(sets::functions()).chain(money::functions());
-    let scalars = scalars.chain(scores::functions()).chain(lists::functions());
+    let scalars = scalars.chain(scores::functions()).chain(lists::functions()).chain(parts::functions());
     for function in scalars {
         registry.register_udf(Arc::new(function))?;
     }

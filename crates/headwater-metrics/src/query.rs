@@ -9,13 +9,70 @@ pub struct Query {
     pub sql: String,
     /// Whether it groups rows into about as many groups as there are rows: adding up by parts first would only cost.
     pub has_many_groups: bool,
+    /// Whether its joins are as they are written, with what is held in memory on the left, and what the engine guesses of
+    /// sizes does not count.
+    pub keeps_join_order: bool,
+    /// The same SELECT, where it can be run for some accounts at a time.
+    by_account: Option<Parted>,
+}
+
+/// SQL with places for a condition on accounts: the condition stands between any two of these texts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Parted(Vec<String>);
+
+impl Parted {
+    /// A select over `account_id` and others, in brackets, which takes the condition at its end.
+    pub(crate) fn select(sql: &str) -> Self {
+        Self(vec![format!("(SELECT * FROM {sql}"), ")".to_owned()])
+    }
+
+    /// The same between two texts.
+    pub(crate) fn within(mut self, before: &str, after: &str) -> Self {
+        if let Some(first) = self.0.first_mut() {
+            first.insert_str(0, before);
+        }
+        if let Some(last) = self.0.last_mut() {
+            last.push_str(after);
+        }
+        self
+    }
+
+    /// The same and then another.
+    pub(crate) fn then(self, mut next: Self) -> Self {
+        let mut texts = self.0;
+        if let (Some(last), false) = (texts.last_mut(), next.0.is_empty()) {
+            last.push_str(&next.0.remove(0));
+        }
+        texts.append(&mut next.0);
+        Self(texts)
+    }
+
+    /// The SQL with a condition, which may be empty.
+    fn filled(&self, condition: &str) -> String {
+        self.0.join(condition)
+    }
 }
 
 impl Query {
     /// A query with its name.
     #[must_use]
     pub fn new(name: impl Into<String>, sql: impl Into<String>) -> Self {
-        Self { name: name.into(), sql: sql.into(), has_many_groups: false }
+        Self { name: name.into(), sql: sql.into(), has_many_groups: false, keeps_join_order: false, by_account: None }
+    }
+
+    /// A query whose joins are as they are written, and that can be run for some accounts at a time.
+    pub(crate) fn by_account(name: &str, sql: Parted) -> Self {
+        let whole = Self::new(name, sql.filled(""));
+        Self { keeps_join_order: true, by_account: Some(sql), ..whole }
+    }
+
+    /// The same for one of several parts of all accounts; none where it cannot be run so. All parts together have the rows
+    /// of the whole.
+    #[must_use]
+    pub fn part(&self, number: u32, of: u32) -> Option<Self> {
+        let condition = format!(" WHERE part_of(account_id, {of}) = {number}");
+        let sql = self.by_account.as_ref()?.filled(&condition);
+        Some(Self { sql, by_account: None, ..self.clone() })
     }
 
     /// The same, which groups rows into about as many groups as there are rows.

@@ -10,6 +10,7 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
+use headwater_ingest::within_memory;
 use headwater_metrics::Query;
 
 use crate::project::Project;
@@ -115,13 +116,13 @@ impl Engine {
     /// # Errors
     /// When the query names something that is not there.
     pub async fn plan(&self, query: &Query) -> Result<DataFrame, EngineError> {
-        let planned = if query.has_many_groups {
-            let mut state = self.context.state();
-            state.config_mut().options_mut().execution.skip_partial_aggregation_probe_ratio_threshold = MANY_GROUPS;
-            SessionContext::new_with_state(state).sql(&query.sql).await
-        } else {
-            self.context.sql(&query.sql).await
-        };
+        let mut state = self.context.state();
+        let options = state.config_mut().options_mut();
+        options.optimizer.join_reordering = !query.keeps_join_order;
+        if query.has_many_groups {
+            options.execution.skip_partial_aggregation_probe_ratio_threshold = MANY_GROUPS;
+        }
+        let planned = SessionContext::new_with_state(state).sql(&query.sql).await;
         planned.map_err(|source| failed(&query.name, source))
     }
 
@@ -130,7 +131,8 @@ impl Engine {
     /// # Errors
     /// When it cannot be planned or run.
     pub async fn rows(&self, query: &Query) -> Result<Vec<RecordBatch>, EngineError> {
-        self.plan(query).await?.collect().await.map_err(|source| failed(&query.name, source))
+        let rows = within_memory(self.plan(query).await?, async |frame| frame.collect().await).await;
+        rows.map_err(|source| failed(&query.name, source))
     }
 
     /// Registers the result of a query under its name without running it.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::array::AsArray;
 use arrow::datatypes::{Date32Type, Float64Type, Int64Type};
 use arrow::record_batch::RecordBatch;
-use headwater_ingest::{OpenedInputs, WorkArea};
+use headwater_ingest::{OpenedInputs, WorkArea, is_out_of_memory};
 use headwater_metrics::{
     AsOf, FeatureSeen, GrossMargin, GroupScope, InputTable, MeasurePlan, Night, Query, observed_margin,
 };
@@ -78,11 +78,34 @@ pub(crate) async fn keep(
     steps: &mut Steps,
 ) -> Result<(), EngineError> {
     steps.begin(&query.name);
-    let frame = engine.plan(query).await?;
-    let rows =
-        work.materialise(engine.context(), &query.name, frame).await.map_err(|error| failed(&query.name, error))?;
+    let (context, name) = (engine.context(), query.name.as_str());
+    let step = |error| failed(name, error);
+    let rows = match query.part(0, 1) {
+        None => work.materialise(context, name, engine.plan(query).await?).await.map_err(step)?,
+        Some(_) => in_parts(engine, work, query).await?,
+    };
     steps.end(rows);
     Ok(())
+}
+
+/// Parts into which accounts are divided where all of them at once need more memory than there is.
+const PARTS: [u32; 4] = [1, 4, 16, 64];
+
+/// Keeps the rows of a query that can be run for some accounts at a time, in as few parts as fit into memory.
+async fn in_parts(engine: &Engine, work: &WorkArea, query: &Query) -> Result<u64, EngineError> {
+    let mut outcome = Ok(0);
+    for of in PARTS {
+        let part = async |number| match query.part(number, of).filter(|_| of > 1) {
+            Some(part) => engine.plan(&part).await.map_err(|error| *error.source),
+            None => engine.plan(query).await.map_err(|error| *error.source),
+        };
+        outcome = work.materialise_parts(engine.context(), &query.name, of, part).await;
+        match &outcome {
+            Err(error) if is_out_of_memory(error) => {}
+            _ => break,
+        }
+    }
+    outcome.map_err(|error| failed(&query.name, error))
 }
 
 fn features(batch: &RecordBatch) -> Vec<FeatureSeen> {

@@ -12,7 +12,9 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::prelude::DataFrame;
 use futures::StreamExt;
+use headwater_ingest::{is_out_of_memory, with_sorted_joins};
 use headwater_metrics::Query;
 use object_store::ObjectStore;
 use object_store::buffered::BufWriter;
@@ -28,7 +30,7 @@ use tokio::io::AsyncWriteExt;
 use crate::contract::TableContract;
 use crate::engine::{Engine, failed};
 use crate::failure::RunError;
-use crate::stop::Stop;
+use crate::stop::{Stop, Stopped};
 
 /// Rows handed to the writer at once; pages end at the same rows whatever batches the plan yields.
 const BATCH_ROWS: usize = 8_192;
@@ -104,28 +106,51 @@ impl StagingArea {
         query: &Query,
         contract: &TableContract,
     ) -> Result<StagedTable, RunError> {
-        let step = |error| failed(&contract.name, error);
         let sorted = Query::new(&query.name, format!("SELECT * FROM ({}) ORDER BY {}", query.sql, contract.order()));
-        let mut rows = engine.plan(&sorted).await?.execute_stream().await.map_err(step)?;
-        let mut table = OpenTable::new(self, contract).map_err(step)?;
-        let written = self.fill(&mut table, &mut rows).await;
-        let files = match written {
-            Ok(()) => table.close().await.map_err(step)?,
-            Err(error) => {
-                table.abandon().await;
-                return Err(error);
-            }
+        let frame = engine.plan(&sorted).await?;
+        let files = match self.write(frame.clone(), contract).await? {
+            Err(error) if is_out_of_memory(&error) => self.write(with_sorted_joins(frame), contract).await?,
+            written => written,
         };
+        let files = files.map_err(|error| failed(&contract.name, error))?;
         Ok(StagedTable { contract: contract.clone(), files })
     }
 
-    async fn fill(&self, table: &mut OpenTable<'_>, rows: &mut SendableRecordBatchStream) -> Result<(), RunError> {
-        let name = &table.contract.name;
-        let step = |error| failed(name, error);
-        while let Some(batch) = self.stop.unless_asked(rows.next()).await? {
-            table.add(&batch.map_err(step)?).await.map_err(step)?;
+    /// Runs a plan and stages its rows; nothing is staged of one that fails or is told to stop.
+    async fn write(
+        &self,
+        frame: DataFrame,
+        contract: &TableContract,
+    ) -> Result<Result<Vec<StagedFile>, DataFusionError>, Stopped> {
+        let opened = frame.execute_stream().await.and_then(|rows| Ok((rows, OpenTable::new(self, contract)?)));
+        let (mut rows, mut table) = match opened {
+            Ok(opened) => opened,
+            Err(error) => return Ok(Err(error)),
+        };
+        match self.fill(&mut table, &mut rows).await {
+            Ok(Ok(())) => Ok(table.close().await),
+            failed_or_stopped => {
+                table.abandon().await;
+                failed_or_stopped.map(|failed| failed.map(|()| Vec::new()))
+            }
         }
-        Ok(())
+    }
+
+    async fn fill(
+        &self,
+        table: &mut OpenTable<'_>,
+        rows: &mut SendableRecordBatchStream,
+    ) -> Result<Result<(), DataFusionError>, Stopped> {
+        while let Some(batch) = self.stop.unless_asked(rows.next()).await? {
+            let added = match batch {
+                Ok(batch) => table.add(&batch).await,
+                Err(error) => Err(error),
+            };
+            if added.is_err() {
+                return Ok(added);
+            }
+        }
+        Ok(Ok(()))
     }
 
     fn open(&self, contract: &TableContract, part: usize) -> Result<OpenFile, DataFusionError> {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalogue::{Definition, Formula, People, Resolved, RowTable, ScoreTable, resolve};
+use crate::query::Parted;
 use crate::{Grain, InputTable, Query, Unit, Window, identifier};
 
 use super::coverage::{CoverageColumn, coverage};
@@ -106,14 +107,14 @@ fn columns(published: &[Resolved], night: &Night) -> Vec<(String, Unit, String)>
 }
 
 fn measured(published: &[Resolved], base: &[Resolved], kept: &BTreeSet<String>, night: &Night) -> Query {
-    let mut joins = String::new();
+    // Each join holds the family and lets the rows pass that are wide already: the other way round, the memory of a night
+    // would be all of them, over and over.
+    let mut rows = Parted::select("accounts").within("", " AS accounts");
     let mut known: Vec<String> = Vec::new();
     for family in families(base, kept, night) {
-        joins.push_str(&format!(
-            " LEFT JOIN ({}) AS {alias} ON accounts.account_id = {alias}.account_id",
-            family.sql,
-            alias = family.alias
-        ));
+        let held = Parted::select(&format!("({}) AS family", family.sql));
+        let joined = held.within("", &format!(" AS {} RIGHT JOIN ", family.alias)).then(rows);
+        rows = joined.within("(", &format!(" ON {}.account_id = accounts.account_id)", family.alias));
         known.extend(family.columns);
     }
     known.extend(missing(base, &known));
@@ -121,15 +122,18 @@ fn measured(published: &[Resolved], base: &[Resolved], kept: &BTreeSet<String>, 
         && night.has(InputTable::Plans, &["monthly_usage_limit"])
         && night.has(InputTable::Accounts, &["plan"])
     {
-        joins.push_str(" LEFT JOIN (SELECT plan AS plan_name, monthly_usage_limit AS plan_usage_limit FROM plans) AS price_list ON accounts.plan = price_list.plan_name");
+        rows = rows.within(
+            "((SELECT plan AS plan_name, monthly_usage_limit AS plan_usage_limit FROM plans) AS price_list RIGHT JOIN ",
+            " ON price_list.plan_name = accounts.plan)",
+        );
         known.push("plan_usage_limit".to_owned());
     }
     if night.has(InputTable::Spend, &["channel"]) && night.has(InputTable::Accounts, &["acquisition_channel"]) {
-        joins.push_str(&format!(
-            " LEFT JOIN (SELECT DISTINCT channel AS paid_channel FROM ({}) AS spend_rows WHERE acquires AND amount > 0) AS paid_channels
-            ON accounts.acquisition_channel = paid_channels.paid_channel",
+        let paid = format!(
+            "((SELECT DISTINCT channel AS paid_channel FROM ({}) AS spend_rows WHERE acquires AND amount > 0) AS paid_channels RIGHT JOIN ",
             spend_rows(night)
-        ));
+        );
+        rows = rows.within(&paid, " ON paid_channels.paid_channel = accounts.acquisition_channel)");
         known.push("paid_channel".to_owned());
     }
     let attributes = attributes(night);
@@ -146,8 +150,8 @@ fn measured(published: &[Resolved], base: &[Resolved], kept: &BTreeSet<String>, 
         .chain(coverage(night, usage_is_known).iter().map(coverage_sql))
         .chain(published.iter().map(|metric| column_sql(metric, night)))
         .collect();
-    let sql = format!("SELECT {} FROM (SELECT {} FROM accounts{joins})", outer.join(", "), inner.join(", "));
-    Query::new("measured", sql)
+    let select = format!("SELECT {} FROM (SELECT {} FROM ", outer.join(", "), inner.join(", "));
+    Query::by_account("measured", rows.within(&select, ")"))
 }
 
 fn coverage_sql((name, unit, _, sql): &CoverageColumn) -> String {
@@ -305,7 +309,10 @@ fn feature_family(base: &[Resolved], night: &Night) -> Option<Family> {
     const ALIAS: &str = "feature_rows";
     let aggregates = features::aggregates(base, night);
     let named = aggregates.iter().map(|(id, sql)| format!(", {sql} AS {}", identifier(id)));
-    let sql = format!("SELECT account_id{} FROM {BY_FEATURE} GROUP BY account_id", named.collect::<String>());
+    let sql = format!(
+        "SELECT account_id{} FROM {BY_FEATURE} GROUP BY account_id HAVING bool_or(is_included)",
+        named.collect::<String>()
+    );
     let columns = aggregates.iter().map(|(id, _)| format!("{ALIAS}.{0} AS {0}", identifier(id))).collect();
     (!aggregates.is_empty()).then_some(Family { alias: ALIAS, sql, columns })
 }

@@ -11,7 +11,7 @@ use super::groups::grouped;
 use super::usage::{Ages, ages, and_not_blocked, and_sound, between_ages};
 use super::{Night, date};
 
-/// One row an account and feature that the account has or used.
+/// One row an account and feature that the account has or used, whether or not it is known what its plan includes.
 pub(super) const BY_FEATURE: &str = "usage_by_feature";
 /// Uses at any time, which the list of what to teach needs beside metrics.
 const EVER: Count = Count { kind: Kind::Uses, ages: Some((0, None)) };
@@ -62,7 +62,7 @@ impl Count {
             Kind::ValueUses => format!(" AND is_value_event{}", and_not_blocked(night)),
         };
         let day = self.ages.map_or_else(|| "false".to_owned(), |ages| between_ages(ages, night));
-        format!("sum(CAST({quantity} AS DECIMAL(20, 0))) FILTER (WHERE {day}{kind}) AS {}", self.column())
+        format!("sum(CAST({quantity} AS DECIMAL(20, 0))) FILTER (WHERE {day}{kind})")
     }
 }
 
@@ -107,27 +107,27 @@ pub(super) fn by_feature(asked: &[Resolved], night: &Night) -> Option<Query> {
             .filter(|(placeholder, count)| sql.contains(placeholder) && count.ages.is_some());
         numbers.extend(named.map(|(_, count)| (count.column(), count)));
     }
-    let sums: Vec<String> = numbers.values().map(|count| count.sql(night)).collect();
-    let columns: String = numbers.keys().map(|name| format!(", coalesce({name}, 0) AS {name}")).collect();
+    let sums: String =
+        numbers.iter().map(|(name, count)| format!(", coalesce({}, 0) AS {name}", count.sql(night))).collect();
+    let optional = ["quantity", "is_value_event", "is_blocked"];
+    let told: Vec<&str> = optional.into_iter().filter(|name| night.has(InputTable::UsageEvents, &[name])).collect();
+    // One sum over both, and no join: each side is as large as accounts times features, and a join holds one of them.
     let sql = format!(
-        "WITH included AS ({included}),
-        traits AS (SELECT feature AS trait_of, {traits} FROM entitlements WHERE feature IS NOT NULL GROUP BY feature),
-        used AS (
-            SELECT account_id, feature, {sums} FROM usage_events
-            WHERE feature IS NOT NULL AND occurred_on <= {as_of}{sound} GROUP BY account_id, feature
+        "WITH traits AS (SELECT feature AS trait_of, {traits} FROM entitlements WHERE feature IS NOT NULL GROUP BY feature),
+        had_or_used AS (
+            SELECT account_id, feature, false AS is_included, occurred_on{told} FROM usage_events
+            WHERE feature IS NOT NULL AND occurred_on <= {as_of}{sound}
+            UNION ALL SELECT account_id, feature, true, NULL{untold} FROM ({included})
         ),
-        joined AS (
-            SELECT coalesce(included.account_id, used.account_id) AS account_id,
-                coalesce(included.feature, used.feature) AS feature,
-                included.account_id IS NOT NULL AS is_included{columns}
-            FROM included FULL JOIN used ON included.account_id = used.account_id AND included.feature = used.feature
+        summed AS (
+            SELECT account_id, feature, bool_or(is_included) AS is_included{sums} FROM had_or_used GROUP BY account_id, feature
         )
-        SELECT joined.*, trait_of IS NOT NULL AS is_known, is_core, is_valuable, unit_value
-        FROM joined LEFT JOIN traits ON joined.feature = trait_of
-        WHERE joined.account_id IN (SELECT account_id FROM included)",
-        included = included(night),
+        SELECT summed.*, trait_of IS NOT NULL AS is_known, is_core, is_valuable, unit_value
+        FROM traits RIGHT JOIN summed ON summed.feature = trait_of",
+        included = in_plans(night),
         traits = traits(night),
-        sums = sums.join(", "),
+        told = told.iter().map(|name| format!(", {name}")).collect::<String>(),
+        untold = ", NULL".repeat(told.len()),
         as_of = date(night.as_of.day()),
         sound = and_sound(night),
     );
@@ -148,14 +148,19 @@ fn traits(night: &Night) -> String {
 /// The features that each account's plan includes: `account_id`, `feature`. An account on a plan that has none is not
 /// there, and nothing is known of what it may use.
 pub(super) fn included(night: &Night) -> String {
+    format!("SELECT DISTINCT account_id, feature FROM ({})", in_plans(night))
+}
+
+/// The same, a row for each that says so.
+fn in_plans(night: &Night) -> String {
     let everyone = "SELECT account_id, feature FROM accounts CROSS JOIN entitlements WHERE feature IS NOT NULL";
     if night.has(InputTable::Entitlements, &["plan"]) {
         format!(
             "SELECT account_id, feature FROM accounts JOIN entitlements ON accounts.plan = entitlements.plan
-            WHERE feature IS NOT NULL UNION {everyone} AND entitlements.plan IS NULL"
+            WHERE feature IS NOT NULL UNION ALL {everyone} AND entitlements.plan IS NULL"
         )
     } else {
-        format!("SELECT DISTINCT account_id, feature FROM ({everyone})")
+        everyone.to_owned()
     }
 }
 
