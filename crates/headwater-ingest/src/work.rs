@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::runtime::JoinSet;
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::prelude::{DataFrame, SessionContext};
-use futures::StreamExt;
+use futures::{StreamExt, stream};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -77,19 +77,19 @@ impl WorkArea {
     ///
     /// # Errors
     /// Where a plan cannot be made or fails, or the local disk does.
-    pub async fn materialise_parts(
+    pub async fn materialise_parts<P>(
         &self,
         context: &SessionContext,
         name: &str,
-        parts: u32,
-        plan: impl AsyncFn(u32) -> Result<DataFrame>,
+        parts: &[P],
+        plan: impl AsyncFn(&P) -> Result<DataFrame>,
     ) -> Result<u64> {
         let folder = self.new_folder(name)?;
         let (mut kept, mut settled) = (0, None);
-        for part in 0..parts {
+        for (number, part) in parts.iter().enumerate() {
             let frame = plan(part).await?;
             let sieve = Sieve::open(frame.schema().fields().len());
-            let Written { schema, tally } = write_part(frame, &folder, part, &sieve).await?;
+            let Written { schema, tally } = write_part(frame, &folder, number, &sieve).await?;
             kept += tally.kept;
             settled.get_or_insert(schema);
         }
@@ -124,21 +124,25 @@ struct Written {
 }
 
 /// Runs a plan and writes its rows into files of their own, whose names begin with `part`.
-async fn write_part(frame: DataFrame, folder: &Path, part: u32, sieve: &Sieve) -> Result<Written> {
+async fn write_part(frame: DataFrame, folder: &Path, part: usize, sieve: &Sieve) -> Result<Written> {
     let planned: SchemaRef = Arc::clone(frame.schema().inner());
+    // The selects of a union are independent: all at once they would need the memory of all.
+    let at_once = frame.task_ctx().session_config().target_partitions().max(1);
     let streams = frame.execute_stream_partitioned().await?;
     // The engine may settle on other types than the plan began with, text as views for one.
     let settled: SchemaRef = streams.first().map_or(planned, |rows| rows.schema());
     let schema = sieve.schema(&settled);
-    let mut writers = JoinSet::new();
-    for (number, rows) in streams.into_iter().enumerate() {
+    let writers = streams.into_iter().enumerate().map(|(number, rows)| {
         let file = folder.join(format!("{part:05}-{number:05}.parquet"));
-        writers.spawn(write(rows, file, Arc::clone(&schema), sieve.clone()));
-    }
+        let (schema, sieve) = (Arc::clone(&schema), sieve.clone());
+        async move { SpawnedTask::spawn(write(rows, file, schema, sieve)).join().await }
+    });
+    let mut writers = stream::iter(writers).buffer_unordered(at_once);
     let mut tally = Tally::default();
-    while let Some(written) = writers.join_next().await {
+    while let Some(written) = writers.next().await {
         tally.add(&written.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??);
     }
+    drop(writers);
     Ok(Written { schema, tally })
 }
 

@@ -12,7 +12,7 @@ use crate::catalogue_tables::CATALOGUE_TABLES;
 use crate::contract::{self, ColumnContract, TableContract};
 use crate::engine::Engine;
 use crate::failure::RunError;
-use crate::measure::keep;
+use crate::measure::{keep, keep_all};
 use crate::project::Project;
 use crate::publish::{InputRecord, Manifest, Phase, Publication};
 use crate::records;
@@ -334,7 +334,9 @@ impl Case<'_> {
     async fn groups(&mut self, staged: &mut BTreeMap<String, StagedTable>) -> Result<(), RunError> {
         let asked = group_metrics(&self.request.project, self.rules, self.night);
         let plan = GroupPlan::new(&asked, self.night);
-        self.keep(&plan.facts).await?;
+        self.steps.enter(Phase::Judge);
+        let kept = keep_all(self.engine, self.work, &plan.facts, self.steps);
+        self.request.stop.unless_asked(kept).await??;
         self.stage(&plan.metrics, &contract::group_metrics(), staged).await
     }
 }

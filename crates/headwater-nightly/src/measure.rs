@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::array::AsArray;
 use arrow::datatypes::{Date32Type, Float64Type, Int64Type};
 use arrow::record_batch::RecordBatch;
-use headwater_ingest::{OpenedInputs, WorkArea, is_out_of_memory};
+use datafusion::prelude::DataFrame;
+use headwater_ingest::{OpenedInputs, WorkArea, is_out_of_memory, with_sorted_joins};
 use headwater_metrics::{
     AsOf, FeatureSeen, GrossMargin, GroupScope, InputTable, MeasurePlan, Night, Query, observed_margin,
 };
@@ -88,6 +89,27 @@ pub(crate) async fn keep(
     Ok(())
 }
 
+/// Runs queries of one name one after the other, and keeps the rows of all of them as a table of that name.
+pub(crate) async fn keep_all(
+    engine: &Engine,
+    work: &WorkArea,
+    queries: &[Query],
+    steps: &mut Steps,
+) -> Result<(), EngineError> {
+    let Some(Query { name, .. }) = queries.first() else { return Ok(()) };
+    steps.begin(name);
+    let rows_of = async |plan: &dyn Fn(DataFrame) -> DataFrame| {
+        let plan = async |query: &Query| engine.plan(query).await.map(plan).map_err(|error| *error.source);
+        work.materialise_parts(engine.context(), name, queries, plan).await
+    };
+    let rows = match rows_of(&|frame| frame).await {
+        Err(error) if is_out_of_memory(&error) => rows_of(&with_sorted_joins).await,
+        rows => rows,
+    };
+    steps.end(rows.map_err(|error| failed(name, error))?);
+    Ok(())
+}
+
 /// Parts into which accounts are divided where all of them at once need more memory than there is.
 const PARTS: [u32; 4] = [1, 4, 16, 64];
 
@@ -95,11 +117,12 @@ const PARTS: [u32; 4] = [1, 4, 16, 64];
 async fn in_parts(engine: &Engine, work: &WorkArea, query: &Query) -> Result<u64, EngineError> {
     let mut outcome = Ok(0);
     for of in PARTS {
-        let part = async |number| match query.part(number, of).filter(|_| of > 1) {
-            Some(part) => engine.plan(&part).await.map_err(|error| *error.source),
-            None => engine.plan(query).await.map_err(|error| *error.source),
+        let part = async |number: &u32| {
+            let part = query.part(*number, of).filter(|_| of > 1);
+            engine.plan(part.as_ref().unwrap_or(query)).await.map_err(|error| *error.source)
         };
-        outcome = work.materialise_parts(engine.context(), &query.name, of, part).await;
+        let parts: Vec<u32> = (0..of).collect();
+        outcome = work.materialise_parts(engine.context(), &query.name, &parts, part).await;
         match &outcome {
             Err(error) if is_out_of_memory(error) => {}
             _ => break,

@@ -4,6 +4,7 @@
 mod expectations;
 mod lake;
 mod long_texts;
+mod memory;
 mod objects;
 mod problems;
 mod reasons;

@@ -73,7 +73,7 @@ fn rows(table: RowTable) -> &'static str {
         RowTable::Deals => "opportunities",
         RowTable::Costs => "costs",
         RowTable::Spend => "spend",
-        RowTable::EarlyUse => "use in the account's first 90 days",
+        RowTable::EarlyUse => "the days and the features of use in the account's first 90 days, a row each",
         RowTable::EarlyTickets => "support tickets of the account's first 90 days",
         RowTable::Referrals => "accounts referred",
         RowTable::ListPrices => "paid subscriptions in force that are no add-ons",

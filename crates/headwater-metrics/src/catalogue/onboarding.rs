@@ -55,22 +55,17 @@ const fn quantile(name: &'static str, sql: &'static str, meaning: &'static str) 
 }
 
 pub(super) const METRICS: &[Definition] = &[
-    early(
-        "first_90_day_active_days",
-        USE,
-        "count(DISTINCT occurred_on)",
-        "Days with any use in the account's first 90 days.",
-    ),
+    early("first_90_day_active_days", USE, "count(occurred_on)", "Days with any use in the account's first 90 days."),
     early(
         "first_90_day_value_days",
         VALUE,
-        "count(DISTINCT occurred_on) FILTER (WHERE has_value)",
+        "count(occurred_on) FILTER (WHERE has_value)",
         "Days with a use that delivered value in the account's first 90 days.",
     ),
     early(
         "first_90_day_features",
         FEATURES,
-        "count(DISTINCT feature)",
+        "count(feature)",
         "Different features used in the account's first 90 days.",
     ),
     Definition {

@@ -350,16 +350,18 @@ pub(super) fn rows_of(table: RowTable, night: &Night) -> String {
     }
 }
 
-/// Days and features of use in an account's first 90 days.
+/// Days and features of use in an account's first 90 days: a row a day, without its features, and a row a feature, without
+/// its days. Counting what is different in rows of both would hold all of it in memory.
 fn early_use(night: &Night) -> String {
     let value =
         if night.has(InputTable::UsageEvents, &["is_value_event"]) { "bool_or(is_value_event)" } else { "false" };
-    let feature = night.column_or_null(InputTable::UsageEvents, "feature", "VARCHAR");
+    let has_feature = night.has(InputTable::UsageEvents, &["feature"]);
+    let unknown_feature = if has_feature { "" } else { ", CAST(NULL AS VARCHAR) AS feature" };
     format!(
-        "SELECT used.account_id AS account_id, occurred_on, {feature} AS feature, {value} AS has_value
-        FROM accounts JOIN usage_events AS used ON accounts.account_id = used.account_id
-        WHERE days_between(signed_up_on, occurred_on) BETWEEN 0 AND 89{}
-        GROUP BY used.account_id, occurred_on, 3",
+        "SELECT account_id, occurred_on, feature, {value} AS has_value FROM (
+            SELECT used.*{unknown_feature} FROM accounts JOIN usage_events AS used ON accounts.account_id = used.account_id
+            WHERE days_between(signed_up_on, occurred_on) BETWEEN 0 AND 89{})
+        GROUP BY GROUPING SETS ((account_id, occurred_on), (account_id, feature))",
         usage::and_counted(night)
     )
 }

@@ -7,7 +7,7 @@ use crate::catalogue::{Formula, Resolved};
 use crate::{GroupScope, InputTable, Query, Window, identifier};
 
 use super::fill::is_available;
-use super::groups::grouped;
+use super::groups::Places;
 use super::usage::{Ages, ages, and_not_blocked, and_sound, between_ages};
 use super::{Night, date};
 
@@ -198,22 +198,33 @@ pub fn feature_adoption(scopes: &[GroupScope], night: &Night) -> Option<Query> {
     if !night.has_entitlements() {
         return None;
     }
+    let Places { columns, names, by_scope } = Places::of(scopes);
+    // Accounts that share all their groups are one place: what is counted by its number is spread over its groups after.
     let sql = format!(
-        "WITH grouped AS ({groups}),
-        counted AS (
-            SELECT scope, group_name, feature, bool_or(is_core) AS is_core, bool_or(is_valuable) AS is_valuable,
+        "WITH placed AS (SELECT account_id AS member, {columns} FROM judged),
+        places AS (SELECT {names}, row_number() OVER (ORDER BY {names}) AS place FROM (SELECT DISTINCT {names} FROM placed)),
+        members AS (SELECT member, place FROM placed JOIN places USING ({names})),
+        counted_at AS (
+            SELECT place, feature, bool_or(is_core) AS is_core, bool_or(is_valuable) AS is_valuable,
                 count(*) AS eligible_accounts, count(*) FILTER (WHERE {lately} > 0) AS adopters,
                 count(*) FILTER (WHERE {lately} >= {HABIT}) AS weekly_adopters,
                 count(*) FILTER (WHERE {before} > 0) AS adopters_before,
                 count(*) FILTER (WHERE {before} > 0 AND {lately} = 0) AS stopped,
                 count(*) FILTER (WHERE {ever} > 0) AS ever_adopters
-            FROM {BY_FEATURE} JOIN grouped ON {BY_FEATURE}.account_id = grouped.account_id
-            WHERE is_included GROUP BY scope, group_name, feature
+            FROM members JOIN {BY_FEATURE} ON member = {BY_FEATURE}.account_id
+            WHERE is_included GROUP BY place, feature
+        ),
+        spread AS (SELECT {by_scope} AS item, counted_at.* FROM places JOIN counted_at ON places.place = counted_at.place),
+        counted AS (
+            SELECT item['scope'] AS scope, item['group_name'] AS group_name, feature, bool_or(is_core) AS is_core,
+                bool_or(is_valuable) AS is_valuable, sum(eligible_accounts) AS eligible_accounts, sum(adopters) AS adopters,
+                sum(weekly_adopters) AS weekly_adopters, sum(adopters_before) AS adopters_before, sum(stopped) AS stopped,
+                sum(ever_adopters) AS ever_adopters
+            FROM spread GROUP BY 1, 2, feature
         )
         SELECT {as_of} AS as_of, *, CAST(adopters AS DOUBLE) / eligible_accounts AS adoption,
             CAST(adopters_before AS DOUBLE) / eligible_accounts AS adoption_before
         FROM counted",
-        groups = grouped(scopes),
         lately = LATELY.column(),
         before = BEFORE.column(),
         ever = EVER.column(),

@@ -146,7 +146,23 @@ impl Bench {
             self.keep(query).await;
         }
         let names: Vec<String> = metrics.iter().map(|metric| format!("\"{metric}\"")).collect();
-        self.lines(&format!("SELECT account_id, {} FROM measured ORDER BY account_id", names.join(", "))).await
+        let select = format!("SELECT account_id, {} FROM", names.join(", "));
+        let accounts = self.lines(&format!("{select} measured ORDER BY account_id")).await;
+        self.same_in_parts(&plan, &select, &accounts).await;
+        accounts
+    }
+
+    /// Whether some accounts at a time are measured as all of them at once.
+    async fn same_in_parts(&self, plan: &MeasurePlan, select: &str, accounts: &[String]) {
+        let mut in_parts = Vec::new();
+        for number in 0..2 {
+            let part = plan.queries.last().and_then(|query| query.part(number, 2)).unwrap();
+            in_parts.extend(self.lines(&format!("{select} ({}) AS part", part.sql)).await);
+        }
+        let mut whole = accounts.to_vec();
+        whole.sort();
+        in_parts.sort();
+        assert_eq!(in_parts, whole);
     }
 
     /// Rows of usage that count for no account, `reason rows`, a line a reason.
@@ -167,7 +183,8 @@ impl Bench {
         }
         self.keep(&Query::new("judged", self.judged.clone())).await;
         let plan = GroupPlan::new(&asked, &self.night);
-        self.keep(&plan.facts).await;
+        let facts: Vec<&str> = plan.facts.iter().map(|facts| facts.sql.as_str()).collect();
+        self.keep(&Query::new("group_facts", facts.join(" UNION ALL "))).await;
         self.keep(&plan.metrics).await;
         self.lines("SELECT scope, group_name, metric, value, accounts, reason FROM group_metrics ORDER BY 1, 2, 3")
             .await
