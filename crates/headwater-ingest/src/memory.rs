@@ -3,9 +3,13 @@
 use datafusion::error::{DataFusionError, Result};
 use datafusion::prelude::DataFrame;
 
+/// Rows of a batch where memory is short.
+const SMALL_BATCH: usize = 1024;
+
 /// Runs a plan; where it runs out of memory, once more with joins that sort their sides.
 ///
-/// A hash join holds one side and cannot spill it. Sorting spills, and is slower; no rows depend on which it is.
+/// A hash join holds one side and cannot spill it. Sorting spills, and in small batches needs little to merge what it
+/// spilled; it is slower, and no rows depend on which it is.
 ///
 /// # Errors
 /// What the last run ended with.
@@ -31,5 +35,8 @@ pub fn with_sorted_joins(frame: DataFrame) -> DataFrame {
     options.optimizer.prefer_hash_join = false;
     // The engine sorts for joins of several partitions only.
     options.execution.target_partitions = options.execution.target_partitions.max(2);
+    // What was spilled is merged a batch of each file at a time, and a batch of wide rows is large.
+    let config = state.config_mut();
+    *config = config.clone().with_batch_size(config.batch_size().min(SMALL_BATCH));
     DataFrame::new(state, plan)
 }
