@@ -40,13 +40,15 @@ fn by_column(table: &str, column: &str, scopes: &[GroupScope], night: &Night) ->
             FROM ({tickets}) AS tickets WHERE {recent} OR {before}
         ),
         owned AS (
-            SELECT *, sum(CASE WHEN recent THEN 1 ELSE 0 END) OVER (PARTITION BY account_id, {column}) AS of_account FROM opened
+            SELECT *, sum(CASE WHEN recent THEN 1 ELSE 0 END) OVER (PARTITION BY account_id, {column}) AS of_account,
+                recent AND row_number() OVER (PARTITION BY account_id, {column} ORDER BY recent DESC) = 1 AS stands_for_account
+            FROM opened
         ),
         counted AS (
             SELECT scope, group_name, {column}, count(*) FILTER (WHERE recent) AS tickets,
                 count(*) FILTER (WHERE before) AS tickets_before,
-                count(DISTINCT CASE WHEN recent THEN owned.account_id END) AS accounts,
-                count(DISTINCT CASE WHEN recent AND of_account >= 2 THEN owned.account_id END) AS recurring_accounts,
+                count(*) FILTER (WHERE stands_for_account) AS accounts,
+                count(*) FILTER (WHERE stands_for_account AND of_account >= 2) AS recurring_accounts,
                 count(*) FILTER (WHERE recent AND closed_at IS NULL) AS still_open,
                 median(hours) FILTER (WHERE recent AND hours IS NOT NULL) AS resolution_hours_median,
                 CAST(sum(TRY_CAST(satisfaction AS DECIMAL(28, 4))) FILTER (WHERE recent) AS DOUBLE)
