@@ -178,7 +178,8 @@ codes! {
         "Every account has exactly one segment in each scheme, so the last segment must take the rest.",
         "End the scheme with a segment that has `otherwise: true`, and have only one.";
     Contradiction "E0404" "values that contradict each other",
-        "A floor at or above its ceiling, bands that overlap, or the like: the item could not work.",
+        "A floor at or above its ceiling, bands that overlap, an input that takes the tables which the project publishes, or the like: the \
+         item could not work.",
         "Correct one of the values.";
     MetricUnavailable "E0405" "a metric whose input is not declared",
         "The metric is computed from an input the project does not have, so the rule could never be evaluated.",
@@ -316,7 +317,7 @@ codes! {
         "Metrics over this input rest on little.",
         "Check that the pattern matches the whole export.";
     UnreadWord "W0502" "a word that no metric reads",
-        "Metrics read some columns by their words, such as the purpose of spend; rows with another word count for none of them.",
+        "Metrics read some columns by their words, such as the purpose of spend; a row with another word is none of those.",
         "Map the word to one that metrics read, or leave the rows out with `filter`.";
     ColumnsChanged "W0503" "columns of an input changed",
         "A column came, went or has another type than when the last night before this one was published. What rested on it may be unknown now.",

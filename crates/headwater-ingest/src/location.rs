@@ -118,6 +118,12 @@ impl Location {
         (!self.pattern.is_empty()).then(|| self.pattern.join("/"))
     }
 
+    /// Whether what this location stands for lies in `folder`, or is it.
+    #[must_use]
+    pub fn is_in(&self, folder: &Self) -> bool {
+        self.root == folder.root && self.folder.starts_with(&folder.folder)
+    }
+
     /// Whether this location, which is one object, a folder with all in it, or a pattern, stands for the object `name` below
     /// `folder` too.
     #[must_use]

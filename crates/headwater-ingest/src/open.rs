@@ -161,8 +161,10 @@ impl Opening<'_> {
             self.unchanged(input).await?;
         }
         let mut opened = opened.map_err(|error| failure(spec, error))?;
-        let newest = facts::newest(self.context, input, opened.stream.is_some(), self.as_of);
-        opened.newest = newest.await.map_err(|error| failure(spec, error))?;
+        if opened.newest.is_none() {
+            let newest = facts::newest(self.context, input, opened.stream.is_some(), self.as_of);
+            opened.newest = newest.await.map_err(|error| failure(spec, error))?;
+        }
         self.problems.extend(too_many_quarantined(spec, &opened.rows));
         self.late.extend(too_old(spec, &opened, self.as_of));
         tracing::debug!(
@@ -215,7 +217,10 @@ impl Opening<'_> {
                 kept = left;
             }
         }
+        let mut newest = None;
         if table == InputTable::Subscriptions {
+            // How fresh events and snapshots are is known of them, not of the periods made of them.
+            newest = facts::newest(self.context, input, false, self.as_of).await?;
             let settled = forms::settle(self.context, self.work, input, kept, self.as_of).await?;
             kept = settled.periods;
             if settled.superseded > 0 {
@@ -238,7 +243,7 @@ impl Opening<'_> {
         }
         let rows =
             RowCounts { read: tally.seen(), kept: Some(kept), after_as_of, merged, quarantined, unknown, unexpected };
-        Ok(described(input, rows, None))
+        Ok(OpenedInput { newest, ..described(input, rows, None) })
     }
 
     /// Registers the input as a plan over the lake.

@@ -161,8 +161,8 @@ fn plain(schema: &Schema) -> SchemaRef {
 fn register(context: &SessionContext, name: &str, folder: &Path, schema: SchemaRef) -> Result<()> {
     let format = ParquetFormat::new().with_options(crate::objects::parquet_options(&context.state()));
     let options = ListingOptions::new(Arc::new(format)).with_file_extension(".parquet");
-    // A folder's name may hold characters that are patterns elsewhere.
-    let Ok(folder) = url::Url::from_directory_path(folder) else {
+    // A folder's name may hold characters that are patterns elsewhere, and steps back that no URL has.
+    let Ok(folder) = url::Url::from_directory_path(folder.canonicalize()?) else {
         return datafusion::common::exec_err!("{} is not an absolute path", folder.display());
     };
     let url = ListingTableUrl::try_new(folder, None)?;

@@ -39,7 +39,10 @@ pub(crate) fn unchanged_since(before: &[InputRecord], now: &InputObjects, lake: 
             place,
             format!("this object of `{table}` {what} since the run that is tried again"),
         )
-        .help("restore it, or pass `--accept-changed-inputs` to run the night on what is there now")
+        .help(match what {
+            "is new" => "take it away, or pass `--accept-changed-inputs` to run the night on what is there now",
+            _ => "restore it, or pass `--accept-changed-inputs` to run the night on what is there now",
+        })
     });
     let problems: Diagnostics = problems.collect();
     if problems.is_empty() { Ok(()) } else { Err(RunError::new(FailureKind::BrokenContract, problems)) }

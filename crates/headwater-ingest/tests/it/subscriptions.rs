@@ -120,6 +120,7 @@ async fn a_snapshot_holds_for_its_month() {
     let subscriptions = night.opened.get(InputTable::Subscriptions).unwrap();
     assert!(subscriptions.has("ended_on"));
     assert_eq!(subscriptions.rows.quarantined.get("superseded_snapshot"), Some(&1));
+    assert_eq!(subscriptions.newest, "2024-06-15".parse().ok(), "how fresh it is, its snapshots say");
 }
 
 /// Until a month has ended, a row of it may still come: only rows that are there say that something ended.

@@ -5,6 +5,7 @@ use headwater_diagnostics::{Code, Diagnostic};
 use headwater_ingest::{InputSource, InputSpec, InvalidLocation, Location, SourceSpec};
 
 use super::Reading;
+use crate::judge::every_table;
 
 impl Reading<'_> {
     /// Where relative input paths start: the project's folder unless it says otherwise.
@@ -30,8 +31,9 @@ impl Reading<'_> {
             InputSource::Objects(objects) => Some(objects),
             InputSource::Sql(_) => None,
         });
+        let tables = every_table();
         for objects in sources.iter().map(|source| &source.objects).chain(of_inputs) {
-            if objects.location.takes(outputs, "account_metrics/as_of_date=2026-05-31/part-00000.parquet") {
+            if tables.iter().any(|table| takes_table(&objects.location, outputs, &table.name)) {
                 let message = format!("this takes the tables too that are published in `{outputs}`");
                 let problem = Diagnostic::at(Code::Contradiction, objects.span, message);
                 self.problems.push(problem.help("narrow the path, or publish elsewhere with `outputs: {location: …}`"));
@@ -64,6 +66,17 @@ impl Reading<'_> {
         }
     }
 }
+
+/// Whether a location stands for objects of a table that is published, of any night.
+fn takes_table(location: &Location, outputs: &Location, table: &str) -> bool {
+    let pattern = location.pattern().unwrap_or_default();
+    let night = pattern.split('/').find(|segment| segment.starts_with("as_of_date=") && !segment.contains('*'));
+    let night = night.unwrap_or("as_of_date=2026-05-31");
+    location.is_in(&outputs.below(table)) || location.takes(outputs, &format!("{table}/{night}/{OBJECT}"))
+}
+
+/// A name as published objects have it.
+const OBJECT: &str = "00000-0123456789abcdef.parquet";
 
 /// What makes a URL a signed one, which whoever has it can open.
 const SIGNATURES: &[&str] = &["?sig=", "&sig=", "X-Amz-Signature=", "X-Goog-Signature="];

@@ -160,6 +160,10 @@ fn slips_are_pointed_at() {
             "outputs: {location: .}\nsources: {all: {path: '**/*.parquet'}, one: {path: 'a.parquet'}}",
             "7:23 E0404 this takes the tables too that are published in `file:///projects/shop`",
         ),
+        (
+            "outputs: {location: out}\nsources: {a: {path: 'out/account_metrics/**'}, b: {path: 'out/other.parquet'}}",
+            "7:21 E0404 this takes the tables too that are published in `file:///projects/shop/out`",
+        ),
         ("lake: az://lake?sv=2024&sig=abc", "6:7 E0110 a location with credentials in it"),
         ("outputs: {keep_held_days: -1}", "6:27 E0105 `keep_held_days` must be from 0 to 3650, not -1"),
         ("outputs: {compat: wide}", "6:19 E0105 `wide` is no value of `compat`"),

@@ -14,7 +14,9 @@ pub(crate) fn run(metrics: &Metrics, output: &Output) -> Exit {
         .into_iter()
         .filter(|declaration| {
             let Metric { id, meaning, .. } = &declaration.metric;
-            id.to_lowercase().contains(&wanted) || meaning.to_lowercase().contains(&wanted)
+            id.to_lowercase().contains(&wanted)
+                || meaning.to_lowercase().contains(&wanted)
+                || is_over_a_window(&wanted, id)
         })
         .collect();
     if output.is_data() {
@@ -37,6 +39,12 @@ pub(crate) fn run(metrics: &Metrics, output: &Output) -> Exit {
         return Exit::NotFound;
     }
     Exit::Done
+}
+
+/// Whether a name, as rules write it, is that of a metric over one of its windows: `nrr_12m` is `nrr_{w}`.
+fn is_over_a_window(name: &str, id: &str) -> bool {
+    let fits = id.split_once("{w}").is_some_and(|(before, after)| name.starts_with(before) && name.ends_with(after));
+    fits && Catalogue.metric(name).is_some()
 }
 
 fn grain(metric: &Metric) -> &'static str {

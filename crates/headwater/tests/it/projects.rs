@@ -395,3 +395,17 @@ fn a_rule_file_of_another_ending_is_not_passed_over_in_silence() {
     place.edit("headwater.yaml", "rules/*.yaml\"", "rules/*.yaml\", \"rules/*.yml\"");
     place.headwater(&["check"]).says(0, &["rule files (6) have no error"]);
 }
+
+#[test]
+fn a_project_may_be_named_by_steps_back() {
+    let place = Place::demo();
+    let run = ["-C", "rules/../rules/..", "run", "--as-of", "2026-05-31"];
+    place.headwater(&run).says(0, &["published as manifest 1"]);
+}
+
+#[test]
+fn metrics_are_found_by_the_names_that_rules_write() {
+    let place = Place::empty();
+    place.headwater(&["metrics", "--search", "nrr_12m"]).says(0, &["nrr_{w}"]);
+    place.headwater(&["metrics", "--search", "nrr_12x"]).says(9, &["no metric matches `nrr_12x`"]);
+}
