@@ -23,12 +23,13 @@ const PRIOR_DEALS: &str = "10.0";
 /// Days of usage that are compared with as many before them.
 const USAGE_DAYS: u32 = 28;
 
-/// The day a renewal counts on: the one it is due, else the one it was decided; unknown while neither is known.
+/// The day a renewal counts on: the one it is due, else the one it was decided; unknown while neither is known, and of one
+/// whose stage is none of the words.
 pub(super) fn renewal_day(night: &Night) -> &'static str {
     if night.has(InputTable::Opportunities, &["due_on"]) {
-        "coalesce(due_on, CASE WHEN stage <> 'open' THEN closed_on END)"
+        "CASE WHEN stage = 'open' THEN due_on WHEN stage IN ('won', 'lost') THEN coalesce(due_on, closed_on) END"
     } else {
-        "CASE WHEN stage <> 'open' THEN closed_on END"
+        "CASE WHEN stage IN ('won', 'lost') THEN closed_on END"
     }
 }
 

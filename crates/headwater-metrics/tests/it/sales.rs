@@ -12,7 +12,7 @@ async fn deals_have_a_rate_a_speed_and_renewals_an_amount() {
         "account_id VARCHAR, created_on DATE, closed_on DATE, stage VARCHAR, kind VARCHAR, amount DECIMAL(18,2)";
     let rows = "('A', '2024-03-01', '2024-03-11', 'won', 'new', 100), ('A', '2024-04-01', '2024-04-21', 'won', 'renewal', 300),
         ('B', '2024-04-01', '2024-04-05', 'lost', 'renewal', 100), ('B', '2024-04-10', NULL, 'open', 'new', 900),
-        ('C', '2020-01-01', '2020-02-01', 'won', 'new', 7)";
+        ('C', '2020-01-01', '2020-02-01', 'won', 'new', 7), ('C', '2024-04-01', '2024-04-08', 'closed won', 'renewal', 500)";
     let bench = Bench::new("2024-04-30")
         .input(InputTable::Accounts, "account_id VARCHAR", "('A'), ('B'), ('C')")
         .await
