@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::Place;
+
 /// A text known to [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(u32);
@@ -89,6 +91,18 @@ impl Sources {
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
         (line, column)
+    }
+
+    /// A place as `file:line:column`, or the name of what it is.
+    #[must_use]
+    pub fn in_words(&self, place: &Place) -> String {
+        match place {
+            Place::Named(name) => name.clone(),
+            Place::Span(span) => {
+                let (line, column) = self.line_and_column(span.file, span.start);
+                format!("{}:{line}:{column}", self.name(span.file))
+            }
+        }
     }
 
     fn get(&self, file: FileId) -> Option<&Source> {

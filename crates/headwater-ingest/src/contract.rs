@@ -229,9 +229,8 @@ fn money(source: Expr, from: &DataType) -> Option<Conversion> {
 }
 
 fn below_too_large(amount: Expr) -> Option<Conversion> {
-    let bound = i128::from(TOO_LARGE_MONEY) * 10_i128.pow(MONEY_SCALE.unsigned_abs().into());
     let minor_units = |amount| lit(ScalarValue::Decimal128(Some(amount), MONEY_PRECISION, MONEY_SCALE));
-    only_when(amount.clone().between(minor_units(1 - bound), minor_units(bound - 1)), amount)
+    only_when(amount.clone().between(minor_units(1 - TOO_LARGE_MONEY), minor_units(TOO_LARGE_MONEY - 1)), amount)
 }
 
 fn flag(source: Expr, from: &DataType) -> Option<Conversion> {

@@ -1,4 +1,4 @@
-//! Plans that need more memory than there is, run again in a way that needs less.
+//! Plans that need more memory than there is, run again in ways that need less.
 
 use datafusion::error::{DataFusionError, Result};
 use datafusion::prelude::DataFrame;
@@ -6,37 +6,66 @@ use datafusion::prelude::DataFrame;
 /// Rows of a batch where memory is short.
 const SMALL_BATCH: usize = 1024;
 
-/// Runs a plan; where it runs out of memory, once more with joins that sort their sides.
-///
-/// A hash join holds one side and cannot spill it. Sorting spills, and in small batches needs little to merge what it
-/// spilled; it is slower, and no rows depend on which it is.
+/// How the joins of a plan work. No rows depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Joins {
+    /// One side is held in memory; it cannot be spilled.
+    Held,
+    /// Both sides are sorted, which spills, and in small batches needs little to merge what was spilled; it is slower.
+    Sorted,
+}
+
+/// Runs what can be had in several ways, the narrower ones needing less memory: the whole, and while there is too little
+/// memory the next narrower way; the narrowest of all is run once more with joins that sort their sides.
 ///
 /// # Errors
 /// What the last run ended with.
-pub async fn within_memory<T>(frame: DataFrame, run: impl AsyncFn(DataFrame) -> Result<T>) -> Result<T> {
-    match run(frame.clone()).await {
-        Err(error) if is_out_of_memory(&error) => run(with_sorted_joins(frame)).await,
+pub async fn within_memory<W: Clone, T>(
+    whole: W,
+    narrower: impl IntoIterator<Item = W>,
+    run: impl AsyncFn(W, Joins) -> Result<T>,
+) -> Result<T> {
+    let mut way = whole;
+    for narrow in narrower {
+        match run(way, Joins::Held).await {
+            Err(error) if is_out_of_memory(&error) => {
+                tracing::info!(event = "memory_short", "what needs more memory than there is runs again, in parts");
+                way = narrow;
+            }
+            outcome => return outcome,
+        }
+    }
+    match run(way.clone(), Joins::Held).await {
+        Err(error) if is_out_of_memory(&error) => {
+            tracing::info!(
+                event = "memory_short",
+                "what needs more memory than there is runs again, with joins that spill"
+            );
+            run(way, Joins::Sorted).await
+        }
         outcome => outcome,
     }
 }
 
-/// Whether the engine's limit of memory is why a plan failed.
-#[must_use]
-pub fn is_out_of_memory(error: &DataFusionError) -> bool {
+fn is_out_of_memory(error: &DataFusionError) -> bool {
     matches!(error.find_root(), DataFusionError::ResourcesExhausted(_))
 }
 
-/// The same plan with joins that sort their sides.
-#[must_use]
-pub fn with_sorted_joins(frame: DataFrame) -> DataFrame {
-    tracing::info!(event = "memory_short", "what needs more memory than there is runs again, with joins that spill");
-    let (mut state, plan) = frame.into_parts();
-    let options = state.config_mut().options_mut();
-    options.optimizer.prefer_hash_join = false;
-    // The engine sorts for joins of several partitions only.
-    options.execution.target_partitions = options.execution.target_partitions.max(2);
-    // What was spilled is merged a batch of each file at a time, and a batch of wide rows is large.
-    let config = state.config_mut();
-    *config = config.clone().with_batch_size(config.batch_size().min(SMALL_BATCH));
-    DataFrame::new(state, plan)
+impl Joins {
+    /// A plan whose joins work so.
+    #[must_use]
+    pub fn of(self, frame: DataFrame) -> DataFrame {
+        if self == Self::Held {
+            return frame;
+        }
+        let (mut state, plan) = frame.into_parts();
+        let options = state.config_mut().options_mut();
+        options.optimizer.prefer_hash_join = false;
+        // The engine sorts for joins of several partitions only.
+        options.execution.target_partitions = options.execution.target_partitions.max(2);
+        // What was spilled is merged a batch of each file at a time, and a batch of wide rows is large.
+        let config = state.config_mut();
+        *config = config.clone().with_batch_size(config.batch_size().min(SMALL_BATCH));
+        DataFrame::new(state, plan)
+    }
 }

@@ -16,9 +16,12 @@ use crate::prepare::Prepared;
 /// Words that are looked at of one column; the most frequent come first.
 const WORDS_SEEN: usize = 20;
 
+/// What may stand around a word.
+const BLANKS: &str = " \t\r\n";
+
 /// The text in which a word that metrics read stands as they read it: capitals and blanks around it make no difference.
 pub(crate) fn as_listed(text: Expr, words: &[&str]) -> Expr {
-    let word = cast_expression(lower(btrim(vec![text.clone()])), contract::data_type(ColumnType::Text));
+    let word = cast_expression(lower(btrim(vec![text.clone(), lit(BLANKS)])), contract::data_type(ColumnType::Text));
     let is_read = word.clone().in_list(words.iter().map(|known| lit(*known)).collect(), false);
     when(is_read, word).otherwise(text.clone()).unwrap_or(text)
 }

@@ -63,9 +63,9 @@ impl WorkArea {
         frame: DataFrame,
         sieve: Sieve,
     ) -> Result<Tally> {
-        let written = within_memory(frame, async |frame| {
+        let written = within_memory(frame, [], async |frame, joins| {
             let folder = self.new_folder(name)?;
-            write_part(frame, &folder, 0, &sieve).await.map(|written| (folder, written))
+            write_part(joins.of(frame), &folder, 0, &sieve).await.map(|written| (folder, written))
         });
         let (folder, Written { schema, tally }) = written.await?;
         register(context, name, &folder, plain(&schema))?;

@@ -1,4 +1,6 @@
-//! A named plan as SQL text, and the two ways user text enters SQL.
+//! A named plan as SQL text, the parts it can be run in, and the two ways user text enters SQL.
+
+use crate::GroupScope;
 
 /// A plan in SQL, over tables that are registered by name in the engine that runs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,8 +14,36 @@ pub struct Query {
     /// Whether its joins are as they are written, with what is held in memory on the left, and what the engine guesses of
     /// sizes does not count.
     pub keeps_join_order: bool,
-    /// The same SELECT, where it can be run for some accounts at a time.
-    by_account: Option<Parted>,
+    /// Whether it can be divided.
+    divided: Divided,
+}
+
+/// Whether parts of a query together have its rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Divided {
+    No,
+    /// For some accounts at a time.
+    ByAccount(Parted),
+    /// A SELECT for each scope of groups.
+    ByScope(Vec<String>),
+}
+
+/// Parts into which accounts are divided, each time finer.
+const PARTS_OF_ACCOUNTS: [u32; 3] = [4, 16, 64];
+
+impl Divided {
+    /// The SELECTs of a division, 0 for the coarsest; none where it cannot be finer.
+    fn selects(&self, finer: usize) -> Option<Vec<String>> {
+        match self {
+            Self::No => None,
+            Self::ByAccount(sql) => {
+                let of = *PARTS_OF_ACCOUNTS.get(finer)?;
+                let part = |number| sql.filled(&format!(" WHERE part_of(account_id, {of}) = {number}"));
+                Some((0..of).map(part).collect())
+            }
+            Self::ByScope(selects) => (finer == 0).then(|| selects.clone()),
+        }
+    }
 }
 
 /// SQL with places for a condition on accounts: the condition stands between any two of these texts.
@@ -57,22 +87,50 @@ impl Query {
     /// A query with its name.
     #[must_use]
     pub fn new(name: impl Into<String>, sql: impl Into<String>) -> Self {
-        Self { name: name.into(), sql: sql.into(), has_many_groups: false, keeps_join_order: false, by_account: None }
+        Self {
+            name: name.into(),
+            sql: sql.into(),
+            has_many_groups: false,
+            keeps_join_order: false,
+            divided: Divided::No,
+        }
     }
 
     /// A query whose joins are as they are written, and that can be run for some accounts at a time.
     pub(crate) fn by_account(name: &str, sql: Parted) -> Self {
         let whole = Self::new(name, sql.filled(""));
-        Self { keeps_join_order: true, by_account: Some(sql), ..whole }
+        Self { keeps_join_order: true, divided: Divided::ByAccount(sql), ..whole }
     }
 
-    /// The same for one of several parts of all accounts; none where it cannot be run so. All parts together have the rows
-    /// of the whole.
+    /// A query over the groups of scopes, which can be run for one scope at a time.
+    pub(crate) fn by_scope(name: &str, scopes: &[GroupScope], sql: impl Fn(&[GroupScope]) -> String) -> Self {
+        let of_each = scopes.iter().map(|scope| sql(std::slice::from_ref(scope))).collect();
+        Self { divided: Divided::ByScope(of_each), ..Self::new(name, sql(scopes)) }
+    }
+
+    /// Narrower ways to have the same rows, from the fastest to the one that needs the least memory: each is queries to run
+    /// one after the other, whose rows together are those of the whole.
+    pub fn narrower(&self) -> impl Iterator<Item = Vec<Self>> {
+        let part = |sql| self.whole(sql);
+        (0..).map_while(|finer| self.divided.selects(finer)).map(move |selects| selects.into_iter().map(part).collect())
+    }
+
+    /// The same rows in an order, as a whole.
     #[must_use]
-    pub fn part(&self, number: u32, of: u32) -> Option<Self> {
-        let condition = format!(" WHERE part_of(account_id, {of}) = {number}");
-        let sql = self.by_account.as_ref()?.filled(&condition);
-        Some(Self { sql, by_account: None, ..self.clone() })
+    pub fn sorted_by(&self, order: &str) -> Self {
+        self.whole(format!("SELECT * FROM ({}) ORDER BY {order}", self.sql))
+    }
+
+    /// Another SELECT that is run like this one, and cannot be divided.
+    fn whole(&self, sql: String) -> Self {
+        let Self { name, has_many_groups, keeps_join_order, .. } = self;
+        Self {
+            name: name.clone(),
+            sql,
+            has_many_groups: *has_many_groups,
+            keeps_join_order: *keeps_join_order,
+            divided: Divided::No,
+        }
     }
 
     /// The same, which groups rows into about as many groups as there are rows.

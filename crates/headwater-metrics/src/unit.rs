@@ -39,9 +39,9 @@ pub enum Unit {
 pub const MONEY_SCALE: i8 = 2;
 /// Digits of every amount that is computed or published.
 pub const MONEY_PRECISION: u8 = 18;
-/// The first amount that no single row has, in units of its currency: ten trillion. What is larger is a slip, such as a
-/// moment in microseconds, and would not leave room for sums: with this bound a thousand rows do not fill an amount.
-pub const TOO_LARGE_MONEY: i64 = 10_000_000_000_000;
+/// The first amount that no single row has, in minor units: ten trillion of its currency. What is larger is a slip, such as
+/// a moment in microseconds, and would not leave room for sums: with this bound a thousand rows do not fill an amount.
+pub const TOO_LARGE_MONEY: i128 = 10_000_000_000_000 * 10_i128.pow(MONEY_SCALE as u32);
 
 impl Unit {
     /// The Arrow type that carries values of this unit.

@@ -131,7 +131,8 @@ impl Engine {
     /// # Errors
     /// When it cannot be planned or run.
     pub async fn rows(&self, query: &Query) -> Result<Vec<RecordBatch>, EngineError> {
-        let rows = within_memory(self.plan(query).await?, async |frame| frame.collect().await).await;
+        let frame = self.plan(query).await?;
+        let rows = within_memory(frame, [], async |frame, joins| joins.of(frame).collect().await).await;
         rows.map_err(|source| failed(&query.name, source))
     }
 

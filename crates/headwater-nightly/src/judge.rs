@@ -7,12 +7,13 @@ use headwater_ingest::WorkArea;
 use headwater_metrics::{AsOf, Catalogue, Grain, GroupPlan, GroupScope, MeasurePlan, Night, Query, Unit};
 use headwater_rules::{CheckedRules, CompiledRules, OutputTable, PlanContext, RuleSeverity};
 
+use crate::all_tables::{carried_tables, every_table_with, published};
 use crate::audit::Check;
 use crate::catalogue_tables::CATALOGUE_TABLES;
 use crate::contract::{self, ColumnContract, TableContract};
 use crate::engine::Engine;
 use crate::failure::RunError;
-use crate::measure::{keep, keep_all};
+use crate::measure::keep;
 use crate::project::Project;
 use crate::publish::{InputRecord, Manifest, Phase, Publication};
 use crate::records;
@@ -173,17 +174,6 @@ fn compiled(rules: &CheckedRules, measured: &MeasurePlan, as_of: chrono::NaiveDa
     )
 }
 
-/// A table that rules fill, as it is published.
-pub(crate) fn published(table: &OutputTable) -> TableContract {
-    let columns = table.columns.iter().filter(|column| column.name != "as_of").map(|column| ColumnContract {
-        name: column.name.to_owned(),
-        unit: column.unit,
-        required: table.key.contains(&column.name),
-        description: column.meaning.to_owned(),
-    });
-    TableContract::new(table.name, &format!("One row for each {}.", table.grain), table.key, columns.collect())
-}
-
 /// The columns of `account_metrics`: measured ones, then those that rules add.
 fn account_columns(measured: &MeasurePlan, compiled: &CompiledRules) -> Vec<(String, Unit, String)> {
     let derived = compiled.account_metric_columns().iter();
@@ -219,22 +209,6 @@ pub fn published_tables(project: &Project, rules: &CheckedRules) -> Vec<TableCon
     tables
 }
 
-/// Every table that some project publishes, in the order of their names; of `account_metrics` the columns that no project
-/// goes without.
-#[must_use]
-pub fn every_table() -> Vec<TableContract> {
-    let account = ("account_id".to_owned(), Unit::Text, "identifies the account in every table".to_owned());
-    let mut tables = every_table_with(&[account]);
-    tables.sort_by(|a, b| a.name.cmp(&b.name));
-    tables
-}
-
-fn every_table_with(account_columns: &[(String, Unit, String)]) -> Vec<TableContract> {
-    let own = [contract::account_metrics(account_columns), contract::group_metrics(), contract::run_manifest()];
-    let of_catalogue = CATALOGUE_TABLES.iter().map(|table| (table.contract)());
-    own.into_iter().chain(OutputTable::ALL.iter().map(published)).chain(of_catalogue).collect()
-}
-
 fn check(audit: &headwater_rules::Audit) -> Check {
     Check {
         id: audit.id.clone(),
@@ -244,17 +218,6 @@ fn check(audit: &headwater_rules::Audit) -> Check {
         only_warns: audit.severity != RuleSeverity::Error,
         query: audit.query.clone(),
     }
-}
-
-/// Published tables whose state a night carries on.
-pub(crate) const CARRIED: &[&str] =
-    &["segment_scores", "milestone_states", "flag_states", "flagged_accounts", "guardrail_verdicts"];
-
-/// Everything that a night reads of the one published before it.
-pub(crate) fn carried_tables() -> Vec<TableContract> {
-    let of_rules = CARRIED.iter().filter_map(|name| OutputTable::named(name)).map(published);
-    let of_catalogue = CATALOGUE_TABLES.iter().filter(|table| table.is_carried).map(|table| (table.contract)());
-    of_rules.chain(of_catalogue).chain([contract::realised_values()]).collect()
 }
 
 impl Case<'_> {
@@ -267,7 +230,7 @@ impl Case<'_> {
     ) -> Result<(), RunError> {
         self.steps.enter(Phase::Stage);
         self.steps.begin(&contract.name);
-        let table = self.staging.stage(self.engine, query, contract).await?;
+        let table = self.staging.stage(self.engine, self.work, query, contract).await?;
         self.steps.end(table.rows());
         let paths: Vec<_> = table.files.iter().map(|file| file.path.clone()).collect();
         tables::register(self.engine, self.outputs, &contract.name, &paths, contract)?;
@@ -334,9 +297,7 @@ impl Case<'_> {
     async fn groups(&mut self, staged: &mut BTreeMap<String, StagedTable>) -> Result<(), RunError> {
         let asked = group_metrics(&self.request.project, self.rules, self.night);
         let plan = GroupPlan::new(&asked, self.night);
-        self.steps.enter(Phase::Judge);
-        let kept = keep_all(self.engine, self.work, &plan.facts, self.steps);
-        self.request.stop.unless_asked(kept).await??;
+        self.keep(&plan.facts).await?;
         self.stage(&plan.metrics, &contract::group_metrics(), staged).await
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Nothing here prints, reads the environment or asks a clock: those are handed in.
 
+mod all_tables;
 mod audit;
 mod backfill;
 mod catalogue_tables;
@@ -43,6 +44,7 @@ mod watch;
 mod workers;
 mod workshop;
 
+pub use all_tables::every_table;
 pub use audit::AuditResult;
 pub use backfill::{
     BackfillOutcome, BackfillReport, BackfillRequest, Backfilled, BackfilledNight, LookBack, backfill, look_back,
@@ -54,7 +56,7 @@ pub use dry_run::{DryRun, dry_run};
 pub use engine::{Engine, EngineError, EngineLimits};
 pub use failure::{FailureKind, RunError};
 pub use headwater_rules::{rule_file_schema, test_file_schema};
-pub use judge::{every_table, published_tables};
+pub use judge::published_tables;
 pub use reconcile::{Bridge, BridgeOfGroup, BridgeRequest, BridgeStep, reconcile};
 pub use report::{FlagLine, LifetimeValueLine, RunReport, SegmentLine, VerdictLine};
 pub use retry::retry;

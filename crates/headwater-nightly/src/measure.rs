@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::array::AsArray;
 use arrow::datatypes::{Date32Type, Float64Type, Int64Type};
 use arrow::record_batch::RecordBatch;
-use datafusion::prelude::DataFrame;
-use headwater_ingest::{OpenedInputs, WorkArea, is_out_of_memory, with_sorted_joins};
+use datafusion::error::DataFusionError;
+use headwater_ingest::{Joins, OpenedInputs, WorkArea, within_memory};
 use headwater_metrics::{
     AsOf, FeatureSeen, GrossMargin, GroupScope, InputTable, MeasurePlan, Night, Query, observed_margin,
 };
@@ -79,56 +79,23 @@ pub(crate) async fn keep(
     steps: &mut Steps,
 ) -> Result<(), EngineError> {
     steps.begin(&query.name);
-    let (context, name) = (engine.context(), query.name.as_str());
-    let step = |error| failed(name, error);
-    let rows = match query.part(0, 1) {
-        None => work.materialise(context, name, engine.plan(query).await?).await.map_err(step)?,
-        Some(_) => in_parts(engine, work, query).await?,
-    };
-    steps.end(rows);
+    let kept = within_memory(vec![query.clone()], query.narrower(), async |queries, joins| {
+        keep_parts(engine, work, &query.name, &queries, joins).await
+    });
+    steps.end(kept.await.map_err(|error| failed(&query.name, error))?);
     Ok(())
 }
 
-/// Runs queries of one name one after the other, and keeps the rows of all of them as a table of that name.
-pub(crate) async fn keep_all(
+/// Runs queries one after the other, and keeps the rows of all of them as a table: how many those are.
+pub(crate) async fn keep_parts(
     engine: &Engine,
     work: &WorkArea,
+    table: &str,
     queries: &[Query],
-    steps: &mut Steps,
-) -> Result<(), EngineError> {
-    let Some(Query { name, .. }) = queries.first() else { return Ok(()) };
-    steps.begin(name);
-    let rows_of = async |plan: &dyn Fn(DataFrame) -> DataFrame| {
-        let plan = async |query: &Query| engine.plan(query).await.map(plan).map_err(|error| *error.source);
-        work.materialise_parts(engine.context(), name, queries, plan).await
-    };
-    let rows = match rows_of(&|frame| frame).await {
-        Err(error) if is_out_of_memory(&error) => rows_of(&with_sorted_joins).await,
-        rows => rows,
-    };
-    steps.end(rows.map_err(|error| failed(name, error))?);
-    Ok(())
-}
-
-/// Parts into which accounts are divided where all of them at once need more memory than there is.
-const PARTS: [u32; 4] = [1, 4, 16, 64];
-
-/// Keeps the rows of a query that can be run for some accounts at a time, in as few parts as fit into memory.
-async fn in_parts(engine: &Engine, work: &WorkArea, query: &Query) -> Result<u64, EngineError> {
-    let mut outcome = Ok(0);
-    for of in PARTS {
-        let part = async |number: &u32| {
-            let part = query.part(*number, of).filter(|_| of > 1);
-            engine.plan(part.as_ref().unwrap_or(query)).await.map_err(|error| *error.source)
-        };
-        let parts: Vec<u32> = (0..of).collect();
-        outcome = work.materialise_parts(engine.context(), &query.name, &parts, part).await;
-        match &outcome {
-            Err(error) if is_out_of_memory(error) => {}
-            _ => break,
-        }
-    }
-    outcome.map_err(|error| failed(&query.name, error))
+    joins: Joins,
+) -> Result<u64, DataFusionError> {
+    let plan = async |query: &Query| Ok(joins.of(engine.plan(query).await.map_err(|error| *error.source)?));
+    work.materialise_parts(engine.context(), table, queries, plan).await
 }
 
 fn features(batch: &RecordBatch) -> Vec<FeatureSeen> {

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::engine::{Engine, EngineError, EngineLimits};
 use crate::failure::{FailureKind, RunError};
-use crate::measure::{self, keep, keep_all};
+use crate::measure::{self, keep};
 use crate::preconditions::{rates_are_known, some_accounts};
 use crate::project::Project;
 use crate::publish::Phase;
@@ -189,7 +189,7 @@ async fn group_values(
     }
     engine.view(&Query::new("judged", "SELECT * FROM measured")).await?;
     let plan = GroupPlan::new(wanted, &night);
-    keep_all(engine, work, &plan.facts, &mut steps).await?;
+    keep(engine, work, &plan.facts, &mut steps).await?;
     let rows = engine.rows(&plan.metrics).await?;
     Ok(rows.iter().flat_map(|batch| values_of(batch).unwrap_or_default()).collect())
 }

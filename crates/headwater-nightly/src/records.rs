@@ -8,7 +8,8 @@ use headwater_rules::LeftOutRule;
 use object_store::path::Path;
 use sha2::{Digest, Sha256};
 
-use crate::judge::{self, Judged};
+use crate::all_tables::carried_tables;
+use crate::judge::Judged;
 use crate::project::PROJECT_FILE;
 use crate::publish::{InputObject, InputRecord, Manifest, PublishedFile, PublishedTable, RuleFileRecord, StateRecord};
 use crate::report::Summary;
@@ -272,7 +273,7 @@ pub(crate) fn manifest(
 /// The state that a published night left to the next.
 pub(crate) fn state_of(manifest: &Manifest) -> StateRecord {
     let mut digest = Sha256::new();
-    let carried = judge::carried_tables();
+    let carried = carried_tables();
     for table in manifest.tables.iter().filter(|table| carried.iter().any(|contract| contract.name == table.name)) {
         digest.update(table.name.as_bytes());
         for file in &table.files {

@@ -20,9 +20,9 @@ use headwater_rules::{
 use serde::Serialize;
 use serde_yaml::Value;
 
+use crate::all_tables::{CARRIED, published};
 use crate::engine::{Engine, EngineError, EngineLimits, failed};
 use crate::failure::RunError;
-use crate::judge::{CARRIED, published};
 use crate::project::Project;
 use crate::report::{Row, read};
 use crate::rule_set::{check_rules, environment_of};

@@ -14,7 +14,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::prelude::DataFrame;
 use futures::StreamExt;
-use headwater_ingest::{is_out_of_memory, with_sorted_joins};
+use headwater_ingest::{WorkArea, within_memory};
 use headwater_metrics::Query;
 use object_store::ObjectStore;
 use object_store::buffered::BufWriter;
@@ -30,6 +30,7 @@ use tokio::io::AsyncWriteExt;
 use crate::contract::TableContract;
 use crate::engine::{Engine, failed};
 use crate::failure::RunError;
+use crate::measure::keep_parts;
 use crate::stop::{Stop, Stopped};
 
 /// Rows handed to the writer at once; pages end at the same rows whatever batches the plan yields.
@@ -103,16 +104,28 @@ impl StagingArea {
     pub(crate) async fn stage(
         &self,
         engine: &Engine,
+        work: &WorkArea,
         query: &Query,
         contract: &TableContract,
     ) -> Result<StagedTable, RunError> {
-        let sorted = Query::new(&query.name, format!("SELECT * FROM ({}) ORDER BY {}", query.sql, contract.order()));
-        let frame = engine.plan(&sorted).await?;
-        let files = match self.write(frame.clone(), contract).await? {
-            Err(error) if is_out_of_memory(&error) => self.write(with_sorted_joins(frame), contract).await?,
-            written => written,
-        };
-        let files = files.map_err(|error| failed(&contract.name, error))?;
+        let order = contract.order();
+        let staged = within_memory(vec![query.clone()], query.narrower(), async |queries, joins| {
+            let rows = match &queries[..] {
+                [whole] => whole.sorted_by(&order),
+                parts => {
+                    let name = format!("parts_of_{}", contract.name);
+                    let kept = keep_parts(engine, work, &name, parts, joins);
+                    match self.stop.unless_asked(kept).await {
+                        Ok(kept) => kept?,
+                        Err(stopped) => return Ok(Err(stopped)),
+                    };
+                    Query::new(&query.name, format!("SELECT * FROM {name}")).sorted_by(&order)
+                }
+            };
+            let frame = engine.plan(&rows).await.map_err(|error| *error.source)?;
+            self.write(joins.of(frame), contract).await
+        });
+        let files = staged.await.map_err(|error| failed(&contract.name, error))??;
         Ok(StagedTable { contract: contract.clone(), files })
     }
 
@@ -121,17 +134,17 @@ impl StagingArea {
         &self,
         frame: DataFrame,
         contract: &TableContract,
-    ) -> Result<Result<Vec<StagedFile>, DataFusionError>, Stopped> {
-        let opened = frame.execute_stream().await.and_then(|rows| Ok((rows, OpenTable::new(self, contract)?)));
-        let (mut rows, mut table) = match opened {
-            Ok(opened) => opened,
-            Err(error) => return Ok(Err(error)),
-        };
+    ) -> Result<Result<Vec<StagedFile>, Stopped>, DataFusionError> {
+        let mut rows = frame.execute_stream().await?;
+        let mut table = OpenTable::new(self, contract)?;
         match self.fill(&mut table, &mut rows).await {
-            Ok(Ok(())) => Ok(table.close().await),
+            Ok(Ok(())) => table.close().await.map(Ok),
             failed_or_stopped => {
                 table.abandon().await;
-                failed_or_stopped.map(|failed| failed.map(|()| Vec::new()))
+                match failed_or_stopped {
+                    Ok(failed) => failed.map(|()| Ok(Vec::new())),
+                    Err(stopped) => Ok(Err(stopped)),
+                }
             }
         }
     }

@@ -130,7 +130,7 @@ impl Output {
         match self.format {
             Format::Github => self.print(write(Rendering::Github { folder }).trim_end()),
             Format::Human if self.logs_json => {
-                render(diagnostics, sources, Rendering::Json).lines().for_each(log::problem);
+                diagnostics.sorted().into_iter().for_each(|problem| log::problem(problem, sources));
                 return stops;
             }
             Format::Human => tell(&write(Rendering::Human { colour: true })),

@@ -101,7 +101,7 @@ async fn words_that_no_metric_reads_are_said() {
             ("account_id", texts(&["a", "b", "c"])),
             ("started_on", day()),
             ("mrr", Arc::new(Int64Array::from(vec![1, 2, 3]))),
-            ("billing_interval", texts(&["Monthly ", "decade", "anual"])),
+            ("billing_interval", texts(&["\tMonthly \r\n", "decade", "anual"])),
         ],
     );
     let inputs = [

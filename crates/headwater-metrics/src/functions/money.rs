@@ -46,9 +46,6 @@ pub fn exchanged(amount: Expr, rate: Expr) -> Expr {
     exchange_function(&Unit::Money.data_type(), DataType::Float64).call(vec![amount, rate])
 }
 
-/// [`TOO_LARGE_MONEY`] in minor units.
-const TOO_LARGE: i128 = TOO_LARGE_MONEY as i128 * 10_i128.pow(MONEY_SCALE as u32);
-
 /// Minor units at a rate. The rate is taken as a decimal of twelve places, so that no amount is too large to be exact.
 fn exchange(minor_units: i128, rate: f64) -> Option<i128> {
     const PLACES: f64 = 1e12;
@@ -61,7 +58,7 @@ fn exchange(minor_units: i128, rate: f64) -> Option<i128> {
     let product = minor_units.checked_mul(rate)?;
     let half = if product < 0 { -500_000_000_000 } else { 500_000_000_000 };
     // Of what no row has there is no amount: the row is left out like one without a rate.
-    Some((product + half) / 1_000_000_000_000).filter(|minor_units| minor_units.abs() < TOO_LARGE)
+    Some((product + half) / 1_000_000_000_000).filter(|minor_units| minor_units.abs() < TOO_LARGE_MONEY)
 }
 
 /// The present value of 1 a month, paid at once and then while retained, over `months` months.

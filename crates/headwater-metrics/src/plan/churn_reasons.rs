@@ -21,7 +21,8 @@ pub fn churn_reasons(scopes: &[GroupScope], night: &Night) -> Option<Query> {
     }
     let words = |name| night.column_or_null(InputTable::Feedback, name, "VARCHAR");
     let months = night.economics.lookback_months;
-    let sql = format!(
+    let sql = |scopes: &[GroupScope]| {
+        format!(
         "WITH grouped AS ({groups}),
         gone AS (
             SELECT account_id, sum(-amount) AS mrr FROM {MOVEMENTS} WHERE movement = 'churn' AND period_age < {months}
@@ -46,6 +47,7 @@ pub fn churn_reasons(scopes: &[GroupScope], night: &Night) -> Option<Query> {
         comment = words("comment"),
         first_day = date(night.as_of.months_before(months)),
         as_of = date(night.as_of.day()),
-    );
-    Some(Query::new("churn_reasons", sql))
+    )
+    };
+    Some(Query::by_scope("churn_reasons", scopes, sql))
 }

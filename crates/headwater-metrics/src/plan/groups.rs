@@ -102,9 +102,8 @@ impl Places {
 /// The plans of one night at group grain, over the table `judged`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupPlan {
-    /// `group_facts`: one row a scope and group, one column a building block. A query for each scope, the rows of all being
-    /// the table: all scopes at once would need the memory of all.
-    pub facts: Vec<Query>,
+    /// `group_facts`: one row a scope and group, one column a building block.
+    pub facts: Query,
     /// `group_metrics`: one row a scope, group and metric.
     pub metrics: Query,
 }
@@ -118,7 +117,7 @@ impl GroupPlan {
             .filter_map(|(scope, id)| Some(((scope.clone(), id.clone()), resolve(id)?)))
             .filter(|(_, metric)| metric.definition.grain() == Some(Grain::Group))
             .collect();
-        Self { facts: facts_queries(&metrics, night), metrics: metrics_query(&metrics, night) }
+        Self { facts: facts_query(&metrics, night), metrics: metrics_query(&metrics, night) }
     }
 }
 
@@ -148,15 +147,17 @@ fn facts_of<'a>(metrics: impl Iterator<Item = &'a Resolved>, night: &Night) -> B
     facts
 }
 
-fn facts_queries(metrics: &BTreeMap<(GroupScope, String), Resolved>, night: &Night) -> Vec<Query> {
+fn facts_query(metrics: &BTreeMap<(GroupScope, String), Resolved>, night: &Night) -> Query {
     let facts = facts_of(metrics.values(), night);
     let scopes: BTreeSet<&GroupScope> = metrics.keys().map(|(scope, _)| scope).collect();
-    let mut selects: Vec<String> = scopes.into_iter().map(|scope| facts_of_scope(scope, &facts, night)).collect();
-    if selects.is_empty() {
-        selects
-            .push("SELECT CAST(NULL AS VARCHAR) AS scope, CAST(NULL AS VARCHAR) AS group_name WHERE false".to_owned());
-    }
-    selects.into_iter().map(|sql| Query::new("group_facts", sql)).collect()
+    let scopes: Vec<GroupScope> = scopes.into_iter().cloned().collect();
+    Query::by_scope("group_facts", &scopes, |scopes| {
+        let selects: Vec<String> = scopes.iter().map(|scope| facts_of_scope(scope, &facts, night)).collect();
+        if selects.is_empty() {
+            return "SELECT CAST(NULL AS VARCHAR) AS scope, CAST(NULL AS VARCHAR) AS group_name WHERE false".to_owned();
+        }
+        selects.join(" UNION ALL ")
+    })
 }
 
 fn facts_of_scope(scope: &GroupScope, facts: &BTreeMap<String, Resolved>, night: &Night) -> String {

@@ -195,7 +195,8 @@ fn planned(night: &Night) -> String {
 pub fn renewal_outlook(scopes: &[GroupScope], night: &Night) -> Option<Query> {
     renewals(scopes, night)?;
     // Sums are of decimals: those of floating numbers would depend on their order.
-    let sql = format!(
+    let sql = |scopes: &[GroupScope]| {
+        format!(
         "WITH grouped AS ({groups}),
         open AS (
             SELECT account_id, at_stake AS amount, CASE WHEN confidence IS NOT NULL THEN at_stake END AS judged_amount,
@@ -208,8 +209,9 @@ pub fn renewal_outlook(scopes: &[GroupScope], night: &Night) -> Option<Query> {
         FROM open JOIN grouped ON open.account_id = grouped.account_id GROUP BY scope, group_name",
         groups = grouped(scopes),
         as_of = date(night.as_of.day()),
-    );
-    Some(Query::new("renewal_outlook", sql))
+    )
+    };
+    Some(Query::by_scope("renewal_outlook", scopes, sql))
 }
 
 /// `renewal_calibration`: one row for each checkpoint and tenth of confidence, over the decided renewals of the published `renewals`.

@@ -32,7 +32,8 @@ fn by_column(table: &str, column: &str, scopes: &[GroupScope], night: &Night) ->
     };
     let (recent, before) = (days(Window::Days(WINDOW_DAYS))?, days(Window::PreviousDays(WINDOW_DAYS))?);
     let satisfaction = night.column_or_null(InputTable::SupportTickets, "satisfaction_score", "DOUBLE");
-    let sql = format!(
+    let sql = |scopes: &[GroupScope]| {
+        format!(
         "WITH grouped AS ({groups}),
         opened AS (
             SELECT account_id, coalesce(nullif({column}, ''), '(unknown)') AS {column}, {recent} AS recent, {before} AS before,
@@ -63,6 +64,7 @@ fn by_column(table: &str, column: &str, scopes: &[GroupScope], night: &Night) ->
         groups = grouped(scopes),
         tickets = tickets(night),
         as_of = date(night.as_of.day()),
-    );
-    Some(Query::new(table, sql))
+    )
+    };
+    Some(Query::by_scope(table, scopes, sql))
 }

@@ -26,7 +26,8 @@ pub fn trial_cohorts(scopes: &[GroupScope], night: &Night) -> Option<Query> {
     let month = date(month_end(night.as_of.day()));
     let running = if is_month_end(night.as_of.day()) { "false".to_owned() } else { format!("cohort = {as_of}") };
     // A join and not an unnest: over that, the engine takes a group for one row, and forgets to sort by the window.
-    let sql = format!(
+    let sql = |scopes: &[GroupScope]| {
+        format!(
         "WITH tried AS ({tried}),
         trials AS (
             SELECT account_id, least(period_end(period_age(trial_started_on, {month}), {month}), {as_of}) AS cohort,
@@ -54,8 +55,9 @@ pub fn trial_cohorts(scopes: &[GroupScope], night: &Night) -> Option<Query> {
         won = of_window("won"),
         won_so_far = of_window("won_so_far"),
         windows = WINDOW_DAYS.map(|days| format!("({days})")).join(", "),
-    );
-    Some(Query::new("trial_cohorts", sql))
+    )
+    };
+    Some(Query::by_scope("trial_cohorts", scopes, sql))
 }
 
 /// What is counted of the trials of one cell for one window; a payment counts on the day it happens, not before.

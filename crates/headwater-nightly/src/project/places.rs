@@ -5,7 +5,7 @@ use headwater_diagnostics::{Code, Diagnostic};
 use headwater_ingest::{InputSource, InputSpec, InvalidLocation, Location, SourceSpec};
 
 use super::Reading;
-use crate::judge::every_table;
+use crate::all_tables::every_table;
 
 impl Reading<'_> {
     /// Where relative input paths start: the project's folder unless it says otherwise.

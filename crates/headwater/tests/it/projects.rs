@@ -1,6 +1,7 @@
 //! What works: the first steps of a new user.
 
 use crate::cli::Place;
+use crate::tools;
 
 #[test]
 fn the_demo_publishes_and_publishes_the_same_again() {
@@ -67,6 +68,26 @@ fn a_new_project_is_valid_before_it_has_data() {
     place.headwater(&["-C", "shop", "test"]).says(0, &[" 0 failed", "left out: "]);
     place.headwater(&["-C", "shop", "check"]).says(0, &["rule files (6) have no error"]);
     place.headwater(&["init", "shop"]).says(2, &["is there already"]);
+}
+
+/// What `rules/README.md` shows can be copied as it stands.
+#[test]
+fn rules_and_tests_of_the_page_that_teaches_them_hold() {
+    let page = std::fs::read_to_string(tools::repository().join("rules/README.md")).unwrap();
+    let shown: Vec<&str> = page.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let whole: Vec<&str> = shown.into_iter().filter(|file| file.starts_with("version: 1\n")).collect();
+    let [rules, tests] = whole[..] else { panic!("{} files are shown", whole.len()) };
+    let place = Place::demo();
+    std::fs::remove_dir_all(place.path("rules")).unwrap();
+    place.write("rules/mine.yaml", rules);
+    place.write("rules/tests/mine.yaml", tests);
+    let checked = place.headwater(&["check"]);
+    checked.says(0, &["have no error"]);
+    assert!(!checked.stderr.contains("error"), "{}", checked.stderr);
+    place.headwater(&["test"]).says(0, &["1 passed", "0 failed"]);
+    place.headwater(&["test", "--coverage"]).says(0, &["care", "path", "retention", "health"]);
+    place.headwater(&["test", "--mutate"]).says(6, &["W0403", "health = 50"]);
+    place.run().says(0, &["published as manifest"]);
 }
 
 #[test]

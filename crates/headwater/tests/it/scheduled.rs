@@ -312,13 +312,16 @@ fn done(command: &mut Command) -> String {
     outcome.stdout
 }
 
-/// The programs of a scheduler, installed below the target folder the first time; says so where that cannot be.
+/// The programs of a scheduler, installed below the target folder the first time; says so where that cannot be. Tests
+/// that ask at the same time wait for the one that installs.
 #[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 fn installed(scheduler: &str) -> Option<PathBuf> {
     let asked = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../tests/requirements-{scheduler}.txt"));
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(scheduler);
     let (tools, marker) = (folder.join("bin"), folder.join("installed.txt"));
     let text = fs::read_to_string(&asked).unwrap();
+    let turn = fs::File::create(folder.with_extension("lock")).unwrap();
+    turn.lock().unwrap();
     if fs::read_to_string(&marker).is_ok_and(|found| found == text) {
         return Some(tools);
     }
