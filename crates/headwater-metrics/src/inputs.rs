@@ -402,7 +402,7 @@ impl InputTable {
                         required("amount", Money, "amount"),
                         optional("channel", Text, "the channel it was spent on"),
                         optional("campaign", Text, "campaign"),
-                        optional("purpose", Text, "`acquisition` or `retention`; acquisition where not mapped")
+                        optional("purpose", Text, "`acquisition` or `retention`; acquisition where it is not said")
                             .one_of(&["acquisition", "retention"]),
                         optional(
                             "kind",

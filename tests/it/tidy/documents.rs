@@ -34,7 +34,7 @@ fn examples_are_accepted() {
         for example in examples(&file.text) {
             let refused = match example {
                 project if project.contains("\ninputs:") => as_project(project),
-                tests if tests.contains("\ntests:") => as_tests(tests),
+                tests if is_tests(tests) => as_tests(tests, &file.text),
                 rules => as_rules(rules),
             };
             found.extend(refused.map(|problems| format!("{}:\n{problems}", file.path)));
@@ -131,13 +131,28 @@ fn as_project(text: &str) -> Option<String> {
     Some(shown(&problems, &sources))
 }
 
-/// What does not hold of an example of tests, run against the shipped rules.
-fn as_tests(example: &str) -> Option<String> {
+fn is_tests(example: &str) -> bool {
+    example.contains("\ntests:")
+}
+
+/// What does not hold of an example of tests, run against the shipped rules or against those that its page shows before.
+fn as_tests(example: &str, page: &str) -> Option<String> {
+    let before = page.split(example).next().unwrap_or_default();
+    let shown = examples(before).filter(|file| !is_tests(file) && !file.contains("\ninputs:")).last();
+    let over_shipped = failed_tests(example, None)?;
+    shown.map_or(Some(over_shipped), |rules| failed_tests(example, Some(rules)))
+}
+
+fn failed_tests(example: &str, rules: Option<&str>) -> Option<String> {
     let mut loaded = load(&root(), None);
     let project = loaded.project.unwrap();
+    let rules = match rules {
+        Some(text) => vec![loaded.sources.add("rules/example.yaml", text)],
+        None => loaded.rules,
+    };
     let file = loaded.sources.add("rules/tests/example.yaml", example);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let ran = runtime.block_on(run_rule_tests(&project, &loaded.sources, &loaded.rules, &[file]));
+    let ran = runtime.block_on(run_rule_tests(&project, &loaded.sources, &rules, &[file]));
     let problems = match ran {
         Ok(report) => report.problems,
         Err(error) => error.diagnostics,

@@ -84,9 +84,9 @@ fn rules_and_tests_of_the_page_that_teaches_them_hold() {
     let checked = place.headwater(&["check"]);
     checked.says(0, &["have no error"]);
     assert!(!checked.stderr.contains("error"), "{}", checked.stderr);
-    place.headwater(&["test"]).says(0, &["1 passed", "0 failed"]);
-    place.headwater(&["test", "--coverage"]).says(0, &["care", "path", "retention", "health"]);
-    place.headwater(&["test", "--mutate"]).says(6, &["W0403", "health = 50"]);
+    place.headwater(&["test"]).says(0, &[" passed, 0 failed"]);
+    place.headwater(&["test", "--coverage"]).says(0, &["no test: segment_scheme:care"]);
+    place.headwater(&["test", "--mutate"]).says(6, &["W0403", "an account with `health` at 50"]);
     place.run().says(0, &["published as manifest"]);
 }
 
