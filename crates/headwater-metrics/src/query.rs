@@ -14,6 +14,8 @@ pub struct Query {
     /// Whether its joins are as they are written, with what is held in memory on the left, and what the engine guesses of
     /// sizes does not count.
     pub keeps_join_order: bool,
+    /// Whether each of its rows follows from rows of one account, so that ranges of accounts cost no more than all at once.
+    pub takes_accounts_alone: bool,
     /// Whether it can be divided.
     divided: Divided,
 }
@@ -92,6 +94,7 @@ impl Query {
             sql: sql.into(),
             has_many_groups: false,
             keeps_join_order: false,
+            takes_accounts_alone: false,
             divided: Divided::No,
         }
     }
@@ -121,16 +124,22 @@ impl Query {
         self.whole(format!("SELECT * FROM ({}) ORDER BY {order}", self.sql))
     }
 
+    /// Those of its rows for which a condition holds, as a whole.
+    #[must_use]
+    pub fn only_where(&self, condition: &str) -> Self {
+        self.whole(format!("SELECT * FROM ({}) WHERE {condition}", self.sql))
+    }
+
     /// Another SELECT that is run like this one, and cannot be divided.
     fn whole(&self, sql: String) -> Self {
-        let Self { name, has_many_groups, keeps_join_order, .. } = self;
-        Self {
-            name: name.clone(),
-            sql,
-            has_many_groups: *has_many_groups,
-            keeps_join_order: *keeps_join_order,
-            divided: Divided::No,
-        }
+        let Self { has_many_groups, keeps_join_order, takes_accounts_alone, .. } = *self;
+        Self { has_many_groups, keeps_join_order, takes_accounts_alone, ..Self::new(&self.name, sql) }
+    }
+
+    /// The same, each row of which follows from rows of one account.
+    #[must_use]
+    pub fn of_accounts_alone(self) -> Self {
+        Self { takes_accounts_alone: true, ..self }
     }
 
     /// The same, which groups rows into about as many groups as there are rows.

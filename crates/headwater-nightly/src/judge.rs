@@ -291,7 +291,7 @@ impl Case<'_> {
         let query = compiled.account_metrics();
         let as_of = format!("DATE '{}'", self.request.as_of);
         let query = Query::new(&query.name, format!("SELECT {as_of} AS as_of, * FROM ({})", query.sql));
-        self.stage(&query, &contract, staged).await
+        self.stage(&query.of_accounts_alone(), &contract, staged).await
     }
 
     async fn groups(&mut self, staged: &mut BTreeMap<String, StagedTable>) -> Result<(), RunError> {

@@ -3,19 +3,22 @@
 //! Rows come sorted by the table's key and are cut into batches, row groups and files at fixed places, so that
 //! neither the number of threads nor the order of input files shows in the result.
 
+#[cfg(test)]
+mod tests;
+
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::compute::{BatchCoalescer, CastOptions, cast_with_options};
-use arrow::datatypes::SchemaRef;
+use arrow::array::{ArrayRef, AsArray};
+use arrow::compute::{BatchCoalescer, CastOptions, cast, cast_with_options};
+use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::prelude::DataFrame;
 use futures::StreamExt;
-use headwater_ingest::{WorkArea, within_memory};
-use headwater_metrics::Query;
+use headwater_ingest::{Joins, WorkArea, within_memory};
+use headwater_metrics::{Query, literal};
 use object_store::ObjectStore;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
@@ -39,6 +42,12 @@ const BATCH_ROWS: usize = 8_192;
 const ROW_GROUP_ROWS: usize = 524_288;
 /// A file ends with the row group that reaches this size.
 const FILE_BYTES: usize = 192 << 20;
+
+/// The first column of the key of tables that have rows for accounts.
+const ACCOUNT: &str = "account_id";
+/// Ranges into which accounts are divided where all of them at once need more memory than there is, one number after the
+/// other.
+const RANGES_OF_ACCOUNTS: [u32; 3] = [4, 16, 64];
 
 /// What published files must be readable by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -97,7 +106,8 @@ impl StagingArea {
     /// Runs a query and stages its rows as a table, sorted by the table's key.
     ///
     /// The query gives the contract's columns by name; each is cast to the contract's type. A request to stop ends the
-    /// query, and never a write half-way: nothing may reach the store after the staging folder is cleared.
+    /// query, and never a write half-way: nothing may reach the store after the staging folder is cleared. Where the rows
+    /// are too many to be sorted in the memory there is, they are taken in parts, which changes none of their bytes.
     ///
     /// # Errors
     /// When the query fails, a required value is missing or cannot be cast, the store fails, or the run is to stop.
@@ -108,45 +118,60 @@ impl StagingArea {
         query: &Query,
         contract: &TableContract,
     ) -> Result<StagedTable, RunError> {
-        let order = contract.order();
-        let staged = within_memory(vec![query.clone()], query.narrower(), async |queries, joins| {
-            let rows = match &queries[..] {
-                [whole] => whole.sorted_by(&order),
-                parts => {
+        let of_query = query.narrower().map(Way::Parts);
+        let of_accounts = RANGES_OF_ACCOUNTS.into_iter().filter(|_| query.takes_accounts_alone).map(Way::Ranges);
+        let staged = within_memory(Way::Whole, of_query.chain(of_accounts), async |way, joins| {
+            let selects = match way {
+                Way::Whole => vec![query.clone()],
+                Way::Ranges(number) => in_ranges(engine, query, number).await?,
+                Way::Parts(parts) => {
                     let name = format!("parts_of_{}", contract.name);
-                    let kept = keep_parts(engine, work, &name, parts, joins);
+                    let kept = keep_parts(engine, work, &name, &parts, joins);
                     match self.stop.unless_asked(kept).await {
                         Ok(kept) => kept?,
                         Err(stopped) => return Ok(Err(stopped)),
                     };
-                    Query::new(&query.name, format!("SELECT * FROM {name}")).sorted_by(&order)
+                    vec![Query::new(&query.name, format!("SELECT * FROM {name}"))]
                 }
             };
-            let frame = engine.plan(&rows).await.map_err(|error| *error.source)?;
-            self.write(joins.of(frame), contract).await
+            self.write(engine, &selects, contract, joins).await
         });
         let files = staged.await.map_err(|error| failed(&contract.name, error))??;
         Ok(StagedTable { contract: contract.clone(), files })
     }
 
-    /// Runs a plan and stages its rows; nothing is staged of one that fails or is told to stop.
+    /// Runs queries one after the other and stages their rows, each sorted by the table's key; nothing is staged where one
+    /// fails or is told to stop.
     async fn write(
         &self,
-        frame: DataFrame,
+        engine: &Engine,
+        selects: &[Query],
         contract: &TableContract,
+        joins: Joins,
     ) -> Result<Result<Vec<StagedFile>, Stopped>, DataFusionError> {
-        let mut rows = frame.execute_stream().await?;
+        let order = contract.order();
         let mut table = OpenTable::new(self, contract)?;
-        match self.fill(&mut table, &mut rows).await {
-            Ok(Ok(())) => table.close().await.map(Ok),
-            failed_or_stopped => {
-                table.abandon().await;
-                match failed_or_stopped {
-                    Ok(failed) => failed.map(|()| Ok(Vec::new())),
-                    Err(stopped) => Ok(Err(stopped)),
+        for select in selects {
+            let begun = async {
+                let frame = engine.plan(&select.sorted_by(&order)).await.map_err(|error| *error.source)?;
+                joins.of(frame).execute_stream().await
+            };
+            let filled = match begun.await {
+                Ok(mut rows) => self.fill(&mut table, &mut rows).await,
+                Err(error) => Ok(Err(error)),
+            };
+            match filled {
+                Ok(Ok(())) => {}
+                failed_or_stopped => {
+                    table.abandon().await;
+                    return match failed_or_stopped {
+                        Ok(failed) => failed.map(|()| Ok(Vec::new())),
+                        Err(stopped) => Ok(Err(stopped)),
+                    };
                 }
             }
         }
+        table.close().await.map(Ok)
     }
 
     async fn fill(
@@ -196,6 +221,43 @@ impl StagingArea {
             .set_sorting_columns(Some(sorting))
             .build())
     }
+}
+
+/// A way to have the rows of a table.
+#[derive(Debug, Clone)]
+enum Way {
+    /// All at once.
+    Whole,
+    /// Kept in parts that are in no order, and then sorted.
+    Parts(Vec<Query>),
+    /// So many ranges of accounts, one after the other: none of them is sorted with another.
+    Ranges(u32),
+}
+
+/// The SELECTs of a query for ranges of about as many accounts, in the order of accounts.
+async fn in_ranges(engine: &Engine, query: &Query, number: u32) -> Result<Vec<Query>, DataFusionError> {
+    let starts = format!(
+        "SELECT CAST(min({ACCOUNT}) AS VARCHAR) AS start
+        FROM (SELECT {ACCOUNT}, ntile({number}) OVER (ORDER BY {ACCOUNT}) AS range_number FROM measured)
+        GROUP BY range_number ORDER BY 1"
+    );
+    let batches = engine.rows(&Query::new("ranges_of_accounts", starts)).await.map_err(|error| *error.source)?;
+    let columns = batches.iter().filter_map(|batch| batch.columns().first());
+    let starts: Vec<ArrayRef> = columns.map(|column| cast(column, &DataType::Utf8)).collect::<Result<_, _>>()?;
+    let starts = starts.iter().flat_map(|starts| starts.as_string::<i32>().iter().flatten());
+    // What is before the first account is of the first range, and what has no account of the last.
+    let borders: Vec<String> = starts.skip(1).map(literal).collect();
+    let range = |number: usize| {
+        let from = number.checked_sub(1).and_then(|before| borders.get(before));
+        let from = from.map(|from| format!("{ACCOUNT} >= {from}"));
+        let until = borders.get(number).map(|until| format!("{ACCOUNT} < {until}"));
+        match (from, until) {
+            (None, None) => query.clone(),
+            (Some(from), None) => query.only_where(&format!("{from} OR {ACCOUNT} IS NULL")),
+            (from, Some(until)) => query.only_where(&from.into_iter().chain([until]).collect::<Vec<_>>().join(" AND ")),
+        }
+    };
+    Ok((0..=borders.len()).map(range).collect())
 }
 
 /// Bytes on their way from the writer to the store.
