@@ -64,8 +64,8 @@ fn rows(batch: &RecordBatch) -> Option<Vec<(String, i64)>> {
 fn warning(input: &Prepared<'_>, column: &InputColumn, (word, rows): (&str, i64), close: Option<&str>) -> Diagnostic {
     let listed = input.spec.columns.iter().find(|mapped| mapped.name == column.name);
     let span = listed.map_or(input.spec.span, |mapped| mapped.expression.span);
-    let message =
-        format!("`{}.{}` says `{word}` in {rows} rows, which no metric reads", input.spec.table.name(), column.name);
+    let (table, rows) = (input.spec.table.name(), if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") });
+    let message = format!("`{table}.{}` says `{word}` in {rows}, which no metric reads", column.name);
     let problem =
         Diagnostic::at(Code::UnreadWord, span, message).note(format!("metrics read {}", column.words.join(", ")));
     match close {

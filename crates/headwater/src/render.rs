@@ -154,6 +154,7 @@ fn tell(text: &str) {
     }
 }
 
-fn counted(count: usize, what: &str) -> String {
+/// A number of things, in words.
+pub(crate) fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

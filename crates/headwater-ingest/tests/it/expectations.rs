@@ -118,10 +118,10 @@ async fn words_that_no_metric_reads_are_said() {
     assert_eq!(
         said(&night.opened.warnings),
         [
-            "W0502 `subscriptions.billing_interval` says `anual` in 1 rows, which no metric reads",
-            "W0502 `subscriptions.billing_interval` says `decade` in 1 rows, which no metric reads",
-            "W0502 `spend.purpose` says `Acqusition` in 1 rows, which no metric reads",
-            "W0502 `spend.purpose` says `events` in 1 rows, which no metric reads",
+            "W0502 `subscriptions.billing_interval` says `anual` in 1 row, which no metric reads",
+            "W0502 `subscriptions.billing_interval` says `decade` in 1 row, which no metric reads",
+            "W0502 `spend.purpose` says `Acqusition` in 1 row, which no metric reads",
+            "W0502 `spend.purpose` says `events` in 1 row, which no metric reads",
         ]
     );
 }

@@ -15,7 +15,7 @@ use super::run::day;
 use super::{Texts, project};
 use crate::args::{Global, Test};
 use crate::exit::Exit;
-use crate::render::Output;
+use crate::render::{Output, counted};
 use crate::surroundings;
 
 pub(crate) async fn run(global: &Global, asked: &Test, output: &Output) -> Exit {
@@ -101,7 +101,7 @@ fn text_of_changes(changes: &MutationReport) -> String {
 
 fn text(report: &RuleTestReport, with_coverage: bool) -> String {
     let (passed, failed) = report.counts();
-    let mut lines = vec![format!("{passed} tests passed, {failed} failed")];
+    let mut lines = vec![format!("{} passed, {failed} failed", counted(passed, "test"))];
     for (test, rule) in &report.left_out {
         lines.push(format!("  left out: {test}, since {rule} needs an input that is not declared"));
     }

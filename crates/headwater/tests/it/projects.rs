@@ -84,7 +84,7 @@ fn rules_and_tests_of_the_page_that_teaches_them_hold() {
     let checked = place.headwater(&["check"]);
     checked.says(0, &["have no error"]);
     assert!(!checked.stderr.contains("error"), "{}", checked.stderr);
-    place.headwater(&["test"]).says(0, &[" passed, 0 failed"]);
+    place.headwater(&["test"]).says(0, &["1 test passed, 0 failed"]);
     place.headwater(&["test", "--coverage"]).says(0, &["no test: segment_scheme:care"]);
     place.headwater(&["test", "--mutate"]).says(6, &["W0403", "an account with `health` at 50"]);
     place.run().says(0, &["published as manifest"]);
@@ -165,7 +165,7 @@ fn a_test_says_under_which_profile_it_holds() {
     let args = ["test", "--mutate"];
     place.headwater(&args).says(0, &["2 tests passed, 0 failed", "0 noticed by nobody"]);
     // The profile of the command is for tests that name none.
-    place.headwater(&["test", "--profile", "launch"]).says(6, &["1 tests passed, 1 failed", "test `as_it_is`"]);
+    place.headwater(&["test", "--profile", "launch"]).says(6, &["1 test passed, 1 failed", "test `as_it_is`"]);
     place.write("rules/tests/own.yaml", &tests.replace("profile: launch", "profile: lunch"));
     place.headwater(&["test"]).says(3, &["the project has no profile `lunch`", "did you mean `launch`?"]);
 }
