@@ -22,56 +22,57 @@ pub fn cohorts(scopes: &[GroupScope], night: &Night) -> Option<Query> {
         return None;
     }
     let as_of = date(night.as_of.day());
-    let Places { columns, names, by_scope } = Places::of(scopes);
-    let sql = format!(
-        "WITH born AS (
-            SELECT account_id AS born_id, period_age AS born, {columns}
-            FROM (SELECT account_id AS new_id, period_age FROM {MOVEMENTS} WHERE movement = 'new')
-            JOIN judged ON new_id = account_id
-        ),
-        moved AS (
-            SELECT {names}, born, period_age, movement, count(*) AS movements, sum(amount) AS amount,
-                count(*) FILTER (WHERE movement = 'churn' AND reason IS DISTINCT FROM 'within_period') AS churns
-            FROM born JOIN {MOVEMENTS} ON born_id = account_id GROUP BY {names}, born, period_age, movement
-        ),
-        scoped AS (SELECT {by_scope} AS item, born, born - period_age AS age, movement, movements, churns, amount FROM moved),
-        changes AS (
-            SELECT item['scope'] AS scope, item['group_name'] AS group_name, born, age,
-                sum(CASE WHEN movement IN ('new', 'reactivation') THEN movements WHEN movement = 'churn' THEN -movements ELSE 0 END)
-                    AS customers,
-                sum(CASE WHEN movement = 'new' THEN movements ELSE 0 END) AS joined,
-                sum(churns) AS churned, sum(amount) AS amount
-            FROM scoped GROUP BY 1, 2, born, age
-        ),
-        starts AS (
-            SELECT scope, group_name, born, sum(joined) AS cohort_size, sum(CASE WHEN age = 0 THEN amount ELSE 0 END) AS first_mrr
-            FROM changes GROUP BY scope, group_name, born
-        ),
-        cells AS (
-            SELECT scope, group_name, born, cohort_size, first_mrr, unnest(range(0, born + 1)) AS age FROM starts
-        ),
-        followed AS (
-            SELECT cells.*, coalesce(changes.customers, 0) AS customers_changed, coalesce(changes.amount, 0) AS amount_changed,
-                coalesce(changes.churned, 0) AS churned
-            FROM cells LEFT JOIN changes ON cells.scope = changes.scope AND cells.group_name = changes.group_name
-                AND cells.born = changes.born AND cells.age = changes.age
-        ),
-        states AS (
-            SELECT *, sum(customers_changed) OVER by_age AS customers, sum(amount_changed) OVER by_age AS mrr FROM followed
-            WINDOW by_age AS (PARTITION BY scope, group_name, born ORDER BY age ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+    let sql = |Places { columns, names, by_scope }: Places| {
+        format!(
+            "WITH born AS (
+                SELECT account_id AS born_id, period_age AS born, {columns}
+                FROM (SELECT account_id AS new_id, period_age FROM {MOVEMENTS} WHERE movement = 'new')
+                JOIN judged ON new_id = account_id
+            ),
+            moved AS (
+                SELECT {names}, born, period_age, movement, count(*) AS movements, sum(amount) AS amount,
+                    count(*) FILTER (WHERE movement = 'churn' AND reason IS DISTINCT FROM 'within_period') AS churns
+                FROM born JOIN {MOVEMENTS} ON born_id = account_id GROUP BY {names}, born, period_age, movement
+            ),
+            scoped AS (SELECT {by_scope} AS item, born, born - period_age AS age, movement, movements, churns, amount FROM moved),
+            changes AS (
+                SELECT item['scope'] AS scope, item['group_name'] AS group_name, born, age,
+                    sum(CASE WHEN movement IN ('new', 'reactivation') THEN movements WHEN movement = 'churn' THEN -movements ELSE 0 END)
+                        AS customers,
+                    sum(CASE WHEN movement = 'new' THEN movements ELSE 0 END) AS joined,
+                    sum(churns) AS churned, sum(amount) AS amount
+                FROM scoped GROUP BY 1, 2, born, age
+            ),
+            starts AS (
+                SELECT scope, group_name, born, sum(joined) AS cohort_size, sum(CASE WHEN age = 0 THEN amount ELSE 0 END) AS first_mrr
+                FROM changes GROUP BY scope, group_name, born
+            ),
+            cells AS (
+                SELECT scope, group_name, born, cohort_size, first_mrr, unnest(range(0, born + 1)) AS age FROM starts
+            ),
+            followed AS (
+                SELECT cells.*, coalesce(changes.customers, 0) AS customers_changed, coalesce(changes.amount, 0) AS amount_changed,
+                    coalesce(changes.churned, 0) AS churned
+                FROM cells LEFT JOIN changes ON cells.scope = changes.scope AND cells.group_name = changes.group_name
+                    AND cells.born = changes.born AND cells.age = changes.age
+            ),
+            states AS (
+                SELECT *, sum(customers_changed) OVER by_age AS customers, sum(amount_changed) OVER by_age AS mrr FROM followed
+                WINDOW by_age AS (PARTITION BY scope, group_name, born ORDER BY age ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+            )
+            SELECT {as_of} AS as_of, scope, group_name, period_end(born, {as_of}) AS cohort, age AS age_months,
+                period_end(born - age, {as_of}) AS period_end, cohort_size, customers,
+                CAST(customers AS DOUBLE) / cohort_size AS customer_retention,
+                CAST(first_mrr AS DECIMAL(18, 2)) AS first_mrr, CAST(mrr AS DECIMAL(18, 2)) AS mrr,
+                CAST(mrr AS DOUBLE) / nullif(CAST(first_mrr AS DOUBLE), 0) AS revenue_retention,
+                CAST(sum(mrr) OVER by_age AS DECIMAL(18, 2)) AS revenue_to_date,
+                CAST(sum(mrr) OVER by_age AS DOUBLE) / cohort_size AS revenue_per_account,
+                cohort_size < {FEW} AS few_accounts, churned
+            FROM states
+            WINDOW by_age AS (PARTITION BY scope, group_name, born ORDER BY age ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)",
         )
-        SELECT {as_of} AS as_of, scope, group_name, period_end(born, {as_of}) AS cohort, age AS age_months,
-            period_end(born - age, {as_of}) AS period_end, cohort_size, customers,
-            CAST(customers AS DOUBLE) / cohort_size AS customer_retention,
-            CAST(first_mrr AS DECIMAL(18, 2)) AS first_mrr, CAST(mrr AS DECIMAL(18, 2)) AS mrr,
-            CAST(mrr AS DOUBLE) / nullif(CAST(first_mrr AS DOUBLE), 0) AS revenue_retention,
-            CAST(sum(mrr) OVER by_age AS DECIMAL(18, 2)) AS revenue_to_date,
-            CAST(sum(mrr) OVER by_age AS DOUBLE) / cohort_size AS revenue_per_account,
-            cohort_size < {FEW} AS few_accounts, churned
-        FROM states
-        WINDOW by_age AS (PARTITION BY scope, group_name, born ORDER BY age ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)",
-    );
-    Some(Query::new("cohort_metrics", sql))
+    };
+    Some(Query::by_scope("cohort_metrics", scopes, |scopes| sql(Places::of(scopes))))
 }
 
 /// Periods over which a cohort's revenue is compared to tell its pattern.

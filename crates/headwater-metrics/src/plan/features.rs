@@ -198,37 +198,38 @@ pub fn feature_adoption(scopes: &[GroupScope], night: &Night) -> Option<Query> {
     if !night.has_entitlements() {
         return None;
     }
-    let Places { columns, names, by_scope } = Places::of(scopes);
     // Accounts that share all their groups are one place: what is counted by its number is spread over its groups after.
-    let sql = format!(
-        "WITH placed AS (SELECT account_id AS member, {columns} FROM judged),
-        places AS (SELECT {names}, row_number() OVER (ORDER BY {names}) AS place FROM (SELECT DISTINCT {names} FROM placed)),
-        members AS (SELECT member, place FROM placed JOIN places USING ({names})),
-        counted_at AS (
-            SELECT place, feature, bool_or(is_core) AS is_core, bool_or(is_valuable) AS is_valuable,
-                count(*) AS eligible_accounts, count(*) FILTER (WHERE {lately} > 0) AS adopters,
-                count(*) FILTER (WHERE {lately} >= {HABIT}) AS weekly_adopters,
-                count(*) FILTER (WHERE {before} > 0) AS adopters_before,
-                count(*) FILTER (WHERE {before} > 0 AND {lately} = 0) AS stopped,
-                count(*) FILTER (WHERE {ever} > 0) AS ever_adopters
-            FROM members JOIN {BY_FEATURE} ON member = {BY_FEATURE}.account_id
-            WHERE is_included GROUP BY place, feature
-        ),
-        spread AS (SELECT {by_scope} AS item, counted_at.* FROM places JOIN counted_at ON places.place = counted_at.place),
-        counted AS (
-            SELECT item['scope'] AS scope, item['group_name'] AS group_name, feature, bool_or(is_core) AS is_core,
-                bool_or(is_valuable) AS is_valuable, sum(eligible_accounts) AS eligible_accounts, sum(adopters) AS adopters,
-                sum(weekly_adopters) AS weekly_adopters, sum(adopters_before) AS adopters_before, sum(stopped) AS stopped,
-                sum(ever_adopters) AS ever_adopters
-            FROM spread GROUP BY 1, 2, feature
+    let sql = |Places { columns, names, by_scope }: Places| {
+        format!(
+            "WITH placed AS (SELECT account_id AS member, {columns} FROM judged),
+            places AS (SELECT {names}, row_number() OVER (ORDER BY {names}) AS place FROM (SELECT DISTINCT {names} FROM placed)),
+            members AS (SELECT member, place FROM placed JOIN places USING ({names})),
+            counted_at AS (
+                SELECT place, feature, bool_or(is_core) AS is_core, bool_or(is_valuable) AS is_valuable,
+                    count(*) AS eligible_accounts, count(*) FILTER (WHERE {lately} > 0) AS adopters,
+                    count(*) FILTER (WHERE {lately} >= {HABIT}) AS weekly_adopters,
+                    count(*) FILTER (WHERE {before} > 0) AS adopters_before,
+                    count(*) FILTER (WHERE {before} > 0 AND {lately} = 0) AS stopped,
+                    count(*) FILTER (WHERE {ever} > 0) AS ever_adopters
+                FROM members JOIN {BY_FEATURE} ON member = {BY_FEATURE}.account_id
+                WHERE is_included GROUP BY place, feature
+            ),
+            spread AS (SELECT {by_scope} AS item, counted_at.* FROM places JOIN counted_at ON places.place = counted_at.place),
+            counted AS (
+                SELECT item['scope'] AS scope, item['group_name'] AS group_name, feature, bool_or(is_core) AS is_core,
+                    bool_or(is_valuable) AS is_valuable, sum(eligible_accounts) AS eligible_accounts, sum(adopters) AS adopters,
+                    sum(weekly_adopters) AS weekly_adopters, sum(adopters_before) AS adopters_before, sum(stopped) AS stopped,
+                    sum(ever_adopters) AS ever_adopters
+                FROM spread GROUP BY 1, 2, feature
+            )
+            SELECT {as_of} AS as_of, *, CAST(adopters AS DOUBLE) / eligible_accounts AS adoption,
+                CAST(adopters_before AS DOUBLE) / eligible_accounts AS adoption_before
+            FROM counted",
+            lately = LATELY.column(),
+            before = BEFORE.column(),
+            ever = EVER.column(),
+            as_of = date(night.as_of.day()),
         )
-        SELECT {as_of} AS as_of, *, CAST(adopters AS DOUBLE) / eligible_accounts AS adoption,
-            CAST(adopters_before AS DOUBLE) / eligible_accounts AS adoption_before
-        FROM counted",
-        lately = LATELY.column(),
-        before = BEFORE.column(),
-        ever = EVER.column(),
-        as_of = date(night.as_of.day()),
-    );
-    Some(Query::new("feature_adoption", sql))
+    };
+    Some(Query::by_scope("feature_adoption", scopes, |scopes| sql(Places::of(scopes))))
 }

@@ -86,38 +86,39 @@ pub fn survival_curves(scopes: &[GroupScope], night: &Night) -> Option<Query> {
     if !(night.lifetimes.are_published && night.has(InputTable::Subscriptions, &[])) {
         return None;
     }
-    let Places { columns, names, by_scope } = Places::of(scopes);
-    let sql = format!(
-        "WITH placed AS (
-            SELECT {columns}, greatest(coalesce(days_between(first_paid_on, {since}), 0), 0) AS watched_from, days_as_payer,
-                CASE WHEN paid_until IS NULL THEN 0 ELSE 1 END AS has_left
-            FROM judged WHERE first_paid_on IS NOT NULL
-        ),
-        lifetimes AS (
-            SELECT {names}, watched_from, days_as_payer, has_left, count(*) AS customers FROM placed
-            GROUP BY {names}, watched_from, days_as_payer, has_left
-        ),
-        scoped AS (SELECT {by_scope} AS item, watched_from, days_as_payer, has_left, customers FROM lifetimes),
-        curves AS (
-            SELECT item['scope'] AS scope, item['group_name'] AS group_name,
-                survival_curve(watched_from, days_as_payer, has_left, customers) AS steps
-            FROM scoped GROUP BY 1, 2
-        ),
-        steps AS (
-            SELECT concat(scope, '') AS scope, concat(group_name, '') AS group_name, step['age'] AS age, CAST(floor(step['age'] / {DAYS_OF_MONTH}) AS BIGINT) AS age_months,
-                step['at_risk'] AS at_risk, step['left'] AS left_here, step['censored'] AS censored,
-                step['survival'] AS survival, step['low'] AS low, step['high'] AS high
-            FROM (SELECT scope, group_name, unnest(steps) AS step FROM curves)
+    let sql = |Places { columns, names, by_scope }: Places| {
+        format!(
+            "WITH placed AS (
+                SELECT {columns}, greatest(coalesce(days_between(first_paid_on, {since}), 0), 0) AS watched_from, days_as_payer,
+                    CASE WHEN paid_until IS NULL THEN 0 ELSE 1 END AS has_left
+                FROM judged WHERE first_paid_on IS NOT NULL
+            ),
+            lifetimes AS (
+                SELECT {names}, watched_from, days_as_payer, has_left, count(*) AS customers FROM placed
+                GROUP BY {names}, watched_from, days_as_payer, has_left
+            ),
+            scoped AS (SELECT {by_scope} AS item, watched_from, days_as_payer, has_left, customers FROM lifetimes),
+            curves AS (
+                SELECT item['scope'] AS scope, item['group_name'] AS group_name,
+                    survival_curve(watched_from, days_as_payer, has_left, customers) AS steps
+                FROM scoped GROUP BY 1, 2
+            ),
+            steps AS (
+                SELECT concat(scope, '') AS scope, concat(group_name, '') AS group_name, step['age'] AS age, CAST(floor(step['age'] / {DAYS_OF_MONTH}) AS BIGINT) AS age_months,
+                    step['at_risk'] AS at_risk, step['left'] AS left_here, step['censored'] AS censored,
+                    step['survival'] AS survival, step['low'] AS low, step['high'] AS high
+                FROM (SELECT scope, group_name, unnest(steps) AS step FROM curves)
+            )
+            SELECT {as_of} AS as_of, scope, group_name, age_months, CAST(max(at_risk) AS BIGINT) AS at_risk,
+                CAST(sum(left_here) AS BIGINT) AS churned, CAST(sum(censored) AS BIGINT) AS censored,
+                last_value(survival ORDER BY age) AS survival, last_value(low ORDER BY age) AS low,
+                last_value(high ORDER BY age) AS high
+            FROM steps GROUP BY scope, group_name, age_months",
+            since = night.lifetimes.observed_since(),
+            as_of = date(night.as_of.day()),
         )
-        SELECT {as_of} AS as_of, scope, group_name, age_months, CAST(max(at_risk) AS BIGINT) AS at_risk,
-            CAST(sum(left_here) AS BIGINT) AS churned, CAST(sum(censored) AS BIGINT) AS censored,
-            last_value(survival ORDER BY age) AS survival, last_value(low ORDER BY age) AS low,
-            last_value(high ORDER BY age) AS high
-        FROM steps GROUP BY scope, group_name, age_months",
-        since = night.lifetimes.observed_since(),
-        as_of = date(night.as_of.day()),
-    );
-    Some(Query::new("survival_curves", sql))
+    };
+    Some(Query::by_scope("survival_curves", scopes, |scopes| sql(Places::of(scopes))))
 }
 
 /// A method of lifetime value: its name, the group metrics of its value and interval, what it counts, and when.
