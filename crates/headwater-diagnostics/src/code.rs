@@ -67,7 +67,7 @@ macro_rules! codes {
 codes! {
     InvalidYaml "E0101" "the file is not valid YAML",
         "The text cannot be read as YAML, so nothing in the file can be judged.",
-        "Look at the character under the caret: tabs as indentation, an unclosed quote, or a `: ` inside unquoted text are the usual causes.";
+        "Look at the character under the caret: tabs as indentation, an unclosed quote, or a `: ` or ` #` inside unquoted text are the usual causes.";
     UnknownKey "E0102" "unknown key",
         "A key nobody reads is a rule that silently does less than its author believes, so it is refused.",
         "Correct the spelling, or remove the key.";
@@ -280,6 +280,9 @@ codes! {
     TestFailed "E0901" "a test of a rule failed",
         "The rules say something else of the given accounts than the test expects.",
         "Mend the rule, or the test if the rule is right.";
+    CutByComment "W0101" "text that a comment cuts off",
+        "A `#` after a blank begins a comment, and what stands there is not read. One without a blank behind it was most often meant as text.",
+        "Put the text in quotes; behind the `#` of a comment, put a blank.";
     UnusedParameter "W0201" "a parameter nobody uses",
         "The parameter is declared but no expression refers to it.",
         "Remove it, or use it.";

@@ -189,8 +189,47 @@ impl<'t> Reader<'t> {
         Span { end: self.ended.max(whole.start), ..whole }
     }
 
+    /// A warning about text that goes on behind a `#`, where it is no longer read.
+    fn cut_off(&self, node: &Node) -> Option<Diagnostic> {
+        let (behind, from) = match node.value {
+            Value::Text(_) => (self.text.get(node.span.end..)?, node.span.end),
+            // Nothing is left of it but the key before.
+            Value::Null if node.span.start == node.span.end => {
+                (self.text.get(self.ended..)?.strip_prefix(':')?, self.ended + 1)
+            }
+            _ => return None,
+        };
+        let line = behind.lines().next()?.trim_end();
+        let comment = line.trim_start_matches([' ', '\t']);
+        let was_meant = comment.strip_prefix('#')?.starts_with(|c: char| c.is_alphanumeric() || c == '{');
+        let start = from + line.len() - comment.len();
+        let span = Span { file: self.file, start, end: from + line.len() };
+        let problem =
+            Diagnostic::at(Code::CutByComment, span, "what stands behind this `#` is a comment, and not read");
+        (was_meant && comment.len() < line.len())
+            .then(|| problem.help("put the whole text in quotes; behind the `#` of a comment, put a blank"))
+    }
+
+    /// The `#` shortly before a byte that makes the end of a `{…}` or `[…]` a comment.
+    fn comment_over_bracket(&self, before: usize) -> Option<Span> {
+        const LINES: usize = 8;
+        let read = self.text.get(..before)?;
+        let mut end = read.len();
+        read.rsplit('\n').take(LINES).find_map(|line| {
+            let start = end - line.len();
+            end = start.saturating_sub(1);
+            let comment = start + comment_in_brackets(line)?;
+            Some(Span { file: self.file, start: comment, end: start + line.trim_end().len() })
+        })
+    }
+
     fn syntax(&self, error: &ScanError) -> Diagnostic {
         let at = error.marker().index();
+        if let Some(comment) = self.comment_over_bracket(self.span(at, at).start) {
+            let message =
+                "invalid YAML: what stands behind this `#` is a comment, and the bracket in it closes nothing";
+            return Diagnostic::at(Code::InvalidYaml, comment, message).help("put the text with the `#` in quotes");
+        }
         let problem =
             Diagnostic::at(Code::InvalidYaml, self.span(at, at + 1), format!("invalid YAML: {}", error.info()));
         problem.help(remedy(error.info(), self.text.get(self.span(at, at).start..).unwrap_or_default()))
@@ -205,6 +244,9 @@ impl<'t> Reader<'t> {
                     self.problems.push(problem.help("remove the `!`, or put the text in quotes"));
                 }
                 let node = Node { span, value: scalar(&text, style) };
+                if style == ScalarStyle::Plain {
+                    self.problems.extend(self.cut_off(&node));
+                }
                 self.add(node, anchor)
             }
             Event::SequenceStart(anchor, _) => self.descend(Open::List { start, anchor, items: Vec::new() }),
@@ -298,6 +340,27 @@ fn remedy(info: &str, rest: &str) -> &'static str {
     } else {
         "text with `: `, ` #`, or a bracket in it, or that begins with a sign, stands in quotes"
     }
+}
+
+/// Where a comment begins in a line, if a bracket is open there and the comment has one that would close it.
+fn comment_in_brackets(line: &str) -> Option<usize> {
+    let (mut depth, mut quote, mut before) = (0_i32, None, ' ');
+    for (at, c) in line.char_indices() {
+        match (quote, c) {
+            (Some(open), _) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') if " [{,".contains(before) => quote = Some(c),
+            (None, '{' | '[') => depth += 1,
+            (None, '}' | ']') => depth -= 1,
+            (None, '#') if before == ' ' => {
+                let closes = line.get(at..).is_some_and(|comment| comment.contains(['}', ']']));
+                return (depth > 0 && closes).then_some(at);
+            }
+            _ => {}
+        }
+        before = c;
+    }
+    None
 }
 
 /// The bytes of a quoted scalar, both quotes included.
