@@ -1,3 +1,5 @@
+//! Rows that do not fit into memory have the bytes of those that do.
+
 use object_store::memory::InMemory;
 
 use super::*;
