@@ -13,7 +13,7 @@ use super::groups::spend_rows;
 use super::movements::{self, MOVEMENTS, movements, movements_by_month};
 use super::orders::{order_days, posted_orders};
 use super::renewals::renewal_day;
-use super::rows::{by_account, feedback, list_prices, referrals, tickets};
+use super::rows::{feedback, list_prices, referrals, tickets};
 use super::sessions::{self, SESSIONS};
 use super::subscriptions::{paid_at_rates, stretches_now};
 use super::usage::{self, PROFILE, USERS, users_table};
@@ -263,7 +263,7 @@ fn row_family<'a>(
         RowTable::SubscriptionsAtRates => paid_at_rates(night, &lengths),
         table => rows_of(table, night),
     };
-    let sql = by_account(&format!("true AS has_rows{}", aggregates.concat()), &rows);
+    let sql = format!("SELECT account_id, true AS has_rows{} FROM ({rows}) GROUP BY account_id", aggregates.concat());
     Family { alias, sql, columns }
 }
 

@@ -7,7 +7,6 @@
 use crate::as_of::{is_month_end, month_end};
 use crate::{InputTable, Query};
 
-use super::rows::by_account;
 use super::subscriptions::{converted, has_own_currencies, stretches};
 use super::{GroupScope, Night, date};
 
@@ -45,14 +44,13 @@ pub(super) fn by_month(night: &Night) -> &'static str {
 
 /// What had happened by the as-of day, from one end of a period to the next; the last one ends on `last_end`.
 fn between_ends(name: &str, last_end: String, night: &Night) -> Query {
-    let moved = format!(
-        "unnest(movements_of(period_age, CAST(amount AS DECIMAL(18, 2)), step, CAST(plan AS VARCHAR),
-            seats, add_on, after_discount, started_on, {})) AS moved",
-        night.policy.brief_customers_count
-    );
     let sql = format!(
         "WITH {changes},
-        gathered AS ({gathered}),
+        gathered AS (
+            SELECT account_id, unnest(movements_of(period_age, CAST(amount AS DECIMAL(18, 2)), step, CAST(plan AS VARCHAR),
+                seats, add_on, after_discount, started_on, {brief})) AS moved
+            FROM changes GROUP BY account_id
+        ),
         stated AS (
             SELECT account_id, moved['period_age'] AS period_age, moved['movement'] AS movement, moved['reason'] AS reason,
                 moved['opening'] AS opening, moved['amount'] AS amount, moved['sequence'] AS sequence
@@ -64,7 +62,7 @@ fn between_ends(name: &str, last_end: String, night: &Night) -> Query {
             CAST(amount AS DECIMAL(18, 2)) AS amount, sequence
         FROM stated",
         changes = changes(night, &last_end),
-        gathered = by_account(&moved, "SELECT * FROM changes"),
+        brief = night.policy.brief_customers_count,
     );
     Query::new(name, sql).with_many_groups()
 }

@@ -6,17 +6,6 @@ use super::movements::MOVEMENTS;
 use super::subscriptions::stretches_now;
 use super::{Night, date};
 
-/// Rows that are added up by account: what to group them by, and what to call the account afterwards.
-///
-/// As a view, an account is compared without a look at bytes that lie elsewhere, and tens of millions of rows are added up in
-/// two thirds of the time. Afterwards it is plain text again: views that are joined hold on to all buffers they came with.
-pub(super) fn by_account(select: &str, rows: &str) -> String {
-    format!(
-        "SELECT arrow_cast(account_key, 'Utf8') AS account_id, {select}
-        FROM (SELECT *, arrow_cast(account_id, 'Utf8View') AS account_key FROM ({rows})) GROUP BY account_key"
-    )
-}
-
 /// Support tickets, each with the day it was opened in the project's zone and the seconds it took to solve.
 pub(super) fn tickets(night: &Night) -> String {
     let zone = night.as_of.zone().name();
