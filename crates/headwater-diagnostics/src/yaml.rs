@@ -223,9 +223,23 @@ impl<'t> Reader<'t> {
         })
     }
 
+    /// Whether the text can be read beyond a byte once a `#` is a letter.
+    fn goes_on_without(&self, comment: Span, failed: usize) -> bool {
+        let (Some(before), Some(behind)) = (self.text.get(..comment.start), self.text.get(comment.start + 1..)) else {
+            return false;
+        };
+        let text = format!("{before}x{behind}");
+        let mut parser = Parser::new_from_str(&text);
+        let error = std::iter::from_fn(|| parser.next_event()).find_map(Result::err);
+        error.is_none_or(|error| self.span(error.marker().index(), 0).start > failed)
+    }
+
     fn syntax(&self, error: &ScanError) -> Diagnostic {
         let at = error.marker().index();
-        if let Some(comment) = self.comment_over_bracket(self.span(at, at).start) {
+        let failed = self.span(at, at).start;
+        if let Some(comment) =
+            self.comment_over_bracket(failed).filter(|comment| self.goes_on_without(*comment, failed))
+        {
             let message =
                 "invalid YAML: what stands behind this `#` is a comment, and the bracket in it closes nothing";
             return Diagnostic::at(Code::InvalidYaml, comment, message).help("put the text with the `#` in quotes");

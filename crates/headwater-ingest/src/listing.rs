@@ -3,6 +3,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
+use datafusion::common::runtime::SpawnedTask;
 use futures::TryStreamExt;
 use glob::{MatchOptions, Pattern};
 use object_store::path::Path;
@@ -42,6 +43,8 @@ pub(crate) struct Listing {
     pub objects: Vec<ObjectMeta>,
     /// The folder of a table format that would have to be read through its log, if there is one.
     pub table_format: Option<&'static str>,
+    /// Links on the local disk, below the location, to what is not there: a listing passes over them without a word.
+    pub links_to_nothing: Vec<Path>,
 }
 
 /// Lists the objects of a location. Names that begin with `_` or `.` are no data, as everywhere in lakes.
@@ -50,17 +53,49 @@ pub(crate) async fn list(store: &dyn ObjectStore, location: &Location) -> Result
     let folder = location.path();
     if location.pattern().is_none() && !folder.is_root() {
         match store.head(&folder).await {
-            Ok(object) => return Ok(Listing { objects: vec![object], table_format: None }),
+            Ok(object) => {
+                return Ok(Listing { objects: vec![object], table_format: None, links_to_nothing: Vec::new() });
+            }
             Err(object_store::Error::NotFound { .. }) => {}
             Err(error) => return Err(failed(error)),
         }
     }
     let found: Result<Vec<ObjectMeta>, _> = store.list(Some(&folder)).try_collect().await;
-    Ok(choose(found.map_err(failed)?, &folder, location.pattern().as_deref()))
+    let pattern = location.pattern().and_then(|text| Pattern::new(&text).ok());
+    let mut listing = choose(found.map_err(failed)?, &folder, pattern.as_ref());
+    if let Some(on_disk) = location.local_path() {
+        let links = SpawnedTask::spawn_blocking(move || links_to_nothing(&on_disk)).join().await.unwrap_or_default();
+        let taken = links.into_iter().filter(|link| takes(pattern.as_ref(), link));
+        listing.links_to_nothing =
+            taken.map(|link| Path::from_iter(folder.parts().chain(Path::from(link).parts()))).collect();
+    }
+    Ok(listing)
 }
 
-fn choose(found: Vec<ObjectMeta>, folder: &Path, pattern: Option<&str>) -> Listing {
-    let pattern = pattern.and_then(|text| Pattern::new(text).ok());
+/// Whether a name below a folder is data that a pattern matches; without one, all are.
+fn takes(pattern: Option<&Pattern>, name: &str) -> bool {
+    !is_hidden(name) && pattern.is_none_or(|pattern| pattern.matches_with(name, WITHIN_SEGMENTS))
+}
+
+/// The names of links below a folder that lead nowhere, sorted.
+fn links_to_nothing(folder: &std::path::Path) -> Vec<String> {
+    let (mut links, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(below) = folders.pop() {
+        for entry in std::fs::read_dir(below).into_iter().flatten().flatten() {
+            let (path, kind) = (entry.path(), entry.file_type().ok());
+            if kind.is_some_and(|kind| kind.is_dir()) {
+                folders.push(path);
+            } else if kind.is_some_and(|kind| kind.is_symlink()) && !path.exists() {
+                let name = path.strip_prefix(folder).ok().and_then(std::path::Path::to_str);
+                links.extend(name.map(ToOwned::to_owned));
+            }
+        }
+    }
+    links.sort();
+    links
+}
+
+fn choose(found: Vec<ObjectMeta>, folder: &Path, pattern: Option<&Pattern>) -> Listing {
     let table_format = table_format(&found, folder, pattern.is_some());
     let folders: Vec<String> = found.iter().map(|object| format!("{}/", object.location)).collect();
     let is_folder_marker = |object: &ObjectMeta| {
@@ -69,16 +104,12 @@ fn choose(found: Vec<ObjectMeta>, folder: &Path, pattern: Option<&str>) -> Listi
     };
     let mut objects: Vec<ObjectMeta> = found
         .iter()
-        .filter(|object| match below(&object.location, folder) {
-            Some(name) if is_hidden(&name) => false,
-            Some(name) => pattern.as_ref().is_none_or(|pattern| pattern.matches_with(&name, WITHIN_SEGMENTS)),
-            None => false,
-        })
+        .filter(|object| below(&object.location, folder).is_some_and(|name| takes(pattern, &name)))
         .filter(|object| object.size > 0 || !is_folder_marker(object))
         .cloned()
         .collect();
     objects.sort_by(|a, b| a.location.cmp(&b.location));
-    Listing { objects, table_format }
+    Listing { objects, table_format, links_to_nothing: Vec::new() }
 }
 
 fn below(path: &Path, folder: &Path) -> Option<String> {
@@ -162,7 +193,8 @@ mod tests {
             e_tag: None,
             version: None,
         });
-        let listing = choose(found.collect(), &Path::parse(folder).unwrap(), pattern);
+        let pattern = pattern.map(|text| Pattern::new(text).unwrap());
+        let listing = choose(found.collect(), &Path::parse(folder).unwrap(), pattern.as_ref());
         listing.objects.iter().map(|object| object.location.to_string()).collect()
     }
 

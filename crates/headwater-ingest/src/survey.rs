@@ -88,6 +88,14 @@ pub(crate) async fn survey(
         let message = format!("`{location}` is a {format} table");
         return Err(Diagnostic::at(Code::TableFormat, spec.span, message).into());
     }
+    if !listing.links_to_nothing.is_empty() {
+        let problem = |link| {
+            let problem = Diagnostic::of(Code::UnreadableParquet, location.show(link), "a link to what is not there");
+            problem.help("bring back what it leads to, or remove the link")
+        };
+        let named = listing.links_to_nothing.iter().take(NAMED_OBJECTS);
+        return Err(Unreadable::Problems(named.map(problem).collect()));
+    }
     if listing.objects.is_empty() {
         return Err(no_objects(store.as_ref(), spec).await.into());
     }

@@ -69,7 +69,7 @@ impl WorkArea {
         });
         let (folder, Written { schema, tally }) = written.await?;
         register(context, name, &folder, plain(&schema))?;
-        self.remove_others(name, &folder)?;
+        self.remove_tables(name, Some(&folder))?;
         Ok(tally)
     }
 
@@ -94,8 +94,17 @@ impl WorkArea {
             settled.get_or_insert(schema);
         }
         register(context, name, &folder, plain(&settled.unwrap_or_else(|| Arc::new(Schema::empty()))))?;
-        self.remove_others(name, &folder)?;
+        self.remove_tables(name, Some(&folder))?;
         Ok(kept)
+    }
+
+    /// Removes a table that was kept, and its files.
+    ///
+    /// # Errors
+    /// Where the local disk fails.
+    pub fn forget(&self, context: &SessionContext, name: &str) -> Result<()> {
+        context.deregister_table(name)?;
+        self.remove_tables(name, None)
     }
 
     fn new_folder(&self, name: &str) -> Result<PathBuf> {
@@ -105,11 +114,12 @@ impl WorkArea {
         Ok(folder)
     }
 
-    fn remove_others(&self, name: &str, current: &Path) -> Result<()> {
+    /// Removes what is kept under a name, but for the folder that is there to stay.
+    fn remove_tables(&self, name: &str, current: Option<&Path>) -> Result<()> {
         for entry in fs::read_dir(&self.folder)? {
             let path = entry?.path();
             let of_name = path.file_name().and_then(|file| file.to_str()).and_then(|file| file.rsplit_once('-'));
-            if path != current && of_name.is_some_and(|(table, _)| table == name) {
+            if current != Some(&path) && of_name.is_some_and(|(table, _)| table == name) {
                 fs::remove_dir_all(path)?;
             }
         }

@@ -26,8 +26,8 @@ enum Divided {
     No,
     /// For some accounts at a time.
     ByAccount(Parted),
-    /// A SELECT for each scope of groups.
-    ByScope(Vec<String>),
+    /// Into these SELECTs.
+    Into(Vec<String>),
 }
 
 /// Parts into which accounts are divided, each time finer.
@@ -43,7 +43,7 @@ impl Divided {
                 let part = |number| sql.filled(&format!(" WHERE part_of(account_id, {of}) = {number}"));
                 Some((0..of).map(part).collect())
             }
-            Self::ByScope(selects) => (finer == 0).then(|| selects.clone()),
+            Self::Into(selects) => (finer == 0).then(|| selects.clone()),
         }
     }
 }
@@ -108,7 +108,13 @@ impl Query {
     /// A query over the groups of scopes, which can be run for one scope at a time.
     pub(crate) fn by_scope(name: &str, scopes: &[GroupScope], sql: impl Fn(&[GroupScope]) -> String) -> Self {
         let of_each = scopes.iter().map(|scope| sql(std::slice::from_ref(scope))).collect();
-        Self { divided: Divided::ByScope(of_each), ..Self::new(name, sql(scopes)) }
+        Self::new(name, sql(scopes)).divided_into(of_each)
+    }
+
+    /// The same, whose rows are those of other SELECTs together.
+    #[must_use]
+    pub fn divided_into(self, selects: Vec<String>) -> Self {
+        Self { divided: Divided::Into(selects), ..self }
     }
 
     /// Narrower ways to have the same rows, from the fastest to the one that needs the least memory: each is queries to run

@@ -10,7 +10,7 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
-use headwater_ingest::within_memory;
+use headwater_ingest::{Joins, WorkArea, within_memory};
 use headwater_metrics::Query;
 
 use crate::project::Project;
@@ -134,6 +134,21 @@ impl Engine {
         let frame = self.plan(query).await?;
         let rows = within_memory(frame, [], async |frame, joins| joins.of(frame).collect().await).await;
         rows.map_err(|source| failed(&query.name, source))
+    }
+
+    /// Runs queries one after the other, and keeps the rows of all of them as a table: how many those are.
+    ///
+    /// # Errors
+    /// When one cannot be planned or run, or the local disk fails.
+    pub(crate) async fn keep(
+        &self,
+        work: &WorkArea,
+        table: &str,
+        queries: &[Query],
+        joins: Joins,
+    ) -> Result<u64, DataFusionError> {
+        let plan = async |query: &Query| Ok(joins.of(self.plan(query).await.map_err(|error| *error.source)?));
+        work.materialise_parts(&self.context, table, queries, plan).await
     }
 
     /// Registers the result of a query under its name without running it.

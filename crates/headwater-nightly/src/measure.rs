@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::array::AsArray;
 use arrow::datatypes::{Date32Type, Float64Type, Int64Type};
 use arrow::record_batch::RecordBatch;
-use datafusion::error::DataFusionError;
-use headwater_ingest::{Joins, OpenedInputs, WorkArea, within_memory};
+use headwater_ingest::{OpenedInputs, WorkArea, within_memory};
 use headwater_metrics::{
     AsOf, FeatureSeen, GrossMargin, GroupScope, InputTable, MeasurePlan, Night, Query, observed_margin,
 };
@@ -80,22 +79,10 @@ pub(crate) async fn keep(
 ) -> Result<(), EngineError> {
     steps.begin(&query.name);
     let kept = within_memory(vec![query.clone()], query.narrower(), async |queries, joins| {
-        keep_parts(engine, work, &query.name, &queries, joins).await
+        engine.keep(work, &query.name, &queries, joins).await
     });
     steps.end(kept.await.map_err(|error| failed(&query.name, error))?);
     Ok(())
-}
-
-/// Runs queries one after the other, and keeps the rows of all of them as a table: how many those are.
-pub(crate) async fn keep_parts(
-    engine: &Engine,
-    work: &WorkArea,
-    table: &str,
-    queries: &[Query],
-    joins: Joins,
-) -> Result<u64, DataFusionError> {
-    let plan = async |query: &Query| Ok(joins.of(engine.plan(query).await.map_err(|error| *error.source)?));
-    work.materialise_parts(engine.context(), table, queries, plan).await
 }
 
 fn features(batch: &RecordBatch) -> Vec<FeatureSeen> {

@@ -205,10 +205,8 @@ impl Reading<'_> {
             if Catalogue.metric(name).is_none() {
                 let problem = Diagnostic::at(Code::UnknownName, node.span, format!("unknown metric `{name}`"));
                 let names = Catalogue.names();
-                self.problems.push(match Catalogue.with_window(name) {
-                    Some(windowed) => problem.help(format!("say over which window, for example `{windowed}`")),
-                    None => problem.suggest(name, names.iter().map(String::as_str)),
-                });
+                let names = names.iter().map(String::as_str);
+                self.problems.push(headwater_rules::suggest_metric(problem, name, names));
             }
             metrics.push(name.to_owned());
         }

@@ -1,18 +1,19 @@
 //! Tests of rules, tested: each rule is changed a little, place by place, and a change that no test notices is told.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics, FileId, Sources};
 use headwater_rules::{CheckedRules, Mutant, RuleTest, mutants, read_tests};
 use serde::Serialize;
 
-use crate::FailureKind;
 use crate::failure::RunError;
 use crate::project::Project;
 use crate::rule_set::{check_rules, environment_of};
 use crate::rule_tests::passes;
 use crate::tested_rules::TestedRules;
 use crate::workers::side_by_side;
+use crate::{FailureKind, Progress};
 
 /// What changing rules came to.
 #[derive(Debug, Default, Serialize)]
@@ -42,6 +43,9 @@ enum Fate {
 
 /// What every change is tried with.
 struct Trial {
+    progress: Progress,
+    /// How many were tried.
+    tried: AtomicUsize,
     project: Project,
     sources: Sources,
     rule_files: Vec<FileId>,
@@ -59,6 +63,7 @@ pub async fn mutate_rules(
     sources: &Sources,
     rule_files: &[FileId],
     test_files: &[FileId],
+    progress: Progress,
 ) -> Result<MutationReport, RunError> {
     let invalid = |problems: Diagnostics| RunError::new(FailureKind::InvalidProject, problems);
     let (rules, problems) = check_rules(project, sources, rule_files);
@@ -74,6 +79,8 @@ pub async fn mutate_rules(
         (test, rested_on)
     };
     let trial = Arc::new(Trial {
+        progress,
+        tried: AtomicUsize::new(0),
         mutants: mutants(sources, rule_files),
         project: project.clone(),
         sources: sources.clone(),
@@ -82,7 +89,11 @@ pub async fn mutate_rules(
     });
     let fates = side_by_side(trial.mutants.len(), |at| {
         let trial = Arc::clone(&trial);
-        async move { trial.fate(at).await }
+        async move {
+            let fate = trial.fate(at).await;
+            trial.tell_progress();
+            fate
+        }
     });
     Ok(trial.report(&fates.await?))
 }
@@ -109,6 +120,11 @@ impl Trial {
             }
         }
         Ok(Fate::Unnoticed)
+    }
+
+    fn tell_progress(&self) {
+        let tried = self.tried.fetch_add(1, Ordering::Relaxed) + 1;
+        (self.progress)(&format!("{tried} of {} small changes tried", self.mutants.len()));
     }
 
     fn report(&self, fates: &[Fate]) -> MutationReport {

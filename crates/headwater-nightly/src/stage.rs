@@ -15,7 +15,6 @@ use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use datafusion::error::DataFusionError;
-use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 use headwater_ingest::{Joins, WorkArea, within_memory};
 use headwater_metrics::{Query, literal};
@@ -33,7 +32,6 @@ use tokio::io::AsyncWriteExt;
 use crate::contract::TableContract;
 use crate::engine::{Engine, failed};
 use crate::failure::RunError;
-use crate::measure::keep_parts;
 use crate::stop::{Stop, Stopped};
 
 /// Rows handed to the writer at once; pages end at the same rows whatever batches the plan yields.
@@ -120,23 +118,22 @@ impl StagingArea {
     ) -> Result<StagedTable, RunError> {
         let of_query = query.narrower().map(Way::Parts);
         let of_accounts = RANGES_OF_ACCOUNTS.into_iter().filter(|_| query.takes_accounts_alone).map(Way::Ranges);
-        let staged = within_memory(Way::Whole, of_query.chain(of_accounts), async |way, joins| {
-            let selects = match way {
-                Way::Whole => vec![query.clone()],
-                Way::Ranges(number) => in_ranges(engine, query, number).await?,
-                Way::Parts(parts) => {
-                    let name = format!("parts_of_{}", contract.name);
-                    let kept = keep_parts(engine, work, &name, &parts, joins);
-                    match self.stop.unless_asked(kept).await {
-                        Ok(kept) => kept?,
-                        Err(stopped) => return Ok(Err(stopped)),
-                    };
-                    vec![Query::new(&query.name, format!("SELECT * FROM {name}"))]
-                }
-            };
-            self.write(engine, &selects, contract, joins).await
+        let staged = within_memory(Way::Whole, of_query.chain(of_accounts), async |way, joins| match way {
+            Way::Whole => self.write(engine, std::slice::from_ref(query), contract, joins).await,
+            Way::Ranges(number) => self.write(engine, &in_ranges(engine, query, number).await?, contract, joins).await,
+            Way::Parts(parts) => {
+                let name = format!("parts_of_{}", contract.name);
+                self.stop.unless_asked(engine.keep(work, &name, &parts, joins)).await??;
+                let kept = Query::new(&query.name, format!("SELECT * FROM {name}"));
+                let files = self.write(engine, &[kept], contract, joins).await?;
+                work.forget(engine.context(), &name)?;
+                Ok(files)
+            }
         });
-        let files = staged.await.map_err(|error| failed(&contract.name, error))??;
+        let files = staged.await.map_err(|error| match error {
+            DataFusionError::External(cause) if cause.is::<Stopped>() => RunError::from(Stopped),
+            error => RunError::from(failed(&contract.name, error)),
+        })?;
         Ok(StagedTable { contract: contract.clone(), files })
     }
 
@@ -148,47 +145,31 @@ impl StagingArea {
         selects: &[Query],
         contract: &TableContract,
         joins: Joins,
-    ) -> Result<Result<Vec<StagedFile>, Stopped>, DataFusionError> {
-        let order = contract.order();
+    ) -> Result<Vec<StagedFile>, DataFusionError> {
         let mut table = OpenTable::new(self, contract)?;
         for select in selects {
-            let begun = async {
-                let frame = engine.plan(&select.sorted_by(&order)).await.map_err(|error| *error.source)?;
-                joins.of(frame).execute_stream().await
-            };
-            let filled = match begun.await {
-                Ok(mut rows) => self.fill(&mut table, &mut rows).await,
-                Err(error) => Ok(Err(error)),
-            };
-            match filled {
-                Ok(Ok(())) => {}
-                failed_or_stopped => {
-                    table.abandon().await;
-                    return match failed_or_stopped {
-                        Ok(failed) => failed.map(|()| Ok(Vec::new())),
-                        Err(stopped) => Ok(Err(stopped)),
-                    };
-                }
+            let sorted = select.sorted_by(&contract.order());
+            if let Err(error) = self.fill(&mut table, engine, &sorted, joins).await {
+                table.abandon().await;
+                return Err(error);
             }
         }
-        table.close().await.map(Ok)
+        table.close().await
     }
 
     async fn fill(
         &self,
         table: &mut OpenTable<'_>,
-        rows: &mut SendableRecordBatchStream,
-    ) -> Result<Result<(), DataFusionError>, Stopped> {
+        engine: &Engine,
+        query: &Query,
+        joins: Joins,
+    ) -> Result<(), DataFusionError> {
+        let frame = engine.plan(query).await.map_err(|error| *error.source)?;
+        let mut rows = joins.of(frame).execute_stream().await?;
         while let Some(batch) = self.stop.unless_asked(rows.next()).await? {
-            let added = match batch {
-                Ok(batch) => table.add(&batch).await,
-                Err(error) => Err(error),
-            };
-            if added.is_err() {
-                return Ok(added);
-            }
+            table.add(&batch?).await?;
         }
-        Ok(Ok(()))
+        Ok(())
     }
 
     fn open(&self, contract: &TableContract, part: usize) -> Result<OpenFile, DataFusionError> {

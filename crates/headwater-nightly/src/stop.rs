@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use datafusion::error::DataFusionError;
 use tokio::sync::watch;
 
 /// Asks nights to stop. Dropping it asks nothing.
@@ -23,6 +24,12 @@ pub struct Stop(watch::Receiver<bool>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the run was asked to stop")]
 pub struct Stopped;
+
+impl From<Stopped> for DataFusionError {
+    fn from(stopped: Stopped) -> Self {
+        Self::External(Box::new(stopped))
+    }
+}
 
 impl Stop {
     /// A request that has not been made yet, and the handle that makes it.

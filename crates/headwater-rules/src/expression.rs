@@ -23,6 +23,7 @@ mod walk;
 
 pub(crate) use conditions::{Leaf, Reason, comparison, leaves, reasons};
 pub(crate) use kind::Kind;
+pub use names::suggest_metric;
 pub(crate) use names::{Names, Scheme, Stage};
 pub(crate) use node::{Column, ColumnSource, Expression, Literal, Operator};
 pub(crate) use overlap::{both_hold, implies, never_holds};

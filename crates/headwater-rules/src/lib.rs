@@ -20,7 +20,7 @@ pub use check::check;
 pub use checked::{CheckedRules, LeftOutRule};
 pub use compile::{Audit, CompiledRules, DerivedColumn, PlanContext, compile};
 pub use environment::Environment;
-pub use expression::PLAN_NESTING;
+pub use expression::{PLAN_NESTING, suggest_metric};
 pub use header::RuleSeverity;
 pub use outputs::{OutputColumn, OutputTable};
 pub use raw::{RawRules, parse};

@@ -46,21 +46,14 @@ impl OutputTable {
         Self::ALL.iter().find(|table| table.name == name)
     }
 
-    /// A query over `rows`, each of which selects all columns by name; no rows give the columns alone.
+    /// A query over `rows`, each of which selects all columns by name; no rows give the columns alone. It can be run
+    /// for each of them alone.
     pub(crate) fn query(&self, rows: &[String]) -> Query {
-        let cast = |column: &OutputColumn| {
-            let name = identifier(column.name);
-            format!("CAST({name} AS {}) AS {name}", column.unit.sql_type())
-        };
-        let columns: Vec<_> = self.columns.iter().map(cast).collect();
+        let typed: Vec<_> = rows.iter().map(|row| self.typed(row)).collect();
+        let whole = if typed.is_empty() { self.no_rows() } else { typed.join(" UNION ALL ") };
         let order: Vec<_> = self.key.iter().map(|name| identifier(name)).collect();
-        let sql = format!(
-            "SELECT {} FROM ({}) AS rows ORDER BY {}",
-            columns.join(", "),
-            if rows.is_empty() { self.no_rows() } else { self.all_rows(rows) },
-            order.join(", ")
-        );
-        Query::new(self.name, sql)
+        let query = Query::new(self.name, format!("SELECT * FROM ({whole}) AS rows ORDER BY {}", order.join(", ")));
+        if typed.len() > 1 { query.divided_into(typed) } else { query }
     }
 
     fn no_rows(&self) -> String {
@@ -69,14 +62,14 @@ impl OutputTable {
         format!("SELECT {} WHERE FALSE", self.columns.iter().map(none).collect::<Vec<_>>().join(", "))
     }
 
-    /// All rows with one type for each column, so that a union never has to guess one.
-    fn all_rows(&self, rows: &[String]) -> String {
+    /// The rows with the types of the columns, so that a union never has to guess one.
+    fn typed(&self, rows: &str) -> String {
         let cast = |column: &OutputColumn| {
             let name = identifier(column.name);
             format!("CAST({name} AS {}) AS {name}", column.unit.sql_type())
         };
         let columns = self.columns.iter().map(cast).collect::<Vec<_>>().join(", ");
-        rows.iter().map(|row| format!("SELECT {columns} FROM ({row}) AS part")).collect::<Vec<_>>().join(" UNION ALL ")
+        format!("SELECT {columns} FROM ({rows}) AS part")
     }
 
     pub(crate) const SEGMENT_SCORES: Self = Self {

@@ -385,7 +385,7 @@ pub(crate) struct Explain {
 /// Options of `metrics`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Metrics {
-    /// Only metrics whose name or meaning holds this text
+    /// Only metrics and columns of accounts whose name or meaning holds this text
     #[arg(long, value_name = "TEXT")]
     pub(crate) search: Option<String>,
 }

@@ -80,7 +80,7 @@ impl<'a> Fields<'a> {
         if !matches!(node.value, Value::Map(_)) {
             let keys: Vec<_> = shape.names().collect();
             let problem = wrong_shape(node, shape.what, "keys with values");
-            problems.push(problem.label(format!("keys: {}", keys.join(", "))).help(shape.example()));
+            problems.push(problem.label(format!("keys: {}", keys.join(", "))).help(shape.example(node)));
             return None;
         }
         Self::of(node, shape.what, problems).map(|fields| Self { shape: Some(shape), ..fields })
@@ -150,10 +150,7 @@ impl<'a> Fields<'a> {
             Value::Integer(number) => Some(number as f64),
             Value::Float(number, _) if number.is_finite() => Some(number),
             _ => {
-                let problem = wrong_shape(node, name, "a number");
-                let looks_like_one = node.as_text().is_some_and(|text| text.contains(|c: char| c.is_ascii_digit()));
-                let help = "digits alone: no `%`, no unit, no separators";
-                problems.push(if looks_like_one { problem.help(help) } else { problem });
+                problems.push(no_number(node, name, "a number"));
                 None
             }
         }
@@ -172,7 +169,7 @@ impl<'a> Fields<'a> {
                 None
             }
             _ => {
-                problems.push(wrong_shape(node, name, "a whole number"));
+                problems.push(no_number(node, name, "a whole number"));
                 None
             }
         }
@@ -268,6 +265,13 @@ fn text_of(node: &Node, name: &str, problems: &mut Diagnostics) -> Option<String
         problems.push(if is_one { problem.help("put the value in quotes") } else { problem });
     }
     text
+}
+
+/// The problem of a value that is no number of the kind expected.
+fn no_number(node: &Node, name: &str, expected: &str) -> Diagnostic {
+    let problem = wrong_shape(node, name, expected);
+    let looks_like_one = node.as_text().is_some_and(|text| text.contains(|c: char| c.is_ascii_digit()));
+    if looks_like_one { problem.help("digits alone: no `%`, no unit, no separators") } else { problem }
 }
 
 /// The problem of a value of another shape than expected.

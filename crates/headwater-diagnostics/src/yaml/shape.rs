@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Node;
+
 /// A mapping as people write it.
 #[derive(Debug)]
 pub struct Shape {
@@ -89,8 +91,12 @@ impl Shape {
         self.keys.iter().copied().flatten().map(|key| key.name)
     }
 
-    /// How it is written, as a remedy: with the keys that must be there, or with the first.
-    pub(super) fn example(&self) -> String {
+    /// How it is written, as a remedy: with what was written instead where that says enough, else with the keys that must be
+    /// there, or with the first.
+    pub(super) fn example(&self, instead: &Node) -> String {
+        if let Some((number, name)) = self.counted(instead) {
+            return format!("write `{{{name}: {number}}}`");
+        }
         let required: Vec<_> =
             self.all_keys().filter(|key| key.is_required).map(|key| format!("{}: …", key.name)).collect();
         let keys = if required.is_empty() {
@@ -99,6 +105,25 @@ impl Shape {
             required.join(", ")
         };
         format!("write `{{{keys}}}`, or a line for each key")
+    }
+
+    /// The number and the key of `3 days` and `3d`, or of a number alone, where keys count and one of them is enough.
+    fn counted(&self, written: &Node) -> Option<(String, &'static str)> {
+        if self.all_keys().any(|key| key.is_required) {
+            return None;
+        }
+        let mut counting = self.all_keys().filter(|key| matches!(key.holds, Holds::Integer(..)));
+        match &written.value {
+            super::Value::Integer(number) => Some((number.to_string(), counting.next()?.name)),
+            super::Value::Text(text) => {
+                let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
+                let number = text.strip_suffix(unit).filter(|number| !number.is_empty())?;
+                let unit = unit.trim();
+                let is_meant = |key: &&KeyShape| !unit.is_empty() && key.name.starts_with(unit);
+                Some((number.to_owned(), counting.find(is_meant)?.name))
+            }
+            _ => None,
+        }
     }
 
     fn all_keys(&self) -> impl Iterator<Item = &KeyShape> {

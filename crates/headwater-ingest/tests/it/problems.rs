@@ -53,6 +53,22 @@ async fn problems_of_all_inputs_are_said_at_once() {
     }
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_to_nothing_is_an_object_that_cannot_be_read() {
+    let lake = Lake::with_accounts();
+    lake.write(
+        "orders/a.parquet",
+        &[("account_id", texts(&["a"])), ("ordered_on", texts(&["2024-06-28"])), ("amount", texts(&["1"]))],
+    );
+    let nowhere = lake.location("nowhere.parquet").local_path().unwrap();
+    for link in ["orders/b.parquet", "orders/_b.parquet", "orders/b.csv"] {
+        std::os::unix::fs::symlink(&nowhere, lake.location(link).local_path().unwrap()).unwrap();
+    }
+    let said = lake.problems(&[lake.accounts(), lake.input(InputTable::Orders, "orders/*.parquet")]).await;
+    assert_eq!(said, ["E0504 a link to what is not there"]);
+}
+
 #[tokio::test]
 async fn a_missing_column_is_proposed_and_the_columns_are_listed() {
     let lake = Lake::new();

@@ -79,7 +79,8 @@ fn matching(folder: &Path, patterns: &[RulePattern], problems: &mut Diagnostics)
         let found = glob::glob(&literal.join(pattern).display().to_string()).into_iter().flatten().flatten();
         let found: Vec<PathBuf> = found.filter(|path| !path.is_dir()).collect();
         if let (Some(span), true) = (span, found.is_empty()) {
-            problems.push(Diagnostic::at(Code::MissingFile, *span, format!("no file matches `{pattern}`")));
+            let problem = Diagnostic::at(Code::MissingFile, *span, format!("no file matches `{pattern}`"));
+            problems.push(problem.help("correct it, or leave it out: `[]` where no file is meant"));
         }
         files.extend(found.into_iter().map(|path| path.strip_prefix(folder).map(Path::to_owned).unwrap_or(path)));
     }

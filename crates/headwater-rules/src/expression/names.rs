@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use headwater_diagnostics::{Code, Diagnostic, Span};
-use headwater_metrics::{Grain, InputTable, Unit};
+use headwater_metrics::{Catalogue, Grain, InputTable, Unit};
 
 use super::{Column, ColumnSource, Literal};
 use crate::environment::Environment;
@@ -160,9 +160,6 @@ impl Names<'_> {
         if self.schemes.contains_key(name) {
             return problem.help(format!("write `segment.{name}`"));
         }
-        if let Some(windowed) = self.environment.catalogue.with_window(name) {
-            return problem.help(format!("say over which window, for example `{windowed}`"));
-        }
         let catalogue = self.catalogue(Grain::Account);
         let known = catalogue
             .iter()
@@ -171,7 +168,7 @@ impl Names<'_> {
             .chain(self.population.keys().map(String::as_str))
             .chain(self.environment.attributes.iter().map(|(name, _)| name.as_str()))
             .chain(["as_of"]);
-        problem.suggest(name, known)
+        suggest_metric(problem, name, known)
     }
 
     /// The ladder and milestone that `parts` name: `[ladder, milestone]`, or `[milestone]` where one ladder has it.
@@ -222,4 +219,17 @@ impl Names<'_> {
             _ => true,
         }
     }
+}
+
+/// Where an unknown metric is looked for.
+pub(crate) const FIND_METRICS: &str = "`headwater metrics --search WORD` says which metrics and columns there are";
+
+/// Adds to the problem of an unknown metric which one was most likely meant, or else how to find it.
+#[must_use]
+pub fn suggest_metric<'a>(problem: Diagnostic, name: &str, known: impl IntoIterator<Item = &'a str>) -> Diagnostic {
+    if let Some(windowed) = Catalogue.with_window(name) {
+        return problem.help(format!("say over which window, for example `{windowed}`"));
+    }
+    let problem = problem.suggest(name, known);
+    if problem.help.is_none() { problem.help(FIND_METRICS) } else { problem }
 }

@@ -13,7 +13,7 @@ pub(super) fn remedy(tokens: &[(Token, Range<usize>)], at: usize) -> Option<Stri
     let found = word(0)?;
     let remedy = match (word(1), found, next) {
         (Some(Token::Number(..)), Token::Comma, Some(Token::Number(..))) => "write a number without separators: 20000",
-        (_, Token::Mod, None) => "write 0.05 for five percent of a ratio, and 5 of a percentage",
+        (_, Token::Mod, None) => return of_unit("%"),
         (_, Token::RArrow, _) => "write `>=`",
         (Some(Token::Eq), Token::Lt, _) => "write `<=`",
         (Some(Token::Gt), Token::Lt, _) => "write `<>`",
@@ -26,7 +26,10 @@ pub(super) fn remedy(tokens: &[(Token, Range<usize>)], at: usize) -> Option<Stri
         (_, found, None) if ["and", "or", "not"].iter().any(|name| is(found, name)) => {
             "a condition is missing behind it"
         }
-        (Some(Token::Number(..)), Token::Word(unit), _) => return Some(of_unit(&unit.value.to_lowercase())),
+        (Some(Token::Number(..)), Token::Word(unit), _) => {
+            return of_unit(&unit.value.to_lowercase())
+                .or_else(|| Some("write AND or OR between two conditions".to_owned()));
+        }
         _ => return None,
     };
     Some(remedy.to_owned())
@@ -36,17 +39,18 @@ fn is(token: &Token, name: &str) -> bool {
     matches!(token, Token::Word(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(name))
 }
 
-/// What stands behind a number.
-fn of_unit(unit: &str) -> String {
-    match unit {
-        "k" | "m" | "mio" | "mn" | "bn" => "write the number in full: 10000".to_owned(),
-        "percent" | "pct" => "write 0.05 for five percent of a ratio, and 5 of a percentage".to_owned(),
+/// What to write instead of a unit behind a number; none of what is no unit.
+fn of_unit(unit: &str) -> Option<String> {
+    let remedy = match unit {
+        "k" | "m" | "mio" | "mn" | "bn" => "write the number in full: 10000",
+        "percent" | "pct" | "%" => "write 0.05 for five percent of a ratio, and 5 of a percentage",
         "day" | "days" | "week" | "weeks" | "month" | "months" | "year" | "years" | "d" => {
-            "a number of days or months stands alone; what is added to a day is `INTERVAL '3 months'`".to_owned()
+            "a number of days or months stands alone; what is added to a day is `INTERVAL '3 months'`"
         }
-        "usd" | "eur" | "gbp" | "dollars" | "euros" => "write the amount alone".to_owned(),
-        _ => "write AND or OR between two conditions".to_owned(),
-    }
+        "usd" | "eur" | "gbp" | "dollars" | "euros" => "write the amount alone",
+        _ => return None,
+    };
+    Some(remedy.to_owned())
 }
 
 fn closes_too_many(tokens: &[(Token, Range<usize>)]) -> bool {

@@ -8,7 +8,7 @@ use headwater_diagnostics::{Code, Diagnostic, Diagnostics, Span, closest};
 use headwater_metrics::Unit;
 
 use super::conditions::conditions;
-use super::names::Meaning;
+use super::names::{FIND_METRICS, Meaning};
 use super::node::Node;
 use super::parse::{Positions, parse, too_deep};
 use super::sql::weight;
@@ -218,7 +218,7 @@ impl Walk<'_, '_> {
                     problem.label("double quotes name a column").help(format!("text is written '{}'", name.value));
                 self.report(problem, &at)
             }
-            Err(Some(problem)) if self.beside_text && problem.code == Code::UnknownName && problem.help.is_none() => {
+            Err(Some(problem)) if self.beside_text && problem.help.as_deref() == Some(FIND_METRICS) => {
                 self.report(problem.help(format!("text stands in quotes: '{}'", name.value)), &at)
             }
             Err(problem) => {

@@ -11,6 +11,7 @@ use super::expected::{EXPECTATION, expectations};
 use super::{Cell, GivenGroup, MOST_NIGHTS, RuleTest, RuleTests, TestedKind, rules_of};
 use crate::checked::CheckedRules;
 use crate::environment::Environment;
+use crate::expression::suggest_metric;
 use crate::raw::VERSIONED;
 use crate::reading::{Reading, Word, first_of};
 
@@ -291,12 +292,9 @@ impl Accounts {
         let is_derived = rules_of(known.rules).contains(&("metric", name));
         reading.problems.push(if is_derived {
             problem.label("a rule computes it").help("give the metrics that it is computed from")
-        } else if let Some(windowed) = known.environment.catalogue.with_window(name) {
-            problem.help(format!("say over which window, for example `{windowed}`"))
         } else {
-            problem
-                .label("no metric of accounts, and no column of theirs")
-                .suggest(name, known.needed.keys().map(String::as_str))
+            let problem = problem.label("no metric of accounts, and no column of theirs");
+            suggest_metric(problem, name, known.needed.keys().map(String::as_str))
         });
         None
     }
@@ -441,7 +439,7 @@ fn group(node: &Node, known: &Known<'_>, reading: &mut Reading<'_>) -> Option<Gi
         let problem = Diagnostic::at(Code::UnknownName, metric.span, format!("unknown metric `{}`", metric.text));
         let needed = known.rules.group_metrics_needed();
         let names = needed.iter().map(|(_, name)| name.as_str());
-        reading.problems.push(problem.label("not a metric of groups").suggest(&metric.text, names));
+        reading.problems.push(suggest_metric(problem.label("not a metric of groups"), &metric.text, names));
         return None;
     }
     let values = values.unwrap_or_else(|| vec![Some(None)]);

@@ -2,10 +2,11 @@
 //! change: its tests say nothing about that place.
 //!
 //! Changes are made in the text, as an author would make them: a comparison that takes its edge in or leaves it out, a
-//! threshold moved by one in its last digit, AND for OR, a NOT left out.
+//! threshold moved by one in its last digit or by a day, a value left out of a list, AND for OR, a NOT left out.
 
 use std::ops::Range;
 
+use chrono::NaiveDate;
 use datafusion::sql::sqlparser::tokenizer::Token;
 use headwater_diagnostics::yaml::{self, Key, Node, Value};
 use headwater_diagnostics::{Diagnostics, FileId, Sources, Span};
@@ -219,6 +220,15 @@ impl Changes<'_> {
             {
                 self.nudge(&written, range.clone(), text, &tokens, at);
             }
+            if let Token::SingleQuotedString(text) = token {
+                let days = moved_days(text).filter(|_| all_numbers || tokens.is_day_compared(at));
+                let days = days.into_iter().flatten().map(|day| Change::new(written.span(range.clone()), day));
+                self.found.extend(days);
+            }
+            if tokens.is_word(at, "IN") {
+                let left_out = tokens.places_of_list(at + 1).into_iter();
+                self.found.extend(left_out.map(|place| Change::new(written.span(place), "")));
+            }
         }
     }
 
@@ -277,6 +287,12 @@ impl Change {
     }
 }
 
+/// The days before and after one, as texts; none of what is no day.
+fn moved_days(text: &str) -> Option<[String; 2]> {
+    let day: NaiveDate = text.parse().ok()?;
+    Some([format!("'{}'", day.pred_opt()?), format!("'{}'", day.succ_opt()?)])
+}
+
 fn told_by(value: &str, number: &Decimal) -> String {
     format!("an account with `{value}` at {number} tells them apart")
 }
@@ -322,6 +338,38 @@ impl Tokens {
             ends_range(before) || (self.is_negative(before) && before.checked_sub(1).is_some_and(ends_range))
         });
         self.comparison_of(number).is_some() || self.is_comparison(number + 1) || is_end
+    }
+
+    /// Whether something is compared with a day, written as text with or without DATE before it.
+    fn is_day_compared(&self, day: usize) -> bool {
+        let first = day.checked_sub(1).filter(|before| self.is_word(*before, "DATE")).unwrap_or(day);
+        let ends_range = |at: usize| self.is_word(at, "BETWEEN") || self.is_word(at, "AND");
+        let follows = first.checked_sub(1).is_some_and(|before| self.is_comparison(before) || ends_range(before));
+        follows || self.is_comparison(day + 1)
+    }
+
+    /// The characters of each value of a list of plain values in brackets, with a comma beside it; none of a list of one.
+    fn places_of_list(&self, bracket: usize) -> Vec<Range<usize>> {
+        let mut places: Vec<Range<usize>> = Vec::new();
+        let mut after_comma = None;
+        for (token, range) in self.all.iter().skip(bracket) {
+            match token {
+                Token::LParen if places.is_empty() => {}
+                Token::Comma => after_comma = Some(range.start),
+                Token::RParen if places.len() > 1 => {
+                    // The first goes with the comma behind it.
+                    if let [first, second, ..] = places.as_mut_slice() {
+                        first.end = second.start + 1;
+                    }
+                    return places;
+                }
+                Token::SingleQuotedString(_) | Token::Number(..) => {
+                    places.push(after_comma.take().unwrap_or(range.start)..range.end);
+                }
+                _ => break,
+            }
+        }
+        Vec::new()
     }
 
     /// A lone name on the left of a comparison, and the number on its right.

@@ -53,6 +53,29 @@ fn edges_thresholds_and_words_are_changed_where_they_stand() {
 }
 
 #[test]
+fn days_and_lists_are_changed_too() {
+    let found = changes(
+        "triggers:
+  - {id: t, when: \"a >= DATE '2026-03-01' AND b IN ('x','y', 'z') AND c = 'w' AND d NOT IN ('v')\"}
+",
+    );
+    let expected = [
+        r#"trigger:t ">=" ">""#,
+        r#"trigger:t "'2026-03-01'" "'2026-02-28'""#,
+        r#"trigger:t "'2026-03-01'" "'2026-03-02'""#,
+        r#"trigger:t "AND" "OR""#,
+        r#"trigger:t "'x'," """#,
+        r#"trigger:t ",'y'" """#,
+        r#"trigger:t ", 'z'" """#,
+        r#"trigger:t "AND" "OR""#,
+        r#"trigger:t "=" "<>""#,
+        r#"trigger:t "AND" "OR""#,
+        r#"trigger:t "NOT" """#,
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn ranges_bands_formulas_and_parameters_are_changed_too() {
     let found = changes(
         "params: [{id: p, type: decimal, value: 0.30}]

@@ -1,6 +1,6 @@
 //! `metrics`: what rules can be written over.
 
-use headwater_metrics::{Catalogue, Declaration, Grain, Metric};
+use headwater_metrics::{Catalogue, Declaration, Grain, InputColumn, InputTable, Metric};
 use serde_json::json;
 
 use crate::args::Metrics;
@@ -19,8 +19,14 @@ pub(crate) fn run(metrics: &Metrics, output: &Output) -> Exit {
                 || is_over_a_window(&wanted, id)
         })
         .collect();
+    let columns: Vec<&InputColumn> = InputTable::Accounts
+        .columns()
+        .iter()
+        .filter(|column| column.name.contains(&wanted) || column.meaning.to_lowercase().contains(&wanted))
+        .collect();
     if output.is_data() {
-        let rows: Vec<_> = found.iter().map(as_json).collect();
+        let columns = columns.iter().map(|column| column_as_json(column));
+        let rows: Vec<_> = found.iter().map(as_json).chain(columns).collect();
         output.data(&rows);
     } else {
         for Declaration { metric, formula, .. } in &found {
@@ -33,8 +39,16 @@ pub(crate) fn run(metrics: &Metrics, output: &Output) -> Exit {
                 metric.null_rule
             ));
         }
+        for column in &columns {
+            output.result(&format!(
+                "{} (column of accounts, {})\n    {}",
+                column.name,
+                column.kind.unit().word(),
+                column.meaning
+            ));
+        }
     }
-    if found.is_empty() {
+    if found.is_empty() && columns.is_empty() {
         output.error(&format!("no metric matches `{wanted}`"));
         return Exit::NotFound;
     }
@@ -52,6 +66,15 @@ fn grain(metric: &Metric) -> &'static str {
         Grain::Account => "account",
         Grain::Group => "group",
     }
+}
+
+/// A column of accounts beside metrics: a value of each account that no formula computes.
+fn column_as_json(column: &InputColumn) -> serde_json::Value {
+    json!({
+        "id": column.name, "grain": Grain::Account, "unit": column.kind.unit(), "inputs": [InputTable::Accounts],
+        "meaning": column.meaning, "formula": null, "windows": [], "policy_switches": [], "example": null,
+        "null_rule": "Unknown where the column is not mapped or empty.", "source": null,
+    })
 }
 
 fn as_json(declaration: &Declaration) -> serde_json::Value {

@@ -15,7 +15,7 @@ use super::run::day;
 use super::{Texts, project};
 use crate::args::{Global, Test};
 use crate::exit::Exit;
-use crate::render::{Output, counted};
+use crate::render::{Output, counted, progress};
 use crate::surroundings;
 
 pub(crate) async fn run(global: &Global, asked: &Test, output: &Output) -> Exit {
@@ -26,7 +26,7 @@ pub(crate) async fn run(global: &Global, asked: &Test, output: &Output) -> Exit 
     if let Some(account) = &asked.generate {
         return generate(&texts, &project, account, asked, output).await;
     }
-    let (report, changes) = match run_tests(&texts, &project, asked.mutate).await {
+    let (report, changes) = match run_tests(&texts, &project, asked.mutate, output).await {
         Ok(done) => done,
         Err(error) => {
             output.diagnostics(&error.diagnostics, &texts.sources);
@@ -79,14 +79,17 @@ async fn run_tests(
     texts: &Texts,
     project: &Project,
     mutate: bool,
+    output: &Output,
 ) -> Result<(RuleTestReport, Option<MutationReport>), RunError> {
     let Texts { sources, rules, tests } = texts;
     let report = run_rule_tests(project, sources, rules, tests).await?;
-    let changes = match mutate && report.counts().1 == 0 {
-        true => Some(mutate_rules(project, sources, rules, tests).await?),
-        false => None,
-    };
-    Ok((report, changes))
+    if !mutate || report.counts().1 > 0 {
+        return Ok((report, None));
+    }
+    let (progress, bar) = progress::line(output.shows_progress());
+    let changes = mutate_rules(project, sources, rules, tests, progress).await;
+    bar.finish_and_clear();
+    Ok((report, Some(changes?)))
 }
 
 fn text_of_changes(changes: &MutationReport) -> String {

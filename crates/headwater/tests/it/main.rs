@@ -9,6 +9,8 @@ mod doctor;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
+mod memory;
+#[cfg(test)]
 mod observe;
 #[cfg(test)]
 mod observe_failures;

@@ -38,6 +38,8 @@ pub(crate) struct Unreadable {
 #[derive(Debug)]
 pub(crate) enum Problem {
     Form,
+    /// What stands behind a number: `12 months`, `90%`.
+    Unit(String),
     UnknownParameter(String),
     NotANumber(String),
     /// It was reported where it stands.
@@ -173,11 +175,19 @@ fn leading(text: &str) -> usize {
     text.chars().take_while(|c| c.is_whitespace()).count()
 }
 
+/// The word or sign behind the digits with which a text begins.
+fn behind_number(text: &str) -> Option<String> {
+    let behind = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').trim_start();
+    let is_unit = behind.starts_with(|c: char| c == '%' || c.is_alphabetic());
+    (is_unit && behind.len() < text.len()).then(|| behind.to_lowercase())
+}
+
 fn number(text: &str, at: usize, param: &impl Fn(&str) -> Option<Option<Literal>>) -> Result<f64, Unreadable> {
     let at = at..at + text.chars().count();
     let Some(name) = text.strip_prefix("param.") else {
         let found = text.parse::<f64>().ok().filter(|number| number.is_finite());
-        return found.ok_or(Unreadable { at, problem: Problem::Form });
+        return found
+            .ok_or_else(|| Unreadable { at, problem: behind_number(text).map_or(Problem::Form, Problem::Unit) });
     };
     match param(name) {
         None => Err(Unreadable { at, problem: Problem::UnknownParameter(name.to_owned()) }),

@@ -10,7 +10,7 @@ use super::profile::{Profile, Stage};
 use super::promotion::Promotion;
 use super::syntax::{RawBands, RawGuardrail, RawProfile};
 use crate::check::{Checking, Fate, Reads};
-use crate::expression::{Column, ColumnSource, out_of_scale};
+use crate::expression::{Column, ColumnSource, out_of_scale, suggest_metric};
 use crate::header::Header;
 use crate::reading::{Word, Written};
 use crate::testing::TestedKind;
@@ -152,10 +152,7 @@ fn check_metric(word: &Word, reads: &mut Reads, checking: &mut Checking<'_>) -> 
         let known = names.catalogue(Grain::Group);
         let problem = Diagnostic::at(Code::UnknownName, word.span, format!("unknown metric `{}`", word.text))
             .label("not a metric of groups");
-        match names.environment.catalogue.with_window(&word.text) {
-            Some(windowed) => problem.help(format!("say over which window, for example `{windowed}`")),
-            None => problem.suggest(&word.text, known.iter().map(String::as_str)),
-        }
+        suggest_metric(problem, &word.text, known.iter().map(String::as_str))
     };
     checking.used.problems.push(problem);
     None
@@ -285,6 +282,12 @@ fn check_band(written: &Written, unit: Option<Unit>, checking: &mut Checking<'_>
         Problem::Refused => return None,
         Problem::Form => Diagnostic::at(Code::ExpressionSyntax, span, "not a band")
             .help("write `> 1.00`, `<= param.limit` or `3..5` (from 3 to before 5)"),
+        Problem::Unit(behind) => Diagnostic::at(Code::ExpressionSyntax, span, "a number of a band stands alone").help(
+            match behind.as_str() {
+                "%" | "percent" => "write 0.05 for five percent of a ratio, and 5 of a percentage",
+                _ => "digits alone, in the unit of the metric",
+            },
+        ),
         Problem::NotANumber(name) => {
             Diagnostic::at(Code::TypeMismatch, span, format!("the parameter `{name}` is not a number"))
         }
