@@ -10,6 +10,7 @@ mod lake;
 mod lifetimes;
 mod memory;
 mod night;
+mod nights;
 mod python;
 mod report;
 mod revenue;
@@ -34,6 +35,8 @@ pub(crate) enum Bench {
     Night(usage::Options),
     /// Runs a night over a generated lake under several limits of memory.
     Memory(memory::Options),
+    /// Runs nights in a row over a generated lake, and looks what they take and leave.
+    Nights(nights::Options),
     /// Runs a night of movements, retention and cohorts over a generated lake, then the same tables in DuckDB.
     Revenue(revenue::Options),
     /// Runs a night of models of orders and of staying over a made lake, then the same in lifetimes and lifelines.
@@ -66,6 +69,7 @@ impl Bench {
             Self::Check(options) => check::run(options),
             Self::Night(options) => usage::run(options),
             Self::Memory(options) => memory::run(options),
+            Self::Nights(options) => nights::run(options),
             Self::Revenue(options) => revenue::run(options),
             Self::Lifetimes(options) => lifetimes::run(options),
         }

@@ -1,5 +1,5 @@
-//! Development tasks: `cargo xtask generate`, `cargo xtask fuzz`, `cargo xtask crashes`, `races` and `history`, and `cargo xtask bench` with `check`, `night`, `revenue`
-//! or `lifetimes`.
+//! Development tasks: `cargo xtask generate`, `cargo xtask fuzz`, `cargo xtask crashes`, `races` and `history`, and `cargo xtask bench` with
+//! `check`, `night`, `memory`, `nights`, `revenue` or `lifetimes`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "development tasks report to a person")]
 

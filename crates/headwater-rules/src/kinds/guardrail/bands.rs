@@ -178,7 +178,7 @@ fn leading(text: &str) -> usize {
 /// The word or sign behind the digits with which a text begins.
 fn behind_number(text: &str) -> Option<String> {
     let behind = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').trim_start();
-    let is_unit = behind.starts_with(|c: char| c == '%' || c.is_alphabetic());
+    let is_unit = behind == "%" || (!behind.is_empty() && behind.chars().all(char::is_alphabetic));
     (is_unit && behind.len() < text.len()).then(|| behind.to_lowercase())
 }
 
