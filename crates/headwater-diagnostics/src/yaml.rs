@@ -17,7 +17,7 @@ mod shape;
 mod version;
 
 pub use alignment::TextPositions;
-pub use fields::Fields;
+pub use fields::{Fields, no_number};
 pub use layout::laid_out;
 pub use shape::{Holds, KeyShape, Shape, key, required};
 pub use version::{LANGUAGE_VERSION, migrated};
@@ -244,8 +244,11 @@ impl<'t> Reader<'t> {
                 "invalid YAML: what stands behind this `#` is a comment, and the bracket in it closes nothing";
             return Diagnostic::at(Code::InvalidYaml, comment, message).help("put the text with the `#` in quotes");
         }
-        let problem =
-            Diagnostic::at(Code::InvalidYaml, self.span(at, at + 1), format!("invalid YAML: {}", error.info()));
+        let problem = Diagnostic::at(
+            Code::InvalidYaml,
+            self.span(at, at + 1),
+            format!("invalid YAML: {}", error.info().replace("double-quoted", "quoted")),
+        );
         problem.help(remedy(error.info(), self.text.get(self.span(at, at).start..).unwrap_or_default()))
     }
 
@@ -325,7 +328,11 @@ impl<'t> Reader<'t> {
                 None => *key = Some(as_key(&node, &mut self.problems)),
                 Some(name) if entries.iter().any(|(known, _)| known.name == name.name) => {
                     let message = format!("the key `{}` stands twice", name.name);
-                    self.problems.push(Diagnostic::at(Code::DuplicateKey, name.span, message).label("again here"));
+                    self.problems.push(
+                        Diagnostic::at(Code::DuplicateKey, name.span, message)
+                            .label("again here")
+                            .help("leave one of them out; in a list every item begins with `- `"),
+                    );
                 }
                 Some(name) => entries.push((name, node)),
             },
@@ -340,7 +347,9 @@ fn remedy(info: &str, rest: &str) -> &'static str {
     if has(&["tab"]) || rest.starts_with('\t') {
         "indent with blanks: a tab is no indentation"
     } else if has(&["trailing content"]) {
-        "the quote ended before: write a quote inside quotes of its own kind twice, or use the other kind outside"
+        "the quote ended before: put `'` around the whole text, and write each `'` within it twice"
+    } else if has(&["only valid inside a block"]) {
+        "a `{` or a `[` above is not closed, or an item begins in another column than those before"
     } else if has(&["expected comment or line break"]) {
         "text that begins with `>` or `|` stands in quotes"
     } else if has(&["unknown escape", "escape character", "escape"]) {

@@ -356,16 +356,21 @@ fn named(names: &[String], counts: &[u64]) -> BTreeMap<String, u64> {
     counted.map(|(name, count)| (name.clone(), *count)).collect()
 }
 
+/// Rows of an input of which at least one is right, whatever share may break its contract: where none is, the mapping is wrong.
+const NEVER_ALL_WRONG: u64 = 100;
+
 fn too_many_quarantined(spec: &InputSpec, rows: &RowCounts) -> Option<Diagnostic> {
-    let limit = spec.max_quarantine_pct?;
     let seen = rows.read.checked_sub(rows.after_as_of).filter(|seen| *seen > 0)?;
+    let (name, wrong) = (spec.table.name(), rows.quarantined_total());
     #[expect(clippy::cast_precision_loss, reason = "a share in percent; counts of rows are far below 2^53")]
-    let share = rows.quarantined_total() as f64 * 100.0 / seen as f64;
-    if share <= limit {
-        return None;
-    }
-    let message =
-        format!("{share:.1} % of the rows of `{}` break its contract; {limit} % are allowed", spec.table.name());
+    let share = wrong as f64 * 100.0 / seen as f64;
+    let message = match spec.max_quarantine_pct {
+        Some(limit) if share > limit => {
+            format!("{share:.1} % of the rows of `{name}` break its contract; {limit} % are allowed")
+        }
+        _ if wrong == seen && seen >= NEVER_ALL_WRONG => format!("all {seen} rows of `{name}` break its contract"),
+        _ => return None,
+    };
     let problem = Diagnostic::at(Code::QuarantineLimit, spec.span, message);
     let counted = rows.quarantined.iter().filter(|(_, count)| **count > 0);
     let counted = counted.map(|(reason, count)| format!("{reason}: {count} of {seen} rows"));

@@ -147,7 +147,11 @@ impl Trial {
     }
 
     fn unnoticed(&self, mutant: &Mutant, rule: &str) -> Diagnostic {
-        let written = self.sources.slice(mutant.place).trim_start_matches([',', ' ', '\n']);
+        let mut written = self.sources.slice(mutant.place).trim_start_matches([',', ' ', '\n']);
+        // A comment behind what stands before.
+        while let Some((_, rest)) = written.strip_prefix('#').and_then(|comment| comment.split_once('\n')) {
+            written = rest.trim_start();
+        }
         let change = if mutant.instead.is_empty() {
             format!("that `{written}` is gone")
         } else {

@@ -20,6 +20,7 @@ pub struct Fields<'a> {
 
 /// Keys that people write for others: what is written, and what is meant.
 const SYNONYMS: &[(&str, &str)] = &[
+    ("nights", "runs"),
     ("name", "id"),
     ("key", "id"),
     ("condition", "when"),
@@ -267,11 +268,15 @@ fn text_of(node: &Node, name: &str, problems: &mut Diagnostics) -> Option<String
     text
 }
 
-/// The problem of a value that is no number of the kind expected.
-fn no_number(node: &Node, name: &str, expected: &str) -> Diagnostic {
+/// The problem of a value that is not of the kind expected, with how a number is written where it looks like one.
+#[must_use]
+pub fn no_number(node: &Node, name: &str, expected: &str) -> Diagnostic {
     let problem = wrong_shape(node, name, expected);
-    let looks_like_one = node.as_text().is_some_and(|text| text.contains(|c: char| c.is_ascii_digit()));
-    if looks_like_one { problem.help("digits alone: no `%`, no unit, no separators") } else { problem }
+    let looks_like_one = node
+        .as_text()
+        .is_some_and(|text| text.trim_start_matches(['-', '+', '.']).starts_with(|c: char| c.is_ascii_digit()));
+    let help = "digits alone: no `%`, no unit, no separators, and a point before decimals";
+    if looks_like_one { problem.help(help) } else { problem }
 }
 
 /// The problem of a value of another shape than expected.

@@ -94,8 +94,8 @@ impl Shape {
     /// How it is written, as a remedy: with what was written instead where that says enough, else with the keys that must be
     /// there, or with the first.
     pub(super) fn example(&self, instead: &Node) -> String {
-        if let Some((number, name)) = self.counted(instead) {
-            return format!("write `{{{name}: {number}}}`");
+        if let Some(counted) = self.counted(instead) {
+            return format!("write `{{{counted}}}`");
         }
         let required: Vec<_> =
             self.all_keys().filter(|key| key.is_required).map(|key| format!("{}: …", key.name)).collect();
@@ -107,20 +107,24 @@ impl Shape {
         format!("write `{{{keys}}}`, or a line for each key")
     }
 
-    /// The number and the key of `3 days` and `3d`, or of a number alone, where keys count and one of them is enough.
-    fn counted(&self, written: &Node) -> Option<(String, &'static str)> {
+    /// What `3 days`, `3d`, `2 weeks` or a number alone most likely means, where keys count and one of them is enough.
+    fn counted(&self, written: &Node) -> Option<String> {
         if self.all_keys().any(|key| key.is_required) {
             return None;
         }
         let mut counting = self.all_keys().filter(|key| matches!(key.holds, Holds::Integer(..)));
         match &written.value {
-            super::Value::Integer(number) => Some((number.to_string(), counting.next()?.name)),
+            super::Value::Integer(number) => Some(format!("{}: {number}", counting.next()?.name)),
             super::Value::Text(text) => {
                 let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
                 let number = text.strip_suffix(unit).filter(|number| !number.is_empty())?;
-                let unit = unit.trim();
+                let mut unit = unit.trim();
+                let mut number: u32 = number.parse().ok()?;
+                if ["w", "week", "weeks"].contains(&unit) {
+                    (number, unit) = (number.checked_mul(7)?, "days");
+                }
                 let is_meant = |key: &&KeyShape| !unit.is_empty() && key.name.starts_with(unit);
-                Some((number.to_owned(), counting.find(is_meant)?.name))
+                Some(format!("{}: {number}", counting.find(is_meant)?.name))
             }
             _ => None,
         }

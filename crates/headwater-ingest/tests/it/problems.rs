@@ -189,6 +189,19 @@ async fn more_quarantined_rows_than_allowed_stop_the_night() {
 }
 
 #[tokio::test]
+async fn an_input_of_which_no_row_is_right_stops_the_night() {
+    let lake = Lake::with_accounts();
+    for (rows, problems) in [(99, &[][..]), (100, &["E0509 all 100 rows of `orders` break its contract"])] {
+        let amounts: ArrayRef = texts(&vec!["Pro"; rows]);
+        write_orders(&lake, amounts);
+        assert_eq!(
+            lake.problems(&[lake.accounts(), orders(&lake).map("amount", "TRY_CAST(amount AS DOUBLE)")]).await,
+            problems
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_value_that_cannot_be_computed_is_a_problem_of_the_mapping() {
     let lake = Lake::with_accounts();
     write_orders(&lake, Arc::new(Int64Array::from(vec![1, 0])));

@@ -69,12 +69,12 @@ pub(super) const METRICS: &[Definition] = &[
     movement(
         "expansion_mrr_{w}",
         "sum(amount) FILTER (WHERE movement = 'expansion' AND {in})",
-        "Recurring revenue added by an account that already paid.",
+        "Recurring revenue added by an account that already paid, from one end of a period to the next: periods of a month end on the as-of day, so that what is taken back within one is not seen, and the night after divides time at other days.",
     ),
     movement(
         "contraction_mrr_{w}",
         "sum(-amount) FILTER (WHERE movement = 'contraction' AND {in})",
-        "Recurring revenue lost from an account that went on paying, as a positive amount.",
+        "Recurring revenue lost from an account that went on paying, as a positive amount, from one end of a period to the next, as for expansion.",
     ),
     movement(
         "churned_mrr_{w}",

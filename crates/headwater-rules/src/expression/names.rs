@@ -160,6 +160,9 @@ impl Names<'_> {
         if self.schemes.contains_key(name) {
             return problem.help(format!("write `segment.{name}`"));
         }
+        if ["yes", "no"].contains(&name.to_lowercase().as_str()) {
+            return problem.help("write TRUE or FALSE; text stands in quotes");
+        }
         let catalogue = self.catalogue(Grain::Account);
         let known = catalogue
             .iter()
@@ -224,11 +227,28 @@ impl Names<'_> {
 /// Where an unknown metric is looked for.
 pub(crate) const FIND_METRICS: &str = "`headwater metrics --search WORD` says which metrics and columns there are";
 
+/// The same metric over a window of months where days were written, or of days where months were, and which of them it counts.
+fn with_other_window(name: &str) -> Option<(String, &'static str)> {
+    let (metric, window) = name.rsplit_once('_')?;
+    let usual = Catalogue.with_window(metric)?;
+    let (count, unit) = window.split_at_checked(window.len().checked_sub(1)?)?;
+    let count: u32 = count.parse().ok()?;
+    let (other, counted) = match (unit, usual.ends_with('m')) {
+        ("d", true) => (format!("{metric}_{}m", (count / 30).max(1)), "months"),
+        ("m", false) => (format!("{metric}_{}d", count.checked_mul(30)?), "days"),
+        _ => return None,
+    };
+    Some((if Catalogue.metric(&other).is_some() { other } else { usual }, counted))
+}
+
 /// Adds to the problem of an unknown metric which one was most likely meant, or else how to find it.
 #[must_use]
 pub fn suggest_metric<'a>(problem: Diagnostic, name: &str, known: impl IntoIterator<Item = &'a str>) -> Diagnostic {
     if let Some(windowed) = Catalogue.with_window(name) {
         return problem.help(format!("say over which window, for example `{windowed}`"));
+    }
+    if let Some((other, counted)) = with_other_window(name) {
+        return problem.help(format!("its window is of {counted}, for example `{other}`"));
     }
     let problem = problem.suggest(name, known);
     if problem.help.is_none() { problem.help(FIND_METRICS) } else { problem }

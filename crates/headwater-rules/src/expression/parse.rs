@@ -51,7 +51,9 @@ pub(crate) fn parse(written: &Written) -> Result<(Expr, Positions), Diagnostic> 
     let dialect = GenericDialect {};
     let tokens = Tokenizer::new(&dialect, &written.text).tokenize_with_location().map_err(|error| {
         let at = positions.at(error.location);
-        syntax(written, at..at + 1, &error.message)
+        let problem = syntax(written, at..at + 1, &error.message);
+        let is_open = error.message.contains("nterminated");
+        if is_open { problem.help("a `'` has no other: text stands between two, numbers have none") } else { problem }
     })?;
     refuse_comments(written, &positions, &tokens)?;
     refuse_tokens(written, &positions, &tokens)?;
@@ -138,6 +140,8 @@ fn refuse_comments(written: &Written, positions: &Positions, tokens: &[TokenWith
 /// What is written otherwise in this language, by the token that other languages have for it.
 fn written_otherwise(token: &Token) -> Option<(&'static str, &'static str)> {
     match token {
+        Token::Ampersand => Some(("`&` is not part of the language", "write AND")),
+        Token::Pipe => Some(("`|` is not part of the language", "write OR")),
         Token::Overlap => Some(("`&&` is not part of the language", "write AND")),
         Token::ExclamationMark => Some(("`!` is not part of the language", "write NOT")),
         Token::DoubleEq => Some(("`==` is not part of the language", "write `=`")),

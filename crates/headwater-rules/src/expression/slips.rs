@@ -12,7 +12,24 @@ pub(super) fn remedy(tokens: &[(Token, Range<usize>)], at: usize) -> Option<Stri
     let next = tokens.get(failed + 1).map(|(token, _)| token);
     let found = word(0)?;
     let remedy = match (word(1), found, next) {
-        (Some(Token::Number(..)), Token::Comma, Some(Token::Number(..))) => "write a number without separators: 20000",
+        (Some(Token::Number(first, _)), Token::Comma, Some(Token::Number(second, _))) if second.len() == 3 => {
+            return Some(format!("write a number without separators: {first}{second}"));
+        }
+        (Some(Token::Number(first, _)), Token::Comma, Some(Token::Number(second, _))) => {
+            return Some(match word(2) {
+                Some(between) if is(between, "between") => format!("write `BETWEEN {first} AND {second}`"),
+                _ => format!("write a number with a point: {}.{second}", first.replace('.', "")),
+            });
+        }
+        (Some(Token::Number(first, _)), Token::Word(rest), _) if is_digits(&rest.value) => {
+            return Some(format!("write a number without separators: {first}{}", rest.value.replace('_', "")));
+        }
+        (Some(Token::Number(..)), Token::Word(_), _)
+            if matches!((word(3), word(2)), (Some(Token::Word(_)), Some(Token::Minus))) =>
+        {
+            "names are written with `_`: `active_days_90d`"
+        }
+        (None, Token::Eq, _) => "leave out the `=` at the beginning",
         (_, Token::Mod, None) => return of_unit("%"),
         (_, Token::RArrow, _) => "write `>=`",
         (Some(Token::Eq), Token::Lt, _) => "write `<=`",
@@ -33,6 +50,11 @@ pub(super) fn remedy(tokens: &[(Token, Range<usize>)], at: usize) -> Option<Stri
         _ => return None,
     };
     Some(remedy.to_owned())
+}
+
+/// Whether a word is `_000`.
+fn is_digits(word: &str) -> bool {
+    word.starts_with('_') && word.chars().skip(1).all(|c| c == '_' || c.is_ascii_digit())
 }
 
 fn is(token: &Token, name: &str) -> bool {

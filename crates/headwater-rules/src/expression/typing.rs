@@ -196,7 +196,12 @@ impl Walk<'_, '_> {
             } else if left.kind == Kind::Date && right.kind.is_numeric() {
                 problem = problem.help("a day stands in quotes: '2026-05-31'");
             } else if left.kind == Kind::Flag {
-                problem = problem.help("what is true or false stands alone, or with NOT before it");
+                let is_chained = matches!(&left.node, Node::Binary(operator, ..) if operator.orders());
+                problem = problem.help(if is_chained {
+                    "what is true or false stands alone; between two numbers is `value > 5 AND value < 7`"
+                } else {
+                    "what is true or false stands alone, or with NOT before it"
+                });
             }
             self.report(problem, &right.at);
             return false;

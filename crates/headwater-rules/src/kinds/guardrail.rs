@@ -9,6 +9,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use bands::{Bands, Range};
 pub(crate) use check::{Guardrail, check, check_profiles};
 pub(crate) use compile::verdicts;
 pub(crate) use syntax::{GUARDRAIL, RawGuardrail, RawProfile, STAGE_PROFILE};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use headwater_diagnostics::yaml::{Fields, Holds, Key, Node, Shape, Value, key, required};
+use headwater_diagnostics::yaml::{self, Fields, Holds, Key, Node, Shape, Value, key, required};
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics};
 
 use crate::expression::Literal;
@@ -45,7 +45,10 @@ impl RawParam {
         let value = kind.zip(written).and_then(|(kind, node)| {
             let found = value(kind, node);
             if found.is_none() {
-                reading.wrong_shape(node, "value", expected(kind));
+                match kind {
+                    "integer" | "decimal" => reading.problems.push(yaml::no_number(node, "value", expected(kind))),
+                    _ => reading.wrong_shape(node, "value", expected(kind)),
+                }
             }
             found
         });

@@ -4,7 +4,7 @@
 //! Changes are made in the text, as an author would make them: a comparison that takes its edge in or leaves it out, a
 //! threshold moved by one in its last digit or by a day, a value left out of a list, AND for OR, a NOT left out.
 
-use std::ops::Range;
+use std::ops::Range as Characters;
 
 use chrono::NaiveDate;
 use datafusion::sql::sqlparser::tokenizer::Token;
@@ -12,6 +12,7 @@ use headwater_diagnostics::yaml::{self, Key, Node, Value};
 use headwater_diagnostics::{Diagnostics, FileId, Sources, Span};
 
 use crate::expression::tokens;
+use crate::kinds::guardrail::{Bands, Range};
 use crate::reading::{Reading, Written};
 
 /// One small change of a rule.
@@ -161,11 +162,44 @@ impl Changes<'_> {
                         _ => None,
                     };
                     self.found.extend(other.map(|other| Change::new(key.span, other)));
+                    let before = self.found.len();
                     self.walk(&key.name, value);
+                    if BANDS.contains(&key.name.as_str()) {
+                        // What passes is not watched, so that nobody can notice where a band ends within another.
+                        let of_band = self.found.split_off(before);
+                        let told = of_band.into_iter().filter(|change| !self.judges_as_before(entries, change));
+                        let told: Vec<_> = told.collect();
+                        self.found.extend(told);
+                    }
                 }
             }
             Value::Null | Value::Integer(_) | Value::Float(..) => {}
         }
+    }
+
+    /// Whether bands give every number the same verdict with a change.
+    fn judges_as_before(&self, entries: &[(Key, Node)], change: &Change) -> bool {
+        let bands = |change| {
+            Some(Bands { pass: self.ranges("pass", entries, change)?, watch: self.ranges("watch", entries, change)? })
+        };
+        let (Some(before), Some(after)) = (bands(None), bands(Some(change))) else { return false };
+        before.judge_as(&after)
+    }
+
+    /// The ranges of one key of bands, with a change of their text; none where a parameter is in them.
+    fn ranges(&self, name: &str, entries: &[(Key, Node)], change: Option<&Change>) -> Option<Vec<Range>> {
+        let Some((_, node)) = entries.iter().find(|(key, _)| key.name == name) else { return Some(Vec::new()) };
+        let nodes = if let Value::List(items) = &node.value { items.as_slice() } else { std::slice::from_ref(node) };
+        let range = |node: &Node| {
+            let mut text = self.sources.slice(node.span).to_owned();
+            let place =
+                change.filter(|change| node.span.start <= change.place.start && change.place.end <= node.span.end);
+            if let Some(Change { place, instead, .. }) = place {
+                text.replace_range(place.start - node.span.start..place.end - node.span.start, instead);
+            }
+            Range::read(text.trim_matches(['"', '\'']), |_| None).ok()
+        };
+        nodes.iter().map(range).collect()
     }
 
     /// Leaves out keys one by one, with what parts each from its neighbour.
@@ -232,7 +266,7 @@ impl Changes<'_> {
         }
     }
 
-    fn nudge(&mut self, written: &Written, range: Range<usize>, text: &str, tokens: &Tokens, at: usize) {
+    fn nudge(&mut self, written: &Written, range: Characters<usize>, text: &str, tokens: &Tokens, at: usize) {
         let Some(number) = Decimal::read(text) else { return };
         let is_negative = at.checked_sub(1).is_some_and(|before| tokens.is_negative(before));
         for moved in [number.moved(-1), number.moved(1)] {
@@ -258,7 +292,8 @@ impl Changes<'_> {
     fn band(&mut self, node: &Node) {
         let Some(written) = self.written(node) else { return };
         let characters: Vec<char> = written.text.chars().collect();
-        let text = |range: &Range<usize>| characters.get(range.clone()).unwrap_or_default().iter().collect::<String>();
+        let text =
+            |range: &Characters<usize>| characters.get(range.clone()).unwrap_or_default().iter().collect::<String>();
         for (operator, other) in [("<=", "<"), (">=", ">"), ("<", "<="), (">", ">=")] {
             if let Some(start) = written.text.find(operator) {
                 let place = written.span(start..start + operator.len());
@@ -299,7 +334,7 @@ fn told_by(value: &str, number: &Decimal) -> String {
 
 /// The tokens of an expression, with the characters each covers.
 struct Tokens {
-    all: Vec<(Token, Range<usize>)>,
+    all: Vec<(Token, Characters<usize>)>,
 }
 
 impl Tokens {
@@ -349,8 +384,8 @@ impl Tokens {
     }
 
     /// The characters of each value of a list of plain values in brackets, with a comma beside it; none of a list of one.
-    fn places_of_list(&self, bracket: usize) -> Vec<Range<usize>> {
-        let mut places: Vec<Range<usize>> = Vec::new();
+    fn places_of_list(&self, bracket: usize) -> Vec<Characters<usize>> {
+        let mut places: Vec<Characters<usize>> = Vec::new();
         let mut after_comma = None;
         for (token, range) in self.all.iter().skip(bracket) {
             match token {

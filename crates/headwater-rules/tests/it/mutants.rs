@@ -53,6 +53,21 @@ fn edges_thresholds_and_words_are_changed_where_they_stand() {
 }
 
 #[test]
+fn an_edge_of_what_is_watched_within_what_passes_is_left_alone() {
+    let found = changes("guardrails: [{id: g, bands: {pass: '>= 1.00', watch: '0.95..1.00'}}]\n");
+    let expected = [
+        r#"guardrail:g ", watch: '0.95..1.00'" """#,
+        r#"guardrail:g ">=" ">""#,
+        r#"guardrail:g "1.00" "0.99""#,
+        r#"guardrail:g "1.00" "1.01""#,
+        r#"guardrail:g "0.95" "0.94""#,
+        r#"guardrail:g "0.95" "0.96""#,
+        r#"guardrail:g "1.00" "0.99""#,
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn days_and_lists_are_changed_too() {
     let found = changes(
         "triggers:

@@ -214,7 +214,7 @@ fn what_is_refused_on_purpose() {
     condition("events > §{{ floor }}", &["E0309"]);
     condition("§levenshtein(plan, 'x') > 1", &["E0311"]);
     condition("§coalesc(share, 0) > 1", &["E0311"]);
-    condition("§events & 3 = 1", &["E0312"]);
+    condition("events §& 3 = 1", &["E0301"]);
     condition("CAST(§events AS UUID) = 1", &["E0312"]);
     condition("plan = §NULL", &["E0315"]);
     condition("plan IN ('a', §NULL)", &["E0315"]);

@@ -14,7 +14,7 @@ pub(crate) fn run(metrics: &Metrics, output: &Output) -> Exit {
         .into_iter()
         .filter(|declaration| {
             let Metric { id, meaning, .. } = &declaration.metric;
-            id.to_lowercase().contains(&wanted)
+            id.to_lowercase().contains(&wanted.replace(' ', "_"))
                 || meaning.to_lowercase().contains(&wanted)
                 || is_over_a_window(&wanted, id)
         })

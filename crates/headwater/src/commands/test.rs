@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use headwater_diagnostics::Diagnostics;
+use headwater_diagnostics::yaml::laid_out;
 use headwater_nightly::project::Project;
 use headwater_nightly::{
     GeneratedTestRequest, MutationReport, RuleTestReport, RunError, generate_test, mutate_rules, run_rule_tests,
@@ -64,7 +65,7 @@ async fn generate(texts: &Texts, project: &Project, account: &str, asked: &Test,
     let environment = surroundings::store_environment();
     match generate_test(project, &texts.sources, &texts.rules, environment, &request).await {
         Ok(test) => {
-            output.result(test.trim_end());
+            output.result(laid_out(&test).as_deref().unwrap_or(&test).trim_end());
             Exit::Done
         }
         Err(error) => {

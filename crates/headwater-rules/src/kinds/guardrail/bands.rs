@@ -3,7 +3,6 @@
 use std::fmt;
 
 use crate::expression::Literal;
-use crate::reading::Written;
 
 /// A range of numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,6 +46,24 @@ pub(crate) enum Problem {
 }
 
 impl Bands {
+    /// Whether every number gets the verdict that other bands give it.
+    pub(crate) fn judge_as(&self, other: &Self) -> bool {
+        let ranges = || self.pass.iter().chain(&self.watch).chain(&other.pass).chain(&other.watch);
+        let mut edges: Vec<f64> = ranges().flat_map(|range| [range.begins(), range.ends()]).collect();
+        edges.retain(|edge| edge.is_finite());
+        edges.sort_by(f64::total_cmp);
+        // Verdicts change at edges alone: each of them, what lies between two, and what lies outside says it all.
+        let between = edges.iter().zip(edges.iter().skip(1)).map(|(low, high)| f64::midpoint(*low, *high));
+        let outside = edges.first().map(|first| first - 1.0).into_iter().chain(edges.last().map(|last| last + 1.0));
+        between.chain(outside).chain(edges.iter().copied()).all(|number| self.verdict(number) == other.verdict(number))
+    }
+
+    /// Whether a number passes, or is watched, or neither: what passes is not watched.
+    fn verdict(&self, number: f64) -> Option<bool> {
+        let is_in = |ranges: &[Range]| ranges.iter().any(|range| range.has(number));
+        if is_in(&self.pass) { Some(true) } else { is_in(&self.watch).then_some(false) }
+    }
+
     /// Two bands between which there is a breach, the lower one first.
     pub(crate) fn gap(&self) -> Option<(Range, Range)> {
         let mut ranges: Vec<Range> = self.pass.iter().chain(&self.watch).copied().collect();
@@ -86,8 +103,7 @@ impl Range {
     }
 
     /// Reads `> 1.00`, `<= param.x` or `3..5` (from 3 to before 5).
-    pub(crate) fn read(written: &Written, param: impl Fn(&str) -> Option<Option<Literal>>) -> Result<Self, Unreadable> {
-        let text = written.text.as_str();
+    pub(crate) fn read(text: &str, param: impl Fn(&str) -> Option<Option<Literal>>) -> Result<Self, Unreadable> {
         if let Some((low, high)) = text.split_once("..") {
             let low_at = leading(low);
             let high_at = low.chars().count() + 2 + leading(high);
@@ -110,6 +126,21 @@ impl Range {
             });
         }
         Err(Unreadable { at: start..start + trimmed.chars().count(), problem: Problem::Form })
+    }
+
+    /// Whether a number lies in it.
+    fn has(self, number: f64) -> bool {
+        let is_above = match self.low {
+            Edge::Open => true,
+            Edge::Included(low) => number >= low,
+            Edge::Excluded(low) => number > low,
+        };
+        let is_below = match self.high {
+            Edge::Open => true,
+            Edge::Included(high) => number <= high,
+            Edge::Excluded(high) => number < high,
+        };
+        is_above && is_below
     }
 
     /// Whether no number lies in it.

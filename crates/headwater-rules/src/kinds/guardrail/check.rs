@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use headwater_diagnostics::{Code, Diagnostic};
-use headwater_metrics::{Grain, Unit};
+use headwater_metrics::{Grain, Metric, Unit};
 
 use super::bands::{Bands, Problem, Range};
 use super::profile::{Profile, Stage};
@@ -104,8 +104,8 @@ fn check_guardrail(
     let bands = raw.bands.as_ref().map(|bands| match bands {
         RawBands::Stage => BandSource::Stage(stage),
         RawBands::Given { pass, watch } => {
-            let unit = metric.as_ref().and_then(|metric| checking.names.environment.catalogue.metric(metric));
-            BandSource::Given(check_bands([pass, watch], unit.map(|metric| metric.unit), checking))
+            let metric = metric.as_ref().and_then(|metric| checking.names.environment.catalogue.metric(metric));
+            BandSource::Given(check_bands([pass, watch], metric.as_ref(), checking))
         }
     });
     for word in &raw.after {
@@ -235,11 +235,11 @@ fn check_scope(word: &Word, checking: &mut Checking<'_>) -> Option<Option<Column
     None
 }
 
-fn check_bands([pass, watch]: [&[Written]; 2], unit: Option<Unit>, checking: &mut Checking<'_>) -> Bands {
-    let passing: Vec<_> = pass.iter().filter_map(|band| check_band(band, unit, checking)).collect();
+fn check_bands([pass, watch]: [&[Written]; 2], metric: Option<&Metric>, checking: &mut Checking<'_>) -> Bands {
+    let passing: Vec<_> = pass.iter().filter_map(|band| check_band(band, metric, checking)).collect();
     let mut watched = Vec::new();
     for band in watch {
-        let Some(range) = check_band(band, unit, checking) else { continue };
+        let Some(range) = check_band(band, metric, checking) else { continue };
         if passing.iter().any(|pass| range.lies_in(*pass)) {
             let problem = Diagnostic::at(Code::Contradiction, band.whole(), "nothing can be in this band")
                 .label("all of it passes already")
@@ -257,11 +257,23 @@ fn check_bands([pass, watch]: [&[Written]; 2], unit: Option<Unit>, checking: &mu
     bands
 }
 
-fn check_band(written: &Written, unit: Option<Unit>, checking: &mut Checking<'_>) -> Option<Range> {
+/// Words in the names of ratios of a part to its whole.
+const SHARES: [&str; 3] = ["churn", "_share", "_rate"];
+
+/// What is odd about the edge of a band of a metric, and what it would mean.
+fn beyond(metric: &Metric, edge: f64) -> Option<(&'static str, &'static str)> {
+    let is_share = metric.unit == Unit::Ratio && SHARES.iter().any(|word| metric.id.contains(word));
+    if is_share && edge > 1.0 {
+        return Some(("a share is never above 1", "0.05 is 5 %"));
+    }
+    out_of_scale(metric.unit, edge)
+}
+
+fn check_band(written: &Written, metric: Option<&Metric>, checking: &mut Checking<'_>) -> Option<Range> {
     let names = checking.names;
     let referred = names.params.keys().filter(|name| written.text.contains(&format!("param.{name}")));
     checking.used.params.extend(referred.cloned());
-    let unreadable = match Range::read(written, |name| names.params.get(name).cloned()) {
+    let unreadable = match Range::read(&written.text, |name| names.params.get(name).cloned()) {
         Ok(range) if range.is_empty() => {
             checking.problem(Code::Contradiction, written.whole(), "no number lies in this band");
             return None;
@@ -269,7 +281,7 @@ fn check_band(written: &Written, unit: Option<Unit>, checking: &mut Checking<'_>
         Ok(range) => {
             let edges = [range.begins(), range.ends()].into_iter().filter(|edge| edge.is_finite());
             if let Some((message, help)) =
-                unit.and_then(|unit| edges.into_iter().find_map(|edge| out_of_scale(unit, edge)))
+                metric.and_then(|metric| edges.into_iter().find_map(|edge| beyond(metric, edge)))
             {
                 checking.used.problems.push(Diagnostic::at(Code::UnitsMixed, written.whole(), message).help(help));
             }
