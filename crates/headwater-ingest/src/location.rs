@@ -34,6 +34,9 @@ pub enum InvalidLocation {
     /// `..` beyond the root.
     #[error("`{0}` leads out of its store")]
     OutOfStore(String),
+    /// A character that no store takes in a name, such as a tab.
+    #[error("{0:?} has a character in it that no object may have in its name")]
+    Character(String),
     /// A wildcard that cannot be read.
     #[error("`{0}` is no valid pattern: {1}")]
     Pattern(String, String),
@@ -56,7 +59,7 @@ impl Location {
         }
         let path = folder.to_str().ok_or_else(invalid)?;
         let mut location = Self { root: "file://".to_owned(), folder: Vec::new(), pattern: Vec::new() };
-        location.append(path, false).map_err(|()| InvalidLocation::OutOfStore(path.to_owned()))?;
+        location.append(path, false).map_err(|fault| fault(path.to_owned()))?;
         Ok(location)
     }
 
@@ -154,17 +157,21 @@ impl Location {
 
     fn joined(&self, key: &str, shown: &str) -> Result<Self, InvalidLocation> {
         let mut location = self.clone();
-        location.append(key, true).map_err(|()| InvalidLocation::OutOfStore(shown.to_owned()))?;
+        location.append(key, true).map_err(|fault| fault(shown.to_owned()))?;
         Ok(location)
     }
 
-    fn append(&mut self, key: &str, wildcards: bool) -> Result<(), ()> {
+    fn append(&mut self, key: &str, wildcards: bool) -> Result<(), fn(String) -> InvalidLocation> {
         for segment in key.split('/') {
             match segment {
                 "" | "." => {}
                 ".." => {
-                    self.pattern.pop().or_else(|| self.folder.pop()).ok_or(())?;
+                    self.pattern
+                        .pop()
+                        .or_else(|| self.folder.pop())
+                        .ok_or(InvalidLocation::OutOfStore as fn(String) -> _)?;
                 }
+                _ if Path::parse(segment).is_err() => return Err(InvalidLocation::Character),
                 _ if !self.pattern.is_empty() || (wildcards && segment.contains(['*', '?', '['])) => {
                     self.pattern.push(segment.to_owned());
                 }
@@ -223,6 +230,15 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(parse(text).unwrap(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_name_that_no_object_can_have_is_refused_wherever_it_stands() {
+        for text in ["pub\tx", "s3://bucket/pre\nfix", "file:///lake/a%09b", "/lake/\u{7f}/*.parquet"] {
+            assert!(matches!(parse(text), Err(InvalidLocation::Character(_))), "{text:?}");
+        }
+        assert!(Location::local(FilePath::new("/a\rb")).is_err());
+        assert_eq!(parse("/größe/a b%#[1].parquet").unwrap(), "file:// | größe | a b%#[1].parquet");
     }
 
     #[test]

@@ -171,6 +171,8 @@ impl<'a> AtWork<'a> {
         self.request.watch.tell(&Moment::Audited(&results));
         let holding = audit::holding(&results, self.request.deny_warnings);
         if !holding.is_empty() {
+            // A run that took over has cleared away what this one staged, which is no reason to hold a night.
+            self.site.lease.confirm().await.map_err(|error| self.request.publishing(&error))?;
             self.hold(&holding, &measured.inputs).await;
             return Err(RunError::new(FailureKind::Held, audit::failures(&results, self.request.deny_warnings)));
         }

@@ -49,7 +49,7 @@ fn begin() -> std::process::ExitCode {
         return Exit::Usage.into();
     }
     surroundings::start_logging(&arguments.global, &secrets);
-    let exit = match tokio::runtime::Builder::new_multi_thread().thread_stack_size(STACK_BYTES).enable_all().build() {
+    let exit = match runtime() {
         Ok(runtime) => {
             let exit = runtime.block_on(observed(&arguments, &secrets, &output));
             // What a disk or a collector has not answered by then is left behind.
@@ -62,6 +62,13 @@ fn begin() -> std::process::ExitCode {
         }
     };
     exit.into()
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    // Said here, it is not asked of the environment, where it may say nonsense.
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(threads).thread_stack_size(STACK_BYTES).enable_all().build()
 }
 
 /// What a command comes to, told to whoever watches nights.

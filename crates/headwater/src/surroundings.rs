@@ -19,13 +19,17 @@ const STORE_VARIABLES: &[&str] = &["AWS_", "GOOGLE_", "AZURE_"];
 
 /// What the environment says about stores.
 pub(crate) fn store_environment() -> Vec<(String, String)> {
-    std::env::vars().filter(|(name, _)| STORE_VARIABLES.iter().any(|prefix| name.starts_with(prefix))).collect()
+    variables().filter(|(name, _)| STORE_VARIABLES.iter().any(|prefix| name.starts_with(prefix))).collect()
 }
 
 /// What the environment holds that nobody may read.
 pub(crate) fn secrets() -> Secrets {
-    let variables = std::env::vars_os();
-    Secrets::of(variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))))
+    Secrets::of(variables())
+}
+
+/// All variables that are text.
+fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// A variable of the environment, where it is set and not empty.

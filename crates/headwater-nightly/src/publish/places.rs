@@ -43,11 +43,7 @@ impl Publication {
     pub async fn missing(&self, manifest: &Manifest) -> Result<Vec<String>, PublishError> {
         let mut missing = Vec::new();
         for file in manifest.files() {
-            let whole = match self.find(file).await? {
-                Some(place) => self.sha256(&place).await? == file.sha256,
-                None => false,
-            };
-            if !whole {
+            if !self.is_whole(file).await? {
                 missing.push(file.path.clone());
             }
         }
@@ -65,7 +61,8 @@ impl Publication {
     ) -> Result<(), PublishError> {
         for file in manifest.files() {
             stop.check()?;
-            if self.find(file).await?.is_some() {
+            // An object of the same name and size may be damaged all the same, and the staged one is whole.
+            if self.is_whole(file).await? {
                 continue;
             }
             let source = staged.get(&file.path).ok_or_else(|| PublishError::MissingObject(file.path.clone()))?;
@@ -97,9 +94,17 @@ impl Publication {
     pub async fn finish(&self, lease: &Lease) -> Result<(), PublishError> {
         match self.latest().await? {
             // A run clears its staging folder after everything else.
-            Some(latest) if self.has_staged(&latest.run_id).await? => self.settle(&latest, lease).await,
+            Some(latest) if self.has_staged(&latest.run_id).await? || self.has_aside(&latest).await? => {
+                self.settle(&latest, lease).await
+            }
             _ => Ok(()),
         }
+    }
+
+    /// Whether an object of a manifest is aside, as until it is shown.
+    async fn has_aside(&self, manifest: &Manifest) -> Result<bool, PublishError> {
+        let named: BTreeSet<Path> = manifest.files().map(|file| self.aside(&file.path)).collect();
+        Ok(self.list(&self.path(ASIDE)).await?.iter().any(|object| named.contains(&object.location)))
     }
 
     /// Brings the folders of a night in line with its manifest, table by table.
@@ -130,14 +135,18 @@ impl Publication {
         lease: &Lease,
     ) -> Result<(), PublishError> {
         let store = self.store();
+        lease.confirm().await?;
         self.remove_drafts(folder, &|_| true)?;
         let there: BTreeMap<Path, u64> =
             self.list(folder).await?.into_iter().map(|object| (object.location, object.size)).collect();
         let named: BTreeSet<Path> = files.iter().map(|file| self.path(&file.path)).collect();
         let leaving = there.keys().filter(|path| path.extension() == Some("parquet") && !named.contains(path));
         let leaving: Vec<&Path> = leaving.collect();
-        let coming = files.iter().filter(|file| there.get(&self.path(&file.path)) != Some(&file.bytes));
-        let coming: Vec<&PublishedFile> = coming.collect();
+        // What is aside takes the place of one that is there: that one may be damaged.
+        let is_coming = |file: &&PublishedFile| {
+            there.get(&self.path(&file.path)) != Some(&file.bytes) || aside.contains(&self.aside(&file.path))
+        };
+        let coming: Vec<&PublishedFile> = files.iter().filter(is_coming).collect();
         let mark = folder.clone().join(MARK);
         if there.contains_key(&mark) && (files.is_empty() || !leaving.is_empty() || !coming.is_empty()) {
             lease.check()?;
@@ -154,6 +163,10 @@ impl Publication {
         for file in coming {
             lease.check()?;
             store.copy(&self.aside(&file.path), &self.path(&file.path)).await?;
+            if lease.check().is_err() {
+                self.withdraw(file).await?;
+                return Err(PublishError::LeaseLost);
+            }
         }
         if !files.is_empty() {
             store.put(&mark, PutPayload::from_bytes(Bytes::new())).await?;
@@ -163,6 +176,18 @@ impl Publication {
             self.delete(&place).await?;
         }
         Ok(())
+    }
+
+    /// Takes an object out of its folder again, unless what is published now names it: it was put there by a run that had
+    /// lost its lease.
+    async fn withdraw(&self, file: &PublishedFile) -> Result<(), PublishError> {
+        let Some(latest) = self.latest().await? else { return Ok(()) };
+        for number in latest.nights.values() {
+            if self.manifest(*number).await?.files().any(|named| named.path == file.path) {
+                return Ok(());
+            }
+        }
+        self.delete(&self.path(&file.path)).await
     }
 
     /// Where an object is when it is not shown.
@@ -175,8 +200,16 @@ impl Publication {
         below.fold(self.root.clone().join(ASIDE), |folder, part| folder.join(part))
     }
 
+    /// Whether an object of a manifest is at one of its places and has the content it says. It is read.
+    async fn is_whole(&self, file: &PublishedFile) -> Result<bool, PublishError> {
+        match self.find(file).await? {
+            Some(place) => Ok(self.sha256(&place).await? == file.sha256),
+            None => Ok(false),
+        }
+    }
+
     /// Where an object of a manifest is; `None` where it is at neither place.
-    async fn find(&self, file: &PublishedFile) -> Result<Option<Path>, PublishError> {
+    pub(super) async fn find(&self, file: &PublishedFile) -> Result<Option<Path>, PublishError> {
         for place in [self.path(&file.path), self.aside(&file.path)] {
             if self.is_at(&place, file.bytes).await? {
                 return Ok(Some(place));

@@ -51,7 +51,7 @@ pub enum PublishError {
 }
 
 /// What became of a manifest.
-enum Creation {
+pub(super) enum Creation {
     /// It is there.
     Done,
     /// Another one has its number.
@@ -181,6 +181,10 @@ impl Publication {
             return Err(error);
         }
         match self.create(manifest).await? {
+            Creation::Done if matches!(lease.confirm().await, Err(PublishError::LeaseLost)) => {
+                // Whoever took over may have cleared away what the manifest names, before it was there to be seen.
+                if self.take_back_if_lost(manifest).await? { Err(PublishError::LeaseLost) } else { Ok(()) }
+            }
             Creation::Done => match self.settle(manifest, lease).await {
                 // The night is published, and whoever took over has brought its folders in line.
                 Err(PublishError::LeaseLost) => Ok(()),
@@ -196,7 +200,7 @@ impl Publication {
 
     /// Creates the manifest. Where the store fails, what lies under the number says whether it was created: an answer
     /// that was lost on its way does not unmake a night. Where that cannot be read either, nothing is known.
-    async fn create(&self, manifest: &Manifest) -> Result<Creation, PublishError> {
+    pub(super) async fn create(&self, manifest: &Manifest) -> Result<Creation, PublishError> {
         let (manifests, number) = (self.manifests(), manifest.number);
         let created = manifests.create(number, manifest).await;
         if matches!(created, Ok(Create::Done)) {
@@ -213,6 +217,18 @@ impl Publication {
             (None, Err(error)) => Creation::Failed(error),
             _ => Creation::Taken,
         })
+    }
+
+    /// Removes a manifest some of whose objects are gone, and says whether it did: it was created by a run that had lost its
+    /// lease, while the run that took over cleared away what dead runs had left. No night was published by it.
+    pub(super) async fn take_back_if_lost(&self, manifest: &Manifest) -> Result<bool, PublishError> {
+        for file in manifest.files() {
+            if self.find(file).await?.is_none() {
+                self.manifests().delete(manifest.number).await?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     pub(super) async fn delete(&self, path: &Path) -> Result<(), PublishError> {

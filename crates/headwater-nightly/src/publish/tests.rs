@@ -10,6 +10,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use sha2::{Digest, Sha256};
 
+use super::publication::Creation;
 use super::*;
 use crate::failure::RunError;
 use crate::stop::{Stop, Stopped};
@@ -219,6 +220,52 @@ async fn a_night_that_cannot_be_finished_takes_back_what_it_put_aside() {
         assert!(matches!(stopped, Err(PublishError::Stopped(Stopped))), "{stopped:?}");
         publication.give_up("b").await.unwrap();
         assert_eq!(objects_of(&publication).await, before);
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_object_of_the_right_size_gives_way_to_the_one_that_was_staged() {
+    for (store, _folder) in stores() {
+        let (publication, lease, first) = published(store, clock().0).await;
+        let second = publish(&publication, manifest("b", "2026-05-30", "y"), Some(&first), &lease).await;
+        put(&publication, &path_of("t", "2026-05-30", "y"), "0").await;
+        put(&publication, "_aside/t/as_of_date=2026-05-30/x.parquet", "0").await;
+        let third = publish(&publication, manifest("c", "2026-05-30", "y"), Some(&second), &lease).await;
+        assert_eq!(publication.missing(&third).await.unwrap(), Vec::<String>::new());
+        let fourth = publish(&publication, manifest("d", "2026-05-30", "x"), Some(&third), &lease).await;
+        assert_eq!(publication.missing(&fourth).await.unwrap(), Vec::<String>::new());
+    }
+}
+
+/// A run that slept between its last look at the lease and its manifest, while another took over: what it had put aside is
+/// cleared away before the manifest is there, or after.
+#[tokio::test]
+async fn a_manifest_created_after_another_run_took_over_counts_only_where_its_objects_are_there() {
+    for (store, _folder) in stores() {
+        let (clock, seconds) = clock();
+        let (publication, sleeper, first) = published(store, clock.clone()).await;
+        let late = publication.number(manifest("a", "2026-05-30", "y"), Some(&first)).unwrap();
+        let aside = "_aside/t/as_of_date=2026-05-30/y.parquet";
+        put(&publication, aside, "y").await;
+        seconds.store(300, Ordering::SeqCst);
+        let lease = publication.lease("gc", "there", clock.clone()).await.unwrap();
+        let retention = Retention { superseded_days: 14, held_days: 14 };
+        let waste = publication.waste(retention, clock(), true).await.unwrap();
+        assert_eq!(waste.len(), 1);
+        // Cleared before: the manifest is taken back by who comes with it.
+        publication.clear(&waste, &lease).await.unwrap();
+        let Creation::Done = publication.create(&late).await.unwrap() else { panic!("the number was free") };
+        assert!(publication.take_back_if_lost(&late).await.unwrap());
+        assert_eq!(publication.latest().await.unwrap().unwrap().number, 1);
+        // Seen before anything is cleared: what it names stays, and the next run shows it.
+        put(&publication, aside, "y").await;
+        let Creation::Done = publication.create(&late).await.unwrap() else { panic!("the number was free") };
+        publication.clear(&waste, &lease).await.unwrap();
+        assert_eq!(publication.missing(&late).await.unwrap(), Vec::<String>::new());
+        assert!(matches!(publication.settle(&late, &sleeper).await, Err(PublishError::LeaseLost)));
+        publication.finish(&lease).await.unwrap();
+        assert!(is_there(&publication, &path_of("t", "2026-05-30", "y")).await);
+        assert!(!is_there(&publication, &path_of("t", "2026-05-30", "x")).await);
     }
 }
 

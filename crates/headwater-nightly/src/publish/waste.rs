@@ -161,8 +161,10 @@ impl Publication {
     /// # Errors
     /// When the store fails, or the lease was lost: what is not removed yet is waste still.
     pub async fn clear(&self, waste: &[Waste], lease: &Lease) -> Result<(), PublishError> {
+        let named = self.named_aside().await?;
+        let waste = waste.iter().filter(|waste| !named.contains(&waste.path));
         // A manifest whose objects are gone would promise what is not there.
-        let (manifests, objects): (Vec<&Waste>, Vec<&Waste>) = waste.iter().partition(|waste| waste.bytes.is_none());
+        let (manifests, objects): (Vec<&Waste>, Vec<&Waste>) = waste.partition(|waste| waste.bytes.is_none());
         for batch in manifests.chunks(BATCH).chain(objects.chunks(BATCH)) {
             lease.check()?;
             let paths: Vec<_> = batch.iter().map(|waste| Ok(self.path(&waste.path))).collect();
@@ -174,7 +176,18 @@ impl Publication {
                 }
             }
         }
+        // A run that had lost its lease may have created its manifest meanwhile.
+        let named = self.named_aside().await?;
+        if let (true, Some(late)) = (objects.iter().any(|waste| named.contains(&waste.path)), self.latest().await?) {
+            self.take_back_if_lost(&late).await?;
+        }
         Ok(())
+    }
+
+    /// Where objects of the last manifest are, or would be, while they are not shown.
+    async fn named_aside(&self) -> Result<BTreeSet<String>, PublishError> {
+        let latest = self.latest().await?;
+        Ok(names(latest.iter()).into_iter().map(|path| format!("{ASIDE}/{path}")).collect())
     }
 
     /// An object's path below a folder of the outputs' location.
