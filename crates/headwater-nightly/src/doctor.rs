@@ -143,6 +143,9 @@ impl Examination {
         match (holder, latest) {
             (Ok(holder), Ok(latest)) => {
                 let seen = match latest {
+                    Some(latest) if latest.nights.len() == 1 => {
+                        format!("1 night, the last manifest is {}", latest.number)
+                    }
                     Some(latest) => format!("{} nights, the last manifest is {}", latest.nights.len(), latest.number),
                     None => "nothing is published yet".to_owned(),
                 };

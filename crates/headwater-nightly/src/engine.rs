@@ -1,5 +1,7 @@
 //! The engine that runs every plan: embedded DataFusion under a memory limit, spilling to disk.
 
+mod memory_pool;
+
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,12 +9,13 @@ use std::sync::Arc;
 use arrow::record_batch::RecordBatch;
 use datafusion::error::DataFusionError;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::memory_pool::TrackConsumersPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use headwater_ingest::{Joins, WorkArea, within_memory};
 use headwater_metrics::Query;
 
+use self::memory_pool::PlanMemory;
 use crate::project::Project;
 
 /// What the engine may take of the machine.
@@ -84,7 +87,7 @@ impl Engine {
             let mut runtime =
                 RuntimeEnvBuilder::new().with_disk_manager_builder(DiskManagerBuilder::default().with_mode(spill));
             if let (Some(bytes), Some(named)) = (limits.memory_bytes, NonZeroUsize::new(CONSUMERS_NAMED)) {
-                runtime = runtime.with_memory_pool(Arc::new(TrackConsumersPool::new(FairSpillPool::new(bytes), named)));
+                runtime = runtime.with_memory_pool(Arc::new(TrackConsumersPool::new(PlanMemory::new(bytes), named)));
             }
             let config = SessionConfig::new()
                 .with_target_partitions(limits.threads.max(1))
