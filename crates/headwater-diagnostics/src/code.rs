@@ -271,6 +271,9 @@ codes! {
     OtherProject "E0710" "a publication of another project",
         "What was published last at this location has another project's name. Its nights would be taken for this project's: replaced, and carried on.",
         "Publish to a location of its own; where the project was renamed, publish under its former name, or begin anew elsewhere.";
+    WrongClock "E0711" "a clock that is wrong",
+        "This machine's clock differs from the store's by more than half a minute. A lease ends by the clocks of the runs, so another run's would be taken for one that has ended, or this one's for one that lasts.",
+        "Set the clock by a time server, then run again.";
     AuditFailed "E0801" "an audit failed",
         "The staged tables do not hold what the audit demands, so nothing was published.",
         "Look at the staged tables; the last published night is untouched.";

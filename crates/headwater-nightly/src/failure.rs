@@ -1,6 +1,7 @@
 //! Why a night was not published, and what its scheduler should do about it.
 
 use arrow::error::ArrowError;
+use chrono::TimeDelta;
 use datafusion::error::DataFusionError;
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics};
 use headwater_ingest::{OpenError, StoreError, innermost_cause};
@@ -74,6 +75,16 @@ impl RunError {
                     .label(fault)
                     .help("restore it from a backup; if no run wrote it, remove it"),
             ),
+            PublishError::LostManifest(object) => (
+                FailureKind::Failed,
+                Diagnostic::of(
+                    Code::BadManifest,
+                    format!("{place}/{object}"),
+                    "this manifest of a published night is gone",
+                )
+                .help("restore it from a backup, or run its night again: `headwater status --gaps` names the night"),
+            ),
+            PublishError::WrongClock(ahead) => (FailureKind::Failed, wrong_clock(place, *ahead)),
             PublishError::NoNumberLeft(object) => (
                 FailureKind::Failed,
                 Diagnostic::of(Code::NoNumberLeft, format!("{place}/{object}"), "no number is left after this record")
@@ -93,6 +104,14 @@ impl RunError {
         };
         Self::new(kind, diagnostic)
     }
+}
+
+fn wrong_clock(place: &str, ahead: TimeDelta) -> Diagnostic {
+    let direction = if ahead < TimeDelta::zero() { "behind" } else { "ahead of" };
+    let message = format!("this machine's clock is {} seconds {direction} the store's", ahead.num_seconds().abs());
+    Diagnostic::of(Code::WrongClock, place, message)
+        .label("leases end by the clock: two runs whose clocks differ could work at the same time")
+        .help("set the clock by a time server, then run again")
 }
 
 fn held_lease(place: &str, holder: &LeaseHolder) -> Diagnostic {

@@ -248,10 +248,11 @@ impl<'a> AtWork<'a> {
         staged: &BTreeMap<String, Path>,
     ) -> Result<(Manifest, bool), PublishError> {
         let (publication, latest) = (self.site.publication, self.latest.as_ref());
-        let unchanged = match latest.and_then(|latest| latest.nights.get(&manifest.as_of)) {
-            None => false,
-            Some(number) => publication.manifest(*number).await?.tables == manifest.tables,
+        let current = match latest {
+            Some(latest) => publication.current(latest, manifest.as_of).await?,
+            None => None,
         };
+        let unchanged = current.is_some_and(|current| current.tables == manifest.tables);
         let carries_on = self.before.as_ref().map(records::state_of);
         let manifest = publication.number(Manifest { carries_on, ..manifest }, latest)?;
         publication.publish(&manifest, staged, self.site.lease, &self.request.stop).await?;

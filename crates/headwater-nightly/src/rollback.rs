@@ -61,8 +61,8 @@ async fn again(
     };
     whole(operation, publication, &target).await?;
     let current = latest.nights.get(&target.as_of).copied().unwrap_or(target.number);
-    let there = publication.manifest(current).await.map_err(failed)?;
-    let (now, replaced) = if there.tables == target.tables {
+    let there = publication.current(&latest, target.as_of).await.map_err(failed)?;
+    let (now, replaced) = if there.is_some_and(|there| there.tables == target.tables) {
         (latest, None)
     } else {
         (publish(operation, publication, lease, (&latest, &target)).await?, Some(current))

@@ -36,8 +36,7 @@ impl<'a> Comparison<'a> {
     pub(crate) async fn published_the_same(&self, as_of: NaiveDate) -> Result<Option<Manifest>, RunError> {
         let failed = |error| self.request.publishing(&error);
         let Some(latest) = self.publication.latest().await.map_err(failed)? else { return Ok(None) };
-        let Some(number) = latest.nights.get(&as_of) else { return Ok(None) };
-        let manifest = self.publication.manifest(*number).await.map_err(failed)?;
+        let Some(manifest) = self.publication.current(&latest, as_of).await.map_err(failed)? else { return Ok(None) };
         let before = match latest.night_before(as_of) {
             Some((_, number)) => Some(self.publication.manifest(number).await.map_err(failed)?),
             None => None,

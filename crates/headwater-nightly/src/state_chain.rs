@@ -8,7 +8,7 @@ use crate::publish::{Manifest, Publication, PublishError};
 use crate::records::state_of;
 
 /// The nights after one that rest on an older state: from the first that does on, all of them, since each carries on
-/// what the one before it left.
+/// what the one before it left. A night whose manifest is gone is one of them, as nobody can say what it rests on.
 ///
 /// # Errors
 /// When a manifest cannot be read.
@@ -17,19 +17,18 @@ pub(crate) async fn resting_on_older_state(
     latest: &Manifest,
     after: NaiveDate,
 ) -> Result<Vec<NaiveDate>, PublishError> {
-    let last = latest.nights.range(..=after).next_back();
-    let mut state = match last {
-        Some((_, number)) => Some(state_of(&publication.manifest(*number).await?)),
+    let mut state = match latest.nights.range(..=after).next_back() {
+        Some((night, _)) => publication.current(latest, *night).await?.as_ref().map(state_of),
         None => None,
     };
     let later = (Bound::Excluded(after), Bound::Unbounded);
-    for (night, number) in latest.nights.range(later) {
-        let manifest = publication.manifest(*number).await?;
-        let found = manifest.carries_on.as_ref().map(|carried| &carried.sha256);
-        if found != state.as_ref().map(|state| &state.sha256) {
-            return Ok(latest.nights.range(*night..).map(|(night, _)| *night).collect());
+    for night in latest.nights.range(later).map(|(night, _)| *night) {
+        let manifest = publication.current(latest, night).await?;
+        let found = manifest.as_ref().and_then(|manifest| manifest.carries_on.as_ref()).map(|carried| &carried.sha256);
+        if manifest.is_none() || found != state.as_ref().map(|state| &state.sha256) {
+            return Ok(latest.nights.range(night..).map(|(night, _)| *night).collect());
         }
-        state = Some(state_of(&manifest));
+        state = manifest.as_ref().map(state_of);
     }
     Ok(Vec::new())
 }

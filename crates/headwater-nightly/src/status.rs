@@ -22,6 +22,8 @@ pub struct Status {
     pub unreadable_lease: Option<UnreadableLease>,
     /// The manifest published last, if one is.
     pub latest: Option<Manifest>,
+    /// Nights whose manifest is gone: their objects are there, and nothing says which they are.
+    pub lost: Vec<NaiveDate>,
     /// Nights that their audits held, by night; what they staged is still there.
     pub held: Vec<HeldNight>,
     /// Runs that were superseded and can be published again, by manifest.
@@ -61,6 +63,8 @@ pub struct Gaps {
     pub last: Option<NaiveDate>,
     /// The nights between them that are not published.
     pub missing: Vec<NaiveDate>,
+    /// Nights that are published and whose manifest is gone.
+    pub lost: Vec<NaiveDate>,
     /// Nights that their audits held, those among them that are published from another run too.
     pub held: Vec<HeldNight>,
 }
@@ -74,7 +78,8 @@ impl Status {
         let (first, last) = (nights.first().copied(), nights.last().copied());
         let between = first.into_iter().flat_map(|first| first.iter_days()).take_while(|night| Some(*night) < last);
         let missing = between.filter(|night| !nights.contains(night)).collect();
-        Gaps { location: self.location.clone(), first, last, missing, held: self.held.clone() }
+        let (lost, held) = (self.lost.clone(), self.held.clone());
+        Gaps { location: self.location.clone(), first, last, missing, lost, held }
     }
 }
 
@@ -94,10 +99,12 @@ pub async fn status(project: &Project, environment: Vec<(String, String)>, clock
     };
     let latest = publication.latest().await.map_err(failed)?;
     let held = publication.held().await.map_err(failed)?;
-    let superseded = match &latest {
-        Some(latest) => publication.superseded(latest).await.map_err(failed)?,
-        None => Vec::new(),
+    let (superseded, lost) = match &latest {
+        Some(latest) => {
+            (publication.superseded(latest).await.map_err(failed)?, publication.lost(latest).await.map_err(failed)?)
+        }
+        None => (Vec::new(), Vec::new()),
     };
     let superseded = superseded.into_iter().map(KeptRun::from).collect();
-    Ok(Status { location, at_work, unreadable_lease, latest, held, superseded })
+    Ok(Status { location, at_work, unreadable_lease, latest, lost, held, superseded })
 }

@@ -68,13 +68,18 @@ impl Operation {
     /// manifest; what the run staged is removed where the work fails, but for the evidence of a held night.
     ///
     /// # Errors
-    /// What the work fails with; when the lease cannot be had, or is lost, in which case the work is dropped.
+    /// What the work fails with; when the clock of this machine is not the store's, the lease cannot be had, or is lost, in
+    /// which case the work is dropped.
     pub(crate) async fn under_lease<T>(
         &self,
         publication: &Publication,
         work: impl AsyncFnOnce(&Lease) -> Result<T, RunError>,
     ) -> Result<T, RunError> {
         let failed = |error: PublishError| self.failed(&error);
+        // Whoever finds another run at work writes nothing.
+        if publication.holder((self.clock)()).await.map_err(failed)?.is_none() {
+            publication.confirm_clock(&self.run_id, &self.clock).await.map_err(failed)?;
+        }
         let lease = publication.lease(&self.run_id, &self.host, Arc::clone(&self.clock)).await.map_err(failed)?;
         let done = tokio::select! {
             done = async {

@@ -13,6 +13,9 @@ use super::{Clock, PublishError};
 
 /// How long a lease lasts without renewal. A run that dies holds up the next one for at most as long.
 pub(super) const LASTS: TimeDelta = TimeDelta::seconds(120);
+/// By so much the clock of a run may differ from the store's. Two such runs differ by half of a lease, within which a run
+/// that lives renews its own.
+pub(super) const SKEW: TimeDelta = TimeDelta::seconds(30);
 /// Records kept behind the last one, for a look at who ran when.
 const KEPT: u64 = 16;
 
@@ -246,18 +249,18 @@ fn lost(error: PublishError) -> PublishError {
     }
 }
 
-/// Who holds the lease now, if anybody. A record that cannot be read counts for as long as a lease lasts.
+/// Who holds the lease now, if anybody. A record counts for no longer than a lease lasts after it was written, by the
+/// store's clock, whatever it says and whether or not it can be read.
 async fn holder(records: &Numbered, last: u64, now: DateTime<Utc>) -> Result<Option<LeaseHolder>, PublishError> {
     let Some(record) = records.read::<LeaseRecord>(last).await? else { return Ok(None) };
+    let until = record.written_at.checked_add_signed(LASTS).unwrap_or(record.written_at);
     Ok(match record.says {
         Some(lease) => {
+            let lease = LeaseRecord { expires_at: until.min(lease.expires_at), ..lease };
             let holds = lease.state == LeaseState::Held && lease.expires_at > now;
             holds.then_some(LeaseHolder::Run(lease))
         }
-        None => {
-            let until = record.written_at.checked_add_signed(LASTS).unwrap_or(record.written_at);
-            (until > now).then(|| LeaseHolder::Unknown(UnreadableLease { object: records.name(last), until }))
-        }
+        None => (until > now).then(|| LeaseHolder::Unknown(UnreadableLease { object: records.name(last), until })),
     })
 }
 

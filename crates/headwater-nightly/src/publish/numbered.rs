@@ -95,8 +95,20 @@ impl Numbered {
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         match self.store.put_opts(&self.path(number), PutPayload::from(text), options).await {
             Ok(_) => Ok(Create::Done),
-            Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(Create::Taken),
+            Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => self.taken(number).await,
             Err(error) => Err(error),
+        }
+    }
+
+    /// Makes sure that a record has the number. On a disk, a folder of its name would look like one, for ever.
+    async fn taken(&self, number: u64) -> Result<Create, Error> {
+        match self.store.head(&self.path(number)).await {
+            Err(Error::NotFound { .. }) => {
+                let fault = format!("{} is taken by something that is no object, such as a folder", self.name(number));
+                Err(Error::Generic { store: "record", source: fault.into() })
+            }
+            Err(error) => Err(error),
+            Ok(_) => Ok(Create::Taken),
         }
     }
 

@@ -10,9 +10,10 @@ use std::path::Path as FilePath;
 use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::path::Path;
-use object_store::{Error, ObjectMeta, ObjectStoreExt, PutPayload};
+use object_store::{Error, ObjectMeta, ObjectStoreExt, PutPayload, WriteMultipart};
 use sha2::{Digest, Sha256};
 
+use super::waste::night_of;
 use super::{Lease, Manifest, Publication, PublishError, PublishedFile, PublishedTable};
 use crate::stop::Stop;
 
@@ -68,7 +69,7 @@ impl Publication {
             let source = staged.get(&file.path).ok_or_else(|| PublishError::MissingObject(file.path.clone()))?;
             let place = self.aside(&file.path);
             placed.push(place.clone());
-            self.store().copy(source, &place).await?;
+            self.copy(source, &place).await?;
         }
         Ok(())
     }
@@ -92,25 +93,26 @@ impl Publication {
     /// # Errors
     /// When the store fails, or the lease was lost.
     pub async fn finish(&self, lease: &Lease) -> Result<(), PublishError> {
-        match self.latest().await? {
-            // A run clears its staging folder after everything else.
-            Some(latest) if self.has_staged(&latest.run_id).await? || self.has_aside(&latest).await? => {
-                self.settle(&latest, lease).await
-            }
-            _ => Ok(()),
-        }
+        let Some(latest) = self.latest().await? else { return Ok(()) };
+        let aside = self.put_aside_now().await?;
+        // An object is aside until it is shown, and a run clears its staging folder after everything else.
+        let is_unfinished = latest.files().any(|file| aside.contains(&self.aside(&file.path)))
+            || self.has_staged(&latest.run_id).await?;
+        if is_unfinished { self.settle(&latest, &aside, lease).await } else { Ok(()) }
     }
 
-    /// Whether an object of a manifest is aside, as until it is shown.
-    async fn has_aside(&self, manifest: &Manifest) -> Result<bool, PublishError> {
-        let named: BTreeSet<Path> = manifest.files().map(|file| self.aside(&file.path)).collect();
-        Ok(self.list(&self.path(ASIDE)).await?.iter().any(|object| named.contains(&object.location)))
+    /// The objects that are aside.
+    pub(super) async fn put_aside_now(&self) -> Result<BTreeSet<Path>, PublishError> {
+        Ok(self.list(&self.path(ASIDE)).await?.into_iter().map(|object| object.location).collect())
     }
 
-    /// Brings the folders of a night in line with its manifest, table by table.
-    pub(super) async fn settle(&self, manifest: &Manifest, lease: &Lease) -> Result<(), PublishError> {
-        let aside: BTreeSet<Path> =
-            self.list(&self.path(ASIDE)).await?.into_iter().map(|object| object.location).collect();
+    /// Brings the folders of a night in line with its manifest, table by table; `aside` are the objects there.
+    pub(super) async fn settle(
+        &self,
+        manifest: &Manifest,
+        aside: &BTreeSet<Path>,
+        lease: &Lease,
+    ) -> Result<(), PublishError> {
         let replaced = match manifest.replaces {
             Some(number) => self.manifests().read::<Manifest>(number).await?.and_then(|record| record.says),
             None => None,
@@ -122,7 +124,7 @@ impl Publication {
         tables.extend(manifest.tables.iter().map(|table| (table.name.as_str(), table.files.as_slice())));
         for (name, files) in tables {
             let folder = self.path(&format!("{name}/as_of_date={}", manifest.as_of));
-            self.settle_folder(&folder, files, &aside, lease).await?;
+            self.settle_folder(&folder, files, aside, lease).await?;
         }
         Ok(())
     }
@@ -134,7 +136,6 @@ impl Publication {
         aside: &BTreeSet<Path>,
         lease: &Lease,
     ) -> Result<(), PublishError> {
-        let store = self.store();
         lease.confirm().await?;
         self.remove_drafts(folder, &|_| true)?;
         let there: BTreeMap<Path, u64> =
@@ -155,21 +156,21 @@ impl Publication {
         for path in leaving {
             let place = self.aside_of(path);
             if !aside.contains(&place) {
-                store.copy(path, &place).await?;
+                self.copy(path, &place).await?;
             }
             lease.check()?;
             self.delete(path).await?;
         }
         for file in coming {
             lease.check()?;
-            store.copy(&self.aside(&file.path), &self.path(&file.path)).await?;
+            self.copy(&self.aside(&file.path), &self.path(&file.path)).await?;
             if lease.check().is_err() {
                 self.withdraw(file).await?;
                 return Err(PublishError::LeaseLost);
             }
         }
         if !files.is_empty() {
-            store.put(&mark, PutPayload::from_bytes(Bytes::new())).await?;
+            self.store().put(&mark, PutPayload::from_bytes(Bytes::new())).await?;
         }
         for place in files.iter().map(|file| self.aside(&file.path)).filter(|place| aside.contains(place)) {
             lease.check()?;
@@ -182,12 +183,31 @@ impl Publication {
     /// lost its lease.
     async fn withdraw(&self, file: &PublishedFile) -> Result<(), PublishError> {
         let Some(latest) = self.latest().await? else { return Ok(()) };
-        for number in latest.nights.values() {
-            if self.manifest(*number).await?.files().any(|named| named.path == file.path) {
-                return Ok(());
-            }
+        let current = match night_of(&file.path) {
+            Some(night) => self.current(&latest, night).await?,
+            None => None,
+        };
+        if current.is_some_and(|current| current.files().any(|named| named.path == file.path)) {
+            return Ok(());
         }
         self.delete(&self.path(&file.path)).await
+    }
+
+    /// Copies an object. A disk copies by a second name for the same file, which another file system, mounted where a
+    /// table's folder is, cannot have: there the content is copied.
+    async fn copy(&self, from: &Path, to: &Path) -> Result<(), PublishError> {
+        match self.store().copy(from, to).await {
+            Err(error) if is_of_other_file_system(&error) => {
+                let mut content = self.store().get(from).await?.into_stream();
+                let mut copy = WriteMultipart::new(self.store().put_multipart(to).await?);
+                while let Some(chunk) = content.try_next().await? {
+                    copy.put(chunk);
+                }
+                copy.finish().await?;
+                Ok(())
+            }
+            copied => Ok(copied?),
+        }
     }
 
     /// Where an object is when it is not shown.
@@ -251,4 +271,15 @@ impl Publication {
         let place = |depth: usize| parts.iter().take(depth).fold(disk.to_owned(), |place, part| place.join(part));
         (below(folder) + 1..=parts.len()).any(|depth| place(depth).is_symlink())
     }
+}
+
+fn is_of_other_file_system(error: &Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+            return error.kind() == std::io::ErrorKind::CrossesDevices;
+        }
+        cause = error.source();
+    }
+    false
 }

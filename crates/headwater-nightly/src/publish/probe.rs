@@ -1,11 +1,12 @@
 //! What a store lets a run do, tried on an object of its own.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use object_store::path::Path;
 use object_store::{Error, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
+use super::lease::SKEW;
 use super::staging::PROBE;
-use super::{Publication, PublishError};
+use super::{Clock, Publication, PublishError};
 
 /// One thing that was tried.
 #[derive(Debug)]
@@ -44,6 +45,28 @@ impl Publication {
         let refused = self.refuses(&path).await;
         self.store().delete(&path).await?;
         refused
+    }
+
+    /// Makes sure that this machine's clock is the store's, as far as leases need it: they end by the clocks of the runs
+    /// that hold them and of those that wait.
+    ///
+    /// # Errors
+    /// [`PublishError::WrongClock`] where it is not.
+    pub async fn confirm_clock(&self, run_id: &str, clock: &Clock) -> Result<(), PublishError> {
+        let path = self.probed(&format!("{run_id}-clock"));
+        let before = clock();
+        self.store().put(&path, PutPayload::from_static(b"now")).await?;
+        let after = clock();
+        let written = self.store().head(&path).await;
+        self.delete(&path).await?;
+        let at = match written {
+            Ok(written) => written.last_modified,
+            // A run that takes the lease meanwhile clears away what it finds, and this one will not get the lease.
+            Err(Error::NotFound { .. }) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        let ahead = if at < before { before - at } else { (after - at).min(TimeDelta::zero()) };
+        if ahead.abs() > SKEW { Err(PublishError::WrongClock(ahead)) } else { Ok(()) }
     }
 
     async fn refuses(&self, path: &Path) -> Result<(), PublishError> {

@@ -1,10 +1,10 @@
 //! The published tables of one project: where they are, and how a night becomes one of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt};
 
@@ -25,6 +25,9 @@ pub enum PublishError {
     /// Another run took over.
     #[error("the lease was lost")]
     LeaseLost,
+    /// This machine's clock is ahead of the store's by so much, or behind it where this is negative.
+    #[error("this machine's clock is {} seconds from the store's", .0.num_seconds())]
+    WrongClock(TimeDelta),
     /// The store lets a second create of the same object pass.
     #[error("the store ignores conditional creates")]
     UnsafeStore,
@@ -36,6 +39,9 @@ pub enum PublishError {
         /// What is wrong with it.
         fault: String,
     },
+    /// A manifest that is current for a night and is gone.
+    #[error("manifest {0} is gone")]
+    LostManifest(String),
     /// A record whose number is the highest there is.
     #[error("no record can follow {0}")]
     NoNumberLeft(String),
@@ -133,13 +139,41 @@ impl Publication {
     /// A manifest by number.
     ///
     /// # Errors
-    /// [`PublishError::BadManifest`] when it is not there, or not what was published under this number.
+    /// [`PublishError::LostManifest`] when it is not there, [`PublishError::BadManifest`] when it is not what was published
+    /// under this number.
     pub async fn manifest(&self, number: u64) -> Result<Manifest, PublishError> {
+        let found = self.found(number).await?;
+        found.ok_or_else(|| PublishError::LostManifest(self.manifests().name(number)))
+    }
+
+    /// The manifest that is current for a night; none where the night is not published, or its manifest is gone, so that
+    /// nobody can say what was: the night can be run again.
+    ///
+    /// # Errors
+    /// [`PublishError::BadManifest`] when it is not what was published under its number.
+    pub async fn current(&self, latest: &Manifest, as_of: NaiveDate) -> Result<Option<Manifest>, PublishError> {
+        match latest.nights.get(&as_of) {
+            Some(number) => self.found(*number).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The nights whose current manifest is gone.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn lost(&self, latest: &Manifest) -> Result<Vec<NaiveDate>, PublishError> {
+        let there: BTreeSet<u64> = self.manifests().numbers().await?.into_iter().collect();
+        let lost = latest.nights.iter().filter(|(_, number)| !there.contains(number));
+        Ok(lost.map(|(night, _)| *night).collect())
+    }
+
+    async fn found(&self, number: u64) -> Result<Option<Manifest>, PublishError> {
         let manifests = self.manifests();
         let bad = |fault: &str| PublishError::BadManifest { object: manifests.name(number), fault: fault.to_owned() };
-        let record = manifests.read::<Manifest>(number).await?.ok_or_else(|| bad("it is not there"))?;
+        let Some(record) = manifests.read::<Manifest>(number).await? else { return Ok(None) };
         let manifest = record.says.ok_or_else(|| bad("it does not have the form of a manifest"))?;
-        manifest.fault(number).map_or(Ok(manifest), |fault| Err(bad(&fault)))
+        manifest.fault(number).map_or(Ok(Some(manifest)), |fault| Err(bad(&fault)))
     }
 
     /// The manifest as the one that follows `before`: with the next number, and the nights published so far.
@@ -185,7 +219,7 @@ impl Publication {
                 // Whoever took over may have cleared away what the manifest names, before it was there to be seen.
                 if self.take_back_if_lost(manifest).await? { Err(PublishError::LeaseLost) } else { Ok(()) }
             }
-            Creation::Done => match self.settle(manifest, lease).await {
+            Creation::Done => match self.settle(manifest, &self.put_aside_now().await?, lease).await {
                 // The night is published, and whoever took over has brought its folders in line.
                 Err(PublishError::LeaseLost) => Ok(()),
                 settled => settled,

@@ -262,7 +262,8 @@ async fn a_manifest_created_after_another_run_took_over_counts_only_where_its_ob
         let Creation::Done = publication.create(&late).await.unwrap() else { panic!("the number was free") };
         publication.clear(&waste, &lease).await.unwrap();
         assert_eq!(publication.missing(&late).await.unwrap(), Vec::<String>::new());
-        assert!(matches!(publication.settle(&late, &sleeper).await, Err(PublishError::LeaseLost)));
+        let aside = publication.put_aside_now().await.unwrap();
+        assert!(matches!(publication.settle(&late, &aside, &sleeper).await, Err(PublishError::LeaseLost)));
         publication.finish(&lease).await.unwrap();
         assert!(is_there(&publication, &path_of("t", "2026-05-30", "y")).await);
         assert!(!is_there(&publication, &path_of("t", "2026-05-30", "x")).await);
@@ -350,6 +351,80 @@ async fn a_lease_record_that_cannot_be_read_counts_as_long_as_a_lease_lasts() {
             assert_eq!(taken.as_ref().err().map(|error| told(error)[..5].to_owned()).as_deref(), after);
         }
     }
+}
+
+/// A clock that is ahead gives a record an end far away, and a run must not be thought to be at work until then.
+#[tokio::test]
+async fn a_lease_counts_no_longer_than_a_lease_lasts_whatever_it_says() {
+    for (store, _folder) in stores() {
+        let publication = Publication::new(store, Path::from("out"));
+        let ahead: Clock = Arc::new(|| Utc::now() + TimeDelta::days(365));
+        publication.lease("a", "here", ahead).await.unwrap();
+        let Some(LeaseHolder::Run(holder)) = publication.holder(Utc::now()).await.unwrap() else {
+            panic!("it is held")
+        };
+        assert!(holder.expires_at < Utc::now() + TimeDelta::minutes(3));
+        assert_eq!(publication.holder(holder.expires_at).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn a_machine_whose_clock_is_not_the_stores_takes_no_lease() {
+    for (store, _folder) in stores() {
+        let publication = Publication::new(store, Path::from("out"));
+        for (seconds, seen) in
+            [(0, None), (20, None), (-20, None), (600, Some("seconds ahead of")), (-600, Some("seconds behind"))]
+        {
+            let clock: Clock = Arc::new(move || Utc::now() + TimeDelta::seconds(seconds));
+            let answer = publication.confirm_clock("a", &clock).await;
+            match (answer, seen) {
+                (Ok(()), None) => {}
+                (Err(error), Some(seen)) => {
+                    assert!(told(&error).starts_with("E0711 out: leases end by the clock"));
+                    let problems = RunError::publishing("out", &error).diagnostics;
+                    assert!(problems.sorted()[0].message.contains(seen), "{problems:?}");
+                }
+                (answer, _) => panic!("{seconds}: {answer:?}"),
+            }
+        }
+        assert_eq!(objects_of(&publication).await, Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn a_folder_in_the_place_of_a_record_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(object_store::local::LocalFileSystem::new_with_prefix(folder.path()).unwrap());
+    let (publication, lease, first) = published(store, clock().0).await;
+    let told = |error: &PublishError| RunError::publishing("out", error).diagnostics.sorted()[0].label.clone().unwrap();
+    std::fs::create_dir_all(folder.path().join("out/manifests/00000002.json")).unwrap();
+    let second = publication.number(manifest("b", "2026-05-30", "y"), Some(&first)).unwrap();
+    let staged = staged(&publication, &second).await;
+    let error = publication.publish(&second, &staged, &lease, &Stop::never()).await.unwrap_err();
+    assert!(told(&error).contains("manifests/00000002.json is taken by something that is no object"), "{error}");
+    std::fs::create_dir_all(folder.path().join("out/_leases/00000002.json")).unwrap();
+    let error = lease.renew().await.unwrap_err();
+    assert!(told(&error).contains("_leases/00000002.json is taken by something that is no object"), "{error}");
+}
+
+/// A table whose folder is on another file system than the rest, to which a file cannot be given a second name.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_table_may_be_on_another_file_system() {
+    use std::os::unix::fs::MetadataExt;
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir_in("/dev/shm").unwrap());
+    let device = |folder: &tempfile::TempDir| std::fs::metadata(folder.path()).unwrap().dev();
+    assert_ne!(device(&folder), device(&other), "this test needs two file systems");
+    std::fs::create_dir(folder.path().join("out")).unwrap();
+    std::os::unix::fs::symlink(other.path(), folder.path().join("out/t")).unwrap();
+    let store = Arc::new(object_store::local::LocalFileSystem::new_with_prefix(folder.path()).unwrap());
+    let (publication, lease, first) = published(store, clock().0).await;
+    let second = night("b", "2026-05-30", &[("t", "y"), ("u", "z")]);
+    let second = publish(&publication, second, Some(&first), &lease).await;
+    assert_eq!(publication.missing(&second).await.unwrap(), Vec::<String>::new());
+    // What was superseded comes back from where it was put aside.
+    assert_eq!(publication.missing(&first).await.unwrap(), Vec::<String>::new());
+    assert_eq!(std::fs::read_to_string(other.path().join("as_of_date=2026-05-30/y.parquet")).unwrap(), "y");
 }
 
 #[tokio::test]

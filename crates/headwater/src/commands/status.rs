@@ -47,8 +47,14 @@ fn text_of_gaps(gaps: &Gaps) -> String {
             .into_iter()
             .map(|(first, last)| if first == last { format!("  {first}") } else { format!("  {first} to {last}") }),
     );
+    lines.extend(lost(&gaps.lost));
     lines.extend(gaps.held.iter().flat_map(|night| held(night, &gaps.location)));
     lines.join("\n")
+}
+
+/// Nights whose manifest is gone.
+fn lost(nights: &[NaiveDate]) -> impl Iterator<Item = String> {
+    nights.iter().map(|night| format!("Lost: the manifest of the night of {night} is gone; run it again"))
 }
 
 /// Nights that follow each other, as their first and last.
@@ -93,6 +99,7 @@ fn text(status: &Status) -> String {
         }
     }
     lines.extend(superseded(&status.superseded));
+    lines.extend(lost(&status.lost));
     lines.extend(status.held.iter().flat_map(|night| held(night, &status.location)));
     lines.join("\n")
 }

@@ -88,6 +88,26 @@ fn nights_that_carry_on_a_state_that_is_taken_back_are_named() {
 }
 
 #[test]
+fn a_night_whose_manifest_is_gone_is_named_and_can_be_run_again() {
+    let place = Place::demo();
+    place.headwater(&["run", "--as-of", "2026-05-30"]).says(0, &[]);
+    place.run().says(0, &["published as manifest 2"]);
+    let whole = place.published(TABLE);
+    std::fs::remove_file(place.path("published/manifests/00000001.json")).unwrap();
+    place.headwater(&["status", "--gaps"]).says(0, &["Lost: the manifest of the night of 2026-05-30 is gone"]);
+    assert_eq!(place.json(&["status"])["lost"], serde_json::json!(["2026-05-30"]));
+    // What comes after it carries on its state.
+    place.run().says(
+        1,
+        &["E0703", "manifests/00000001.json", "this manifest of a published night is gone", "run its night again"],
+    );
+    place.headwater(&["run", "--as-of", "2026-05-30"]).says(0, &["published as manifest 3"]);
+    assert_eq!(place.published(TABLE), whole);
+    assert_eq!(place.json(&["status", "--gaps"])["lost"], serde_json::json!([]));
+    place.run().says(0, &["manifest 4, every byte as it was published before"]);
+}
+
+#[test]
 fn what_nothing_references_is_listed_and_removed() {
     let place = published_twice();
     place.write("published/_staging/run_id=dead/t/part-00000.parquet", "rows");
