@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::engine::{Engine, EngineLimits};
 use crate::failure::{FailureKind, RunError};
-use crate::publish::{LeaseHolder, ProbeStep, Publication, PublishError};
+use crate::publish::{LeaseHolder, Manifest, ProbeStep, Publication, PublishError};
 use crate::tenure::Operation;
 
 /// Clocks that differ by less are fine: stores tell whole seconds.
@@ -140,7 +140,7 @@ impl Examination {
         let latest = publication.latest().await;
         match (holder, latest) {
             (Ok(holder), Ok(latest)) => {
-                let seen = match latest {
+                let seen = match &latest {
                     Some(latest) if latest.nights.len() == 1 => {
                         format!("1 night, the last manifest is {}", latest.number)
                     }
@@ -148,6 +148,7 @@ impl Examination {
                     None => "nothing is published yet".to_owned(),
                 };
                 self.fine("outputs", format!("{}: {seen}", operation.project.outputs.location));
+                self.lost_manifests(publication, latest.as_ref()).await;
                 match holder {
                     None => return true,
                     Some(holder @ LeaseHolder::Run(_)) => self.add("lease", Health::Doubtful, holder.to_string(), None),
@@ -163,6 +164,19 @@ impl Examination {
             }
         }
         false
+    }
+
+    async fn lost_manifests(&mut self, publication: &Publication, latest: Option<&Manifest>) {
+        let Some(latest) = latest else { return };
+        for night in publication.lost(latest).await.unwrap_or_default() {
+            let remedy = "restore it from a backup, or run that night again";
+            self.add(
+                "outputs",
+                Health::Doubtful,
+                format!("the manifest of the night of {night} is gone"),
+                Some(remedy),
+            );
+        }
     }
 
     fn step(&mut self, step: ProbeStep) {

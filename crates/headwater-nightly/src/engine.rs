@@ -108,6 +108,12 @@ impl Engine {
         Ok(Self { context })
     }
 
+    /// How many threads it works on.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.context.state().config().target_partitions()
+    }
+
     /// The session in which tables are registered.
     #[must_use]
     pub fn context(&self) -> &SessionContext {

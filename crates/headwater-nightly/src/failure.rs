@@ -64,6 +64,12 @@ impl RunError {
                 Diagnostic::of(Code::LeaseLost, place, "another run took over before this one published")
                     .help("run again"),
             ),
+            PublishError::Unsettled(manifest) => (
+                FailureKind::Lease,
+                Diagnostic::of(Code::LeaseLost, place, "another run took over after this one had published")
+                    .label(format!("{manifest} is there; the next run brings the folders of its night in line"))
+                    .help("run again"),
+            ),
             PublishError::UnsafeStore => (
                 FailureKind::Failed,
                 Diagnostic::of(Code::UnsafeStore, place, "the store let a second create of the same object pass")
@@ -73,7 +79,9 @@ impl RunError {
                 FailureKind::Failed,
                 Diagnostic::of(Code::BadManifest, format!("{place}/{object}"), "this manifest cannot be built on")
                     .label(fault)
-                    .help("restore it from a backup; if no run wrote it, remove it"),
+                    .help(
+                        "restore it from a backup, or remove it; a night whose manifest is removed has to be run again",
+                    ),
             ),
             PublishError::LostManifest(object) => (
                 FailureKind::Failed,

@@ -2,7 +2,8 @@
 //!
 //! Layout below the outputs' location: `<table>/as_of_date=<day>/<content>.parquet` (named after their content, so
 //! that publishing the same night again names the same objects), the same below `_aside/` for those not shown now,
-//! `manifests/<number>.json`, `_leases/<number>.json`, `_staging/run_id=<run>/` with `held.json` where a night is held.
+//! `manifests/<number>.json`, `_leases/<number>.json`, `_staging/run_id=<run>/` with `held.json` where a night is held, and
+//! `_unsettled/<day>` for a night whose folders are to be looked at again.
 //!
 //! INVARIANT(one create publishes): a night is published by the creation of the next manifest and by nothing else.
 
@@ -19,6 +20,8 @@ mod numbered;
 mod places;
 mod probe;
 mod publication;
+#[cfg(test)]
+mod sleeping;
 mod staging;
 #[cfg(test)]
 mod tests;

@@ -22,10 +22,14 @@ use object_store::ObjectStore;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::arrow_writer::{
+    ArrowColumnWriter, ArrowLeafColumn, ArrowRowGroupWriterFactory, ArrowWriterOptions, compute_leaves,
+};
 use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::{WriterProperties, WriterVersion};
+use parquet::file::writer::SerializedFileWriter;
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 
@@ -146,7 +150,7 @@ impl StagingArea {
         contract: &TableContract,
         joins: Joins,
     ) -> Result<Vec<StagedFile>, DataFusionError> {
-        let mut table = OpenTable::new(self, contract)?;
+        let mut table = OpenTable::new(self, contract, engine.threads())?;
         for select in selects {
             let sorted = select.sorted_by(&contract.order());
             if let Err(error) = self.fill(&mut table, engine, &sorted, joins).await {
@@ -178,8 +182,10 @@ impl StagingArea {
         let options =
             ArrowWriterOptions::new().with_properties(self.properties(contract)?).with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(shared.clone(), contract.schema(), options)?;
+        let (file, row_groups) = writer.into_serialized_writer()?;
         let target = BufWriter::new(Arc::clone(&self.store), path.clone());
-        Ok(OpenFile { path, writer, shared, target, digest: Sha256::new(), rows: 0, bytes: 0 })
+        let row_group = RowGroup { columns: Vec::new(), rows: 0 };
+        Ok(OpenFile { path, file, row_groups, row_group, shared, target, digest: Sha256::new(), rows: 0, bytes: 0 })
     }
 
     fn properties(&self, contract: &TableContract) -> Result<WriterProperties, DataFusionError> {
@@ -267,6 +273,7 @@ struct OpenTable<'a> {
     area: &'a StagingArea,
     contract: &'a TableContract,
     schema: SchemaRef,
+    threads: usize,
     batches: BatchCoalescer,
     done: Vec<StagedFile>,
     /// The file written to; none after one that is full.
@@ -274,13 +281,14 @@ struct OpenTable<'a> {
 }
 
 impl<'a> OpenTable<'a> {
-    fn new(area: &'a StagingArea, contract: &'a TableContract) -> Result<Self, DataFusionError> {
+    fn new(area: &'a StagingArea, contract: &'a TableContract, threads: usize) -> Result<Self, DataFusionError> {
         let schema = contract.schema();
         Ok(Self {
             area,
             contract,
             batches: BatchCoalescer::new(Arc::clone(&schema), BATCH_ROWS),
             schema,
+            threads,
             done: Vec::new(),
             file: Some(area.open(contract, 0)?),
         })
@@ -298,7 +306,7 @@ impl<'a> OpenTable<'a> {
                 Some(file) => file,
                 None => self.file.insert(self.area.open(self.contract, self.done.len())?),
             };
-            file.add(&batch).await?;
+            file.add(&batch, self.threads).await?;
             if let Some(full) = self.file.take_if(|file| file.is_full()) {
                 self.done.push(full.close().await?);
             }
@@ -325,9 +333,17 @@ impl<'a> OpenTable<'a> {
     }
 }
 
+/// A row group that is being filled; without columns before its first row.
+struct RowGroup {
+    columns: Vec<ArrowColumnWriter>,
+    rows: usize,
+}
+
 struct OpenFile {
     path: Path,
-    writer: ArrowWriter<Shared>,
+    file: SerializedFileWriter<Shared>,
+    row_groups: ArrowRowGroupWriterFactory,
+    row_group: RowGroup,
     shared: Shared,
     target: BufWriter,
     digest: Sha256,
@@ -336,16 +352,41 @@ struct OpenFile {
 }
 
 impl OpenFile {
-    async fn add(&mut self, batch: &RecordBatch) -> Result<(), DataFusionError> {
-        self.writer.write(batch)?;
+    /// Adds rows, which end with a row group or within one. Columns are encoded side by side, and lie in the file in their
+    /// order.
+    async fn add(&mut self, batch: &RecordBatch, threads: usize) -> Result<(), DataFusionError> {
+        if self.row_group.columns.is_empty() {
+            self.row_group.columns = self.row_groups.create_column_writers(self.file.flushed_row_groups().len())?;
+        }
+        let schema = batch.schema_ref();
+        let leaves = schema.fields().iter().zip(batch.columns()).map(|(field, column)| compute_leaves(field, column));
+        let leaves: Vec<ArrowLeafColumn> = leaves.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        encode(&mut self.row_group.columns, &leaves, threads)?;
+        self.row_group.rows += batch.num_rows();
         self.rows += batch.num_rows() as u64;
+        if self.row_group.rows >= ROW_GROUP_ROWS {
+            self.end_row_group()?;
+        }
         self.send().await
+    }
+
+    fn end_row_group(&mut self) -> Result<(), ParquetError> {
+        let full = std::mem::replace(&mut self.row_group, RowGroup { columns: Vec::new(), rows: 0 });
+        if full.rows == 0 {
+            return Ok(());
+        }
+        let mut row_group = self.file.next_row_group()?;
+        for column in full.columns {
+            column.close()?.append_to_row_group(&mut row_group)?;
+        }
+        row_group.close()?;
+        Ok(())
     }
 
     /// Whether the row groups finished so far are enough for one file. Only whole row groups count, so that the
     /// answer is the same for the same rows.
     fn is_full(&self) -> bool {
-        self.writer.in_progress_rows() == 0 && self.writer.bytes_written() >= FILE_BYTES
+        self.row_group.rows == 0 && self.file.bytes_written() >= FILE_BYTES
     }
 
     async fn send(&mut self) -> Result<(), DataFusionError> {
@@ -359,12 +400,27 @@ impl OpenFile {
     }
 
     async fn close(mut self) -> Result<StagedFile, DataFusionError> {
-        self.writer.finish()?;
+        self.end_row_group()?;
+        self.file.finish()?;
         self.send().await?;
         self.target.shutdown().await?;
         let sha256 = self.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(StagedFile { path: self.path, rows: self.rows, bytes: self.bytes, sha256 })
     }
+}
+
+/// Encodes columns on some threads, each of which takes the next one that is left.
+fn encode(columns: &mut [ArrowColumnWriter], leaves: &[ArrowLeafColumn], threads: usize) -> Result<(), ParquetError> {
+    let left = Mutex::new(columns.iter_mut().zip(leaves));
+    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || std::iter::from_fn(next).try_for_each(|(column, leaf)| column.write(leaf));
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let own = work();
+        let panicked = |_| Err(ParquetError::General("a thread that encodes columns panicked".to_owned()));
+        let others = others.into_iter().map(|other| other.join().unwrap_or_else(panicked));
+        others.fold(own, Result::and)
+    })
 }
 
 /// The contract's columns, by name, in its order and of its types.

@@ -69,7 +69,7 @@ impl Operation {
     ///
     /// # Errors
     /// What the work fails with; when the clock of this machine is not the store's, the lease cannot be had, or is lost, in
-    /// which case the work is dropped.
+    /// which case the work is dropped unless it publishes.
     pub(crate) async fn under_lease<T>(
         &self,
         publication: &Publication,
@@ -86,7 +86,10 @@ impl Operation {
                 publication.finish(&lease).await.map_err(failed)?;
                 work(&lease).await
             } => done,
-            error = keep_alive(&lease) => Err(failed(error)),
+            error = async {
+                let error = keep_alive(&lease).await;
+                if lease.is_publishing() { std::future::pending().await } else { error }
+            } => Err(failed(error)),
         };
         if done.as_ref().is_err_and(|error| error.kind != FailureKind::Held) {
             // What a held night staged is evidence; what any other failure left behind is waste.
@@ -105,7 +108,11 @@ impl Operation {
 async fn keep_alive(lease: &Lease) -> PublishError {
     loop {
         tokio::time::sleep(Lease::heartbeat()).await;
-        if let Err(error) = lease.keep().await {
+        let kept = match lease.keep().await {
+            Ok(()) => lease.confirm_clock().await,
+            lost => lost,
+        };
+        if let Err(error) = kept {
             return error;
         }
     }

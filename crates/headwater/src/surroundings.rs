@@ -3,8 +3,9 @@
 use std::io::IsTerminal;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use chrono::{NaiveDate, TimeZone, Utc};
+use chrono::{DateTime, NaiveDate, TimeZone};
 use headwater_nightly::StopHandle;
 use headwater_nightly::publish::Clock;
 #[cfg(unix)]
@@ -49,7 +50,7 @@ pub(crate) fn peak_memory_bytes() -> Option<u64> {
 /// The wall clock.
 pub(crate) fn clock() -> Clock {
     #[expect(clippy::disallowed_methods, reason = "the binary is where the clock is asked")]
-    Arc::new(Utc::now)
+    Arc::new(|| DateTime::from(SystemTime::now()))
 }
 
 /// The day it is in this zone.

@@ -1,7 +1,7 @@
 //! One run at a time: a lease is a numbered record, renewed and released by the next number.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use object_store::ObjectStore;
@@ -87,6 +87,9 @@ pub struct Lease {
     /// The end that the last renewal gave it, in microseconds.
     ends_at: Arc<AtomicI64>,
     record: LeaseRecord,
+    /// Whether the run before this one did not release it: that run may be asleep, and wake up.
+    took_over: bool,
+    is_publishing: Arc<AtomicBool>,
     clock: Clock,
 }
 
@@ -130,7 +133,10 @@ impl Lease {
             expires_at: now + LASTS,
         };
         let ends_at = Arc::new(AtomicI64::new(record.expires_at.timestamp_micros()));
-        let lease = Self { records, number: Arc::new(AtomicU64::new(last)), ends_at, record, clock };
+        let before = records.read::<LeaseRecord>(last).await?;
+        let took_over = before.is_some_and(|before| before.says.is_none_or(|before| before.state == LeaseState::Held));
+        let (number, is_publishing) = (Arc::new(AtomicU64::new(last)), Arc::new(AtomicBool::new(false)));
+        let lease = Self { records, number, ends_at, record, took_over, is_publishing, clock };
         lease.next(&lease.record).await?;
         Ok(lease)
     }
@@ -196,6 +202,48 @@ impl Lease {
             }
             answer => answer,
         }
+    }
+
+    /// Takes the lease once more, for a run that lost it.
+    ///
+    /// # Errors
+    /// [`PublishError::LeaseHeld`] while another run holds it.
+    pub(super) async fn again(&self, store: Arc<dyn ObjectStore>, root: &Path) -> Result<Self, PublishError> {
+        Self::take(store, root, &self.record.run_id, &self.record.host, Arc::clone(&self.clock)).await
+    }
+
+    /// Makes sure that the clock has not been set while the run worked, by what the store says of its last record: others
+    /// would take the lease for one that has ended.
+    ///
+    /// # Errors
+    /// [`PublishError::WrongClock`]; the lease is lost then.
+    pub async fn confirm_clock(&self) -> Result<(), PublishError> {
+        let Ok(Some(record)) = self.records.read::<LeaseRecord>(self.number()).await else { return Ok(()) };
+        let Some(says) = record.says else { return Ok(()) };
+        let (began, at) = (says.expires_at - LASTS, record.written_at);
+        let ahead = if began > at { began - at } else { ((self.clock)() - at).min(TimeDelta::zero()) };
+        if ahead.abs() <= SKEW {
+            return Ok(());
+        }
+        self.ends_at.store(i64::MIN, Ordering::SeqCst);
+        Err(PublishError::WrongClock(ahead))
+    }
+
+    /// Whether the run before this one did not release the lease.
+    pub(super) fn took_over(&self) -> bool {
+        self.took_over
+    }
+
+    /// Says that the run has begun to publish.
+    pub(super) fn begin_publishing(&self) {
+        self.is_publishing.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the run has begun to publish, and looks at the lease itself: work that writes where readers look is never
+    /// dropped half-way.
+    #[must_use]
+    pub fn is_publishing(&self) -> bool {
+        self.is_publishing.load(Ordering::SeqCst)
     }
 
     /// Makes sure that this run still holds the lease.

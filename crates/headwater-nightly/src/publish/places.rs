@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path as FilePath;
 
 use bytes::Bytes;
+use chrono::NaiveDate;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{Error, ObjectMeta, ObjectStoreExt, PutPayload, WriteMultipart};
@@ -19,6 +20,8 @@ use crate::stop::Stop;
 
 /// The folder of objects that are named and not shown, below the outputs' location.
 pub(super) const ASIDE: &str = "_aside";
+/// The folder of notes, below the outputs' location: each has the name of a night whose folders are to be looked at again.
+const NOTES: &str = "_unsettled";
 /// The mark of a folder that is whole.
 const MARK: &str = "_SUCCESS";
 
@@ -58,16 +61,22 @@ impl Publication {
         manifest: &Manifest,
         staged: &BTreeMap<String, Path>,
         placed: &mut Vec<Path>,
+        lease: &Lease,
         stop: &Stop,
     ) -> Result<(), PublishError> {
         for file in manifest.files() {
             stop.check()?;
+            let (shown, place) = (self.path(&file.path), self.aside(&file.path));
             // An object of the same name and size may be damaged all the same, and the staged one is whole.
-            if self.is_whole(file).await? {
+            let is_whole = self.is_whole(file).await?;
+            // A run that is asleep may be about to delete what is shown: of that, a second one stays aside.
+            let is_safe = is_whole && (!lease.took_over() || self.is_at(&place, file.bytes).await?);
+            if is_safe {
                 continue;
             }
-            let source = staged.get(&file.path).ok_or_else(|| PublishError::MissingObject(file.path.clone()))?;
-            let place = self.aside(&file.path);
+            let there = is_whole.then_some(&shown);
+            let source = staged.get(&file.path).or(there);
+            let source = source.ok_or_else(|| PublishError::MissingObject(file.path.clone()))?;
             placed.push(place.clone());
             self.copy(source, &place).await?;
         }
@@ -87,18 +96,85 @@ impl Publication {
         }
     }
 
-    /// Finishes what a run that was cut short left to do after it had created the last manifest. Whoever calls this holds
-    /// the lease.
+    /// Finishes what a run that was cut short left to do after it had created the last manifest, and looks at the nights
+    /// again that are noted. Whoever calls this holds the lease.
     ///
     /// # Errors
     /// When the store fails, or the lease was lost.
     pub async fn finish(&self, lease: &Lease) -> Result<(), PublishError> {
         let Some(latest) = self.latest().await? else { return Ok(()) };
+        let noted = self.list(&self.path(NOTES)).await?;
+        let noted: Vec<(NaiveDate, Path)> = noted
+            .into_iter()
+            .filter_map(|note| Some((note.location.filename()?.parse().ok()?, note.location)))
+            .collect();
         let aside = self.put_aside_now().await?;
         // An object is aside until it is shown, and a run clears its staging folder after everything else.
         let is_unfinished = latest.files().any(|file| aside.contains(&self.aside(&file.path)))
             || self.has_staged(&latest.run_id).await?;
-        if is_unfinished { self.settle(&latest, &aside, lease).await } else { Ok(()) }
+        let mut nights: BTreeSet<NaiveDate> = noted.iter().map(|(night, _)| *night).collect();
+        nights.extend((is_unfinished || lease.took_over()).then_some(latest.as_of));
+        for night in nights {
+            let Some(manifest) = self.current(&latest, night).await? else { continue };
+            if let Some(lost) = self.lost_object(&manifest).await? {
+                // Nothing brings it back but the night itself, which must not be kept from running.
+                tracing::warn!(event = "published_object_lost", as_of = %night, object = lost, "an object of a published night is gone: run the night again");
+                continue;
+            }
+            self.settle_noted(&manifest, lease).await?;
+            for (_, note) in noted.iter().filter(|(of, _)| *of == night && !lease.took_over()) {
+                self.delete(note).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn lost_object(&self, manifest: &Manifest) -> Result<Option<String>, PublishError> {
+        for file in manifest.files() {
+            if self.find(file).await?.is_none() {
+                return Ok(Some(file.path.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Brings the folders of a night in line. A run that took over from one that may yet wake up, and finish what it was at,
+    /// leaves a note to look at the night again.
+    pub(super) async fn settle_noted(&self, manifest: &Manifest, lease: &Lease) -> Result<(), PublishError> {
+        if lease.took_over() {
+            self.note(manifest.as_of).await?;
+        }
+        self.settle(manifest, &self.put_aside_now().await?, lease).await
+    }
+
+    /// Brings the folders of a night in line whose run lost its lease after it had created the manifest: under a new lease,
+    /// or by a note to whoever has it next.
+    pub(super) async fn settle_anew(&self, manifest: &Manifest, lost: &Lease) -> Result<(), PublishError> {
+        // Whoever took over may have cleared away what the manifest names, before it was there to be seen.
+        if self.take_back_if_lost(manifest).await? {
+            return Err(PublishError::LeaseLost);
+        }
+        self.note(manifest.as_of).await?;
+        let name = self.manifests().name(manifest.number);
+        let lease = match lost.again(self.store(), &self.root).await {
+            Err(PublishError::LeaseHeld(_) | PublishError::LeaseLost) => return Err(PublishError::Unsettled(name)),
+            lease => lease?,
+        };
+        let finished = self.finish(&lease).await;
+        if let Err(error) = lease.release().await {
+            tracing::warn!(event = "lease_not_released", %error, "the lease could not be released and will end by itself");
+        }
+        finished?;
+        let there = self.manifests().read::<Manifest>(manifest.number).await?.and_then(|record| record.says);
+        let is_there = there.is_some_and(|there| there.run_id == manifest.run_id);
+        if is_there { Ok(()) } else { Err(PublishError::LeaseLost) }
+    }
+
+    /// Notes that the folders of a night are to be looked at again.
+    async fn note(&self, night: NaiveDate) -> Result<(), PublishError> {
+        let place = self.path(&format!("{NOTES}/{night}"));
+        self.store().put(&place, PutPayload::from_bytes(Bytes::new())).await?;
+        Ok(())
     }
 
     /// The objects that are aside.
@@ -126,7 +202,8 @@ impl Publication {
             let folder = self.path(&format!("{name}/as_of_date={}", manifest.as_of));
             self.settle_folder(&folder, files, aside, lease).await?;
         }
-        Ok(())
+        // The last write may have come late too.
+        lease.check()
     }
 
     async fn settle_folder(
@@ -143,11 +220,16 @@ impl Publication {
         let named: BTreeSet<Path> = files.iter().map(|file| self.path(&file.path)).collect();
         let leaving = there.keys().filter(|path| path.extension() == Some("parquet") && !named.contains(path));
         let leaving: Vec<&Path> = leaving.collect();
-        // What is aside takes the place of one that is there: that one may be damaged.
-        let is_coming = |file: &&PublishedFile| {
-            there.get(&self.path(&file.path)) != Some(&file.bytes) || aside.contains(&self.aside(&file.path))
-        };
-        let coming: Vec<&PublishedFile> = files.iter().filter(is_coming).collect();
+        let mut coming = Vec::new();
+        for file in files {
+            let place = self.path(&file.path);
+            // What is aside takes the place of one that is there and damaged.
+            let is_whole = there.get(&place) == Some(&file.bytes)
+                && (!aside.contains(&self.aside(&file.path)) || self.sha256(&place).await? == file.sha256);
+            if !is_whole {
+                coming.push(file);
+            }
+        }
         let mark = folder.clone().join(MARK);
         if there.contains_key(&mark) && (files.is_empty() || !leaving.is_empty() || !coming.is_empty()) {
             lease.check()?;
@@ -172,7 +254,8 @@ impl Publication {
         if !files.is_empty() {
             self.store().put(&mark, PutPayload::from_bytes(Bytes::new())).await?;
         }
-        for place in files.iter().map(|file| self.aside(&file.path)).filter(|place| aside.contains(place)) {
+        let spare = files.iter().map(|file| self.aside(&file.path)).filter(|place| aside.contains(place));
+        for place in spare.filter(|_| !lease.took_over()) {
             lease.check()?;
             self.delete(&place).await?;
         }

@@ -48,6 +48,9 @@ pub enum PublishError {
     /// An object that a manifest lists is gone or has another size.
     #[error("published object {0} is not what its manifest says")]
     MissingObject(String),
+    /// The night is published, and another run works before its folders are in line.
+    #[error("the lease was lost after manifest {0} was created")]
+    Unsettled(String),
     /// The run was asked to stop.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -196,7 +199,8 @@ impl Publication {
     /// # Errors
     /// [`PublishError::LeaseLost`] when another run took over, or published first; [`PublishError::Stopped`];
     /// [`PublishError::MissingObject`] for an object that is neither there nor staged. Where the store fails
-    /// after the manifest was created, the night is published, and [`Self::finish`] does what is left.
+    /// after the manifest was created, or another run works by then ([`PublishError::Unsettled`]), the night is published,
+    /// and [`Self::finish`] does what is left.
     pub async fn publish(
         &self,
         manifest: &Manifest,
@@ -204,8 +208,9 @@ impl Publication {
         lease: &Lease,
         stop: &Stop,
     ) -> Result<(), PublishError> {
+        lease.begin_publishing();
         let mut placed = Vec::new();
-        let ready = self.put_aside(manifest, staged, &mut placed, stop).await;
+        let ready = self.put_aside(manifest, staged, &mut placed, lease, stop).await;
         let ready = match ready {
             Ok(()) => lease.confirm().await.and_then(|()| Ok(stop.check()?)),
             error => error,
@@ -215,15 +220,19 @@ impl Publication {
             return Err(error);
         }
         match self.create(manifest).await? {
-            Creation::Done if matches!(lease.confirm().await, Err(PublishError::LeaseLost)) => {
-                // Whoever took over may have cleared away what the manifest names, before it was there to be seen.
-                if self.take_back_if_lost(manifest).await? { Err(PublishError::LeaseLost) } else { Ok(()) }
+            Creation::Done => {
+                let settled = match lease.confirm().await {
+                    Ok(()) => self.settle_noted(manifest, lease).await,
+                    lost => lost,
+                };
+                // Where another run has moved an object, that looks like a store that fails.
+                let is_lost = match &settled {
+                    Ok(()) => false,
+                    Err(PublishError::LeaseLost) => true,
+                    Err(_) => matches!(lease.confirm().await, Err(PublishError::LeaseLost)),
+                };
+                if is_lost { self.settle_anew(manifest, lease).await } else { settled }
             }
-            Creation::Done => match self.settle(manifest, &self.put_aside_now().await?, lease).await {
-                // The night is published, and whoever took over has brought its folders in line.
-                Err(PublishError::LeaseLost) => Ok(()),
-                settled => settled,
-            },
             Creation::Taken => Err(PublishError::LeaseLost),
             Creation::Failed(error) => {
                 self.take_back(&placed, lease).await;

@@ -75,9 +75,11 @@ impl Publication {
         for manifest in &old {
             nights.entry(manifest.as_of).or_default().push((manifest.number, manifest.published_at));
         }
-        let last = nights.keys().filter_map(|night| latest.nights.get(night).copied()).collect();
-        for manifest in self.read_all(last).await? {
-            nights.entry(manifest.as_of).or_default().push((manifest.number, manifest.published_at));
+        for night in nights.keys().copied().collect::<Vec<_>>() {
+            // Where it is gone, nobody knows since when others are superseded, and they stay.
+            if let Some(manifest) = self.current(latest, night).await? {
+                nights.entry(night).or_default().push((manifest.number, manifest.published_at));
+            }
         }
         let successor = |manifest: &Manifest| {
             let mut later = nights.get(&manifest.as_of)?.iter().filter(|(number, _)| *number > manifest.number);
@@ -144,8 +146,18 @@ impl Publication {
         let mut named = names(kept.iter().map(|old| &old.manifest));
         let nights: BTreeSet<NaiveDate> =
             aside.iter().filter(|(path, _)| !named.contains(path)).filter_map(|(path, _)| night_of(path)).collect();
-        let current = nights.iter().filter_map(|night| latest.nights.get(night).copied()).collect();
-        named.extend(names(self.read_all(current).await?.iter()));
+        for night in nights {
+            // Of a night whose manifest is gone nobody knows what it names, so that all of it counts as named.
+            match self.current(latest, night).await? {
+                Some(current) => named.extend(names(std::iter::once(&current))),
+                None if latest.nights.contains_key(&night) => {
+                    named.extend(
+                        aside.iter().map(|(path, _)| path).filter(|path| night_of(path) == Some(night)).cloned(),
+                    );
+                }
+                None => {}
+            }
+        }
         let was_named = names(expired.iter().map(|old| &old.manifest));
         for (path, object) in aside.into_iter().filter(|(path, _)| !named.contains(path)) {
             let reason = if was_named.contains(&path) { WasteReason::Superseded } else { WasteReason::Unnamed };

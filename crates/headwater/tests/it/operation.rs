@@ -90,21 +90,24 @@ fn nights_that_carry_on_a_state_that_is_taken_back_are_named() {
 #[test]
 fn a_night_whose_manifest_is_gone_is_named_and_can_be_run_again() {
     let place = Place::demo();
-    place.headwater(&["run", "--as-of", "2026-05-30"]).says(0, &[]);
-    place.run().says(0, &["published as manifest 2"]);
+    place.headwater(&["backfill", "--again", "--from", "2026-05-30", "--to", "2026-05-30"]).says(0, &[]);
+    place.headwater(&["backfill", "--again", "--from", "2026-05-30", "--to", "2026-05-31"]).says(0, &[]);
     let whole = place.published(TABLE);
-    std::fs::remove_file(place.path("published/manifests/00000001.json")).unwrap();
+    // The night has a superseded manifest beside the one that is gone.
+    std::fs::remove_file(place.path("published/manifests/00000002.json")).unwrap();
     place.headwater(&["status", "--gaps"]).says(0, &["Lost: the manifest of the night of 2026-05-30 is gone"]);
     assert_eq!(place.json(&["status"])["lost"], serde_json::json!(["2026-05-30"]));
+    place.headwater(&["doctor"]).says(0, &["doubtful  outputs: the manifest of the night of 2026-05-30 is gone"]);
+    place.headwater(&["gc"]).says(0, &[]);
     // What comes after it carries on its state.
     place.run().says(
         1,
-        &["E0703", "manifests/00000001.json", "this manifest of a published night is gone", "run its night again"],
+        &["E0703", "manifests/00000002.json", "this manifest of a published night is gone", "run its night again"],
     );
-    place.headwater(&["run", "--as-of", "2026-05-30"]).says(0, &["published as manifest 3"]);
+    place.headwater(&["run", "--as-of", "2026-05-30"]).says(0, &["published as manifest 4"]);
     assert_eq!(place.published(TABLE), whole);
     assert_eq!(place.json(&["status", "--gaps"])["lost"], serde_json::json!([]));
-    place.run().says(0, &["manifest 4, every byte as it was published before"]);
+    place.run().says(0, &["manifest 5, every byte as it was published before"]);
 }
 
 #[test]
