@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::Utc;
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
 use headwater_ingest::{Location, StoreOverride};
 use headwater_nightly::project::load;
@@ -54,7 +54,6 @@ impl Company {
         let published = tempfile::tempdir().unwrap();
         project.outputs.location = Location::local(published.path()).unwrap();
         project.engine.spill_dir = published.path().join("spill");
-        let start: DateTime<Utc> = "2026-06-01T02:00:00Z".parse().unwrap();
         let request = RunRequest {
             project,
             sources: loaded.sources,
@@ -64,7 +63,8 @@ impl Company {
             run_id: "first".to_owned(),
             host: "here".to_owned(),
             environment: Vec::new(),
-            clock: Arc::new(move || start + TimeDelta::zero()),
+            // A night is refused where its clock is not the store's.
+            clock: Arc::new(Utc::now),
             progress: Arc::new(|_| {}),
             watch: Watch::nobody(),
             deny_warnings: false,

@@ -11,7 +11,9 @@ mod surroundings;
 
 use std::time::Duration;
 
+use chrono::DateTime;
 use clap::Parser;
+use headwater_diagnostics::{Code, Diagnostic, Sources};
 use headwater_nightly::Watch;
 
 use crate::args::{Arguments, Command, Format};
@@ -49,6 +51,13 @@ fn begin() -> std::process::ExitCode {
         return Exit::Usage.into();
     }
     surroundings::start_logging(&arguments.global, &secrets);
+    if surroundings::clock()() < DateTime::UNIX_EPOCH {
+        // The engine does not bear it, and no night is of such a day.
+        let problem = Diagnostic::of(Code::WrongClock, "this machine", "its clock is before 1970")
+            .help("set the clock by a time server, then run again");
+        output.diagnostics(&problem.into(), &Sources::default());
+        return Exit::Failed.into();
+    }
     let exit = match runtime() {
         Ok(runtime) => {
             let exit = runtime.block_on(observed(&arguments, &secrets, &output));

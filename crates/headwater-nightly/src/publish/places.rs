@@ -115,13 +115,14 @@ impl Publication {
         let mut nights: BTreeSet<NaiveDate> = noted.iter().map(|(night, _)| *night).collect();
         nights.extend((is_unfinished || lease.took_over()).then_some(latest.as_of));
         for night in nights {
-            let Some(manifest) = self.current(&latest, night).await? else { continue };
-            if let Some(lost) = self.lost_object(&manifest).await? {
-                // Nothing brings it back but the night itself, which must not be kept from running.
-                tracing::warn!(event = "published_object_lost", as_of = %night, object = lost, "an object of a published night is gone: run the night again");
-                continue;
+            if let Some(manifest) = self.current(&latest, night).await? {
+                if let Some(lost) = self.lost_object(&manifest).await? {
+                    // Nothing brings it back but the night itself, which must not be kept from running.
+                    tracing::warn!(event = "published_object_lost", as_of = %night, object = lost, "an object of a published night is gone: run the night again");
+                    continue;
+                }
+                self.settle_noted(&manifest, lease).await?;
             }
-            self.settle_noted(&manifest, lease).await?;
             for (_, note) in noted.iter().filter(|(of, _)| *of == night && !lease.took_over()) {
                 self.delete(note).await?;
             }
