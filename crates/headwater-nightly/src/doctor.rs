@@ -148,7 +148,9 @@ impl Examination {
                     None => "nothing is published yet".to_owned(),
                 };
                 self.fine("outputs", format!("{}: {seen}", operation.project.outputs.location));
-                self.lost_manifests(publication, latest.as_ref()).await;
+                if let Some(latest) = &latest {
+                    self.nights(operation, publication, latest).await;
+                }
                 match holder {
                     None => return true,
                     Some(holder @ LeaseHolder::Run(_)) => self.add("lease", Health::Doubtful, holder.to_string(), None),
@@ -158,25 +160,31 @@ impl Examination {
                     }
                 }
             }
-            (Err(error), _) | (_, Err(error)) => {
-                let error = operation.failed(&error);
-                self.broken("outputs", error.kind, &error.diagnostics);
-            }
+            (Err(error), _) | (_, Err(error)) => self.failed(operation, &error),
         }
         false
     }
 
-    async fn lost_manifests(&mut self, publication: &Publication, latest: Option<&Manifest>) {
-        let Some(latest) = latest else { return };
-        for night in publication.lost(latest).await.unwrap_or_default() {
-            let remedy = "restore it from a backup, or run that night again";
-            self.add(
-                "outputs",
-                Health::Doubtful,
-                format!("the manifest of the night of {night} is gone"),
-                Some(remedy),
-            );
+    /// What is gone of the nights that are published: manifests, and objects of the last one.
+    async fn nights(&mut self, operation: &Operation, publication: &Publication, latest: &Manifest) {
+        let mut gone = Vec::new();
+        match publication.lost(latest).await {
+            Ok(nights) => gone.extend(nights.iter().map(|night| format!("the manifest of the night of {night}"))),
+            Err(error) => self.failed(operation, &error),
         }
+        match publication.lost_object(latest).await {
+            Ok(object) => gone.extend(object.map(|object| format!("{object}, of the night of {},", latest.as_of))),
+            Err(error) => self.failed(operation, &error),
+        }
+        for what in gone {
+            let remedy = "restore it from a backup, or run that night again";
+            self.add("outputs", Health::Doubtful, format!("{what} is gone"), Some(remedy));
+        }
+    }
+
+    fn failed(&mut self, operation: &Operation, error: &PublishError) {
+        let error = operation.failed(error);
+        self.broken("outputs", error.kind, &error.diagnostics);
     }
 
     fn step(&mut self, step: ProbeStep) {

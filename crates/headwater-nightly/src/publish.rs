@@ -25,6 +25,8 @@ mod sleeping;
 mod staging;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unreliable;
 mod waste;
 
 pub use lease::{Lease, LeaseHolder, LeaseRecord, LeaseState, UnreadableLease};

@@ -81,39 +81,24 @@ impl Operation {
             publication.confirm_clock(&self.run_id, &self.clock).await.map_err(failed)?;
         }
         let lease = publication.lease(&self.run_id, &self.host, Arc::clone(&self.clock)).await.map_err(failed)?;
-        let done = tokio::select! {
-            done = async {
-                publication.finish(&lease).await.map_err(failed)?;
-                work(&lease).await
-            } => done,
-            error = async {
-                let error = keep_alive(&lease).await;
-                if lease.is_publishing() { std::future::pending().await } else { error }
-            } => Err(failed(error)),
-        };
+        let done = lease.hold_during(async {
+            publication.finish(&lease).await.map_err(failed)?;
+            match work(&lease).await {
+                // Whoever took over has removed what this run staged, which looks like a store that fails.
+                Err(error) if error.kind == FailureKind::Failed && lease.is_lost_early().await => {
+                    Err(failed(PublishError::LeaseLost))
+                }
+                done => done,
+            }
+        });
+        let done = done.await.unwrap_or_else(|lost| Err(failed(lost)));
         if done.as_ref().is_err_and(|error| error.kind != FailureKind::Held) {
             // What a held night staged is evidence; what any other failure left behind is waste.
             if let Err(error) = publication.give_up(&self.run_id).await {
                 tracing::warn!(event = "staging_not_removed", %error, "what was staged could not be removed");
             }
         }
-        if let Err(error) = lease.release().await {
-            tracing::warn!(event = "lease_not_released", %error, "the lease could not be released and will end by itself");
-        }
+        lease.leave().await;
         done
-    }
-}
-
-/// Renews the lease as long as it lives; ends only with the reason why it does no longer.
-async fn keep_alive(lease: &Lease) -> PublishError {
-    loop {
-        tokio::time::sleep(Lease::heartbeat()).await;
-        let kept = match lease.keep().await {
-            Ok(()) => lease.confirm_clock().await,
-            lost => lost,
-        };
-        if let Err(error) = kept {
-            return error;
-        }
     }
 }

@@ -1,96 +1,30 @@
 //! The protocol killed after each of its writes: what readers of folders and of manifests find then, and after the next
 //! run.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use async_trait::async_trait;
-use bytes::Bytes;
-use futures::stream::{BoxStream, StreamExt};
+use futures::FutureExt;
+use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
-};
 
 use super::tests::{clock, night, objects_of, staged};
+use super::unreliable::{Fate, UnreliableStore};
 use super::*;
 use crate::stop::Stop;
 
 /// A store that a process writes to until it is killed: after a number of writes, nothing gets through.
-#[derive(Debug)]
-struct MortalStore {
-    within: Arc<InMemory>,
-    writes_left: AtomicI64,
-}
-
-impl std::fmt::Display for MortalStore {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("a store until the end")
-    }
-}
-
-fn killed() -> Error {
-    Error::Generic { store: "test", source: "killed".into() }
-}
-
-impl MortalStore {
-    fn write(&self) -> Result<()> {
-        if self.writes_left.fetch_sub(1, Ordering::SeqCst) > 0 { Ok(()) } else { Err(killed()) }
-    }
-
-    fn read(&self) -> Result<()> {
-        if self.writes_left.load(Ordering::SeqCst) >= 0 { Ok(()) } else { Err(killed()) }
-    }
-}
-
-#[async_trait]
-impl ObjectStore for MortalStore {
-    async fn put_opts(&self, path: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
-        self.write()?;
-        self.within.put_opts(path, payload, options).await
-    }
-
-    async fn put_multipart_opts(&self, path: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
-        self.write()?;
-        self.within.put_multipart_opts(path, options).await
-    }
-
-    async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
-        self.read()?;
-        self.within.get_opts(path, options).await
-    }
-
-    async fn get_ranges(&self, path: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        self.read()?;
-        self.within.get_ranges(path, ranges).await
-    }
-
-    fn delete_stream(&self, paths: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        match self.write() {
-            Ok(()) => self.within.delete_stream(paths),
-            Err(error) => futures::stream::iter([Err(error)]).boxed(),
-        }
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        match self.read() {
-            Ok(()) => self.within.list(prefix),
-            Err(error) => futures::stream::iter([Err(error)]).boxed(),
-        }
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.read()?;
-        self.within.list_with_delimiter(prefix).await
-    }
-
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.write()?;
-        self.within.copy_opts(from, to, options).await
-    }
+fn mortal_store(within: &Arc<InMemory>, writes: i64) -> Arc<UnreliableStore> {
+    let writes_left = AtomicI64::new(writes);
+    UnreliableStore::new(within, move |request, _| {
+        let lives = if request.is_write() {
+            writes_left.fetch_sub(1, Ordering::SeqCst) > 0
+        } else {
+            writes_left.load(Ordering::SeqCst) >= 0
+        };
+        std::future::ready(if lives { Fate::Done } else { Fate::Undone }).boxed()
+    })
 }
 
 const NIGHT: &str = "2026-05-30";
@@ -148,8 +82,7 @@ async fn with_writes_left(writes: i64, restores: bool) -> bool {
     let next = whole.number(next, Some(&before)).unwrap();
     let files = staged(&whole, &next).await;
 
-    let store = MortalStore { within, writes_left: AtomicI64::new(writes) };
-    let mortal = Publication::new(Arc::new(store), Path::from("out"));
+    let mortal = Publication::new(mortal_store(&within, writes), Path::from("out"));
     let done = mortal.publish(&next, &files, &lease, &Stop::never()).await.is_ok();
     let when = format!("after {writes} writes");
     no_row_is_seen_twice(&objects_of(&whole).await, &when);

@@ -2,20 +2,23 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use object_store::ObjectStore;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
-use super::numbered::{Create, Numbered};
+use super::numbered::{Create, Numbered, Record};
 use super::{Clock, PublishError};
 
 /// How long a lease lasts without renewal. A run that dies holds up the next one for at most as long.
 pub(super) const LASTS: TimeDelta = TimeDelta::seconds(120);
+/// How often a lease is renewed: two renewals may fail before it ends.
+const HEARTBEAT: Duration = Duration::from_secs(40);
 /// By so much the clock of a run may differ from the store's. Two such runs differ by half of a lease, within which a run
 /// that lives renews its own.
-pub(super) const SKEW: TimeDelta = TimeDelta::seconds(30);
+const SKEW: TimeDelta = TimeDelta::seconds(30);
 /// Records kept behind the last one, for a look at who ran when.
 const KEPT: u64 = 16;
 
@@ -121,8 +124,10 @@ impl Lease {
     ) -> Result<Self, PublishError> {
         let records = Numbered::new(store, Self::folder(root));
         let last = records.last().await?;
+        let before = records.read::<LeaseRecord>(last).await?;
         let now = clock();
-        if let Some(holder) = holder(&records, last, now).await? {
+        let took_over = before.as_ref().is_some_and(is_not_released);
+        if let Some(holder) = before.and_then(|before| holder(before, records.name(last), now)) {
             return Err(PublishError::LeaseHeld(holder));
         }
         let record = LeaseRecord {
@@ -133,8 +138,6 @@ impl Lease {
             expires_at: now + LASTS,
         };
         let ends_at = Arc::new(AtomicI64::new(record.expires_at.timestamp_micros()));
-        let before = records.read::<LeaseRecord>(last).await?;
-        let took_over = before.is_some_and(|before| before.says.is_none_or(|before| before.state == LeaseState::Held));
         let (number, is_publishing) = (Arc::new(AtomicU64::new(last)), Arc::new(AtomicBool::new(false)));
         let lease = Self { records, number, ends_at, record, took_over, is_publishing, clock };
         lease.next(&lease.record).await?;
@@ -168,8 +171,7 @@ impl Lease {
 
     /// Why the next number could not be had.
     async fn taken_over(&self) -> Result<PublishError, PublishError> {
-        let last = self.records.last().await?;
-        Ok(match holder(&self.records, last, (self.clock)()).await? {
+        Ok(match last_holder(&self.records, (self.clock)()).await? {
             Some(LeaseHolder::Run(holder)) if holder.run_id == self.record.run_id => PublishError::LeaseLost,
             Some(holder) => PublishError::LeaseHeld(holder),
             None => PublishError::LeaseLost,
@@ -217,16 +219,48 @@ impl Lease {
     ///
     /// # Errors
     /// [`PublishError::WrongClock`]; the lease is lost then.
-    pub async fn confirm_clock(&self) -> Result<(), PublishError> {
+    async fn confirm_clock(&self) -> Result<(), PublishError> {
         let Ok(Some(record)) = self.records.read::<LeaseRecord>(self.number()).await else { return Ok(()) };
         let Some(says) = record.says else { return Ok(()) };
-        let (began, at) = (says.expires_at - LASTS, record.written_at);
-        let ahead = if began > at { began - at } else { ((self.clock)() - at).min(TimeDelta::zero()) };
-        if ahead.abs() <= SKEW {
-            return Ok(());
+        compare_clocks(says.expires_at - LASTS, record.written_at, (self.clock)())
+            .inspect_err(|_| self.ends_at.store(i64::MIN, Ordering::SeqCst))
+    }
+
+    /// Does work while the lease is renewed. Where it is lost, the work is dropped, unless it has begun to publish, and looks
+    /// at the lease itself: what writes where readers look is never dropped half-way.
+    ///
+    /// # Errors
+    /// [`PublishError::LeaseLost`] and [`PublishError::WrongClock`], for work that was dropped.
+    pub(crate) async fn hold_during<T>(&self, work: impl Future<Output = T>) -> Result<T, PublishError> {
+        self.renewed_every(HEARTBEAT, work).await
+    }
+
+    pub(super) async fn renewed_every<T>(
+        &self,
+        pause: Duration,
+        work: impl Future<Output = T>,
+    ) -> Result<T, PublishError> {
+        tokio::select! {
+            done = work => Ok(done),
+            lost = async {
+                let lost = self.until_lost(pause).await;
+                if self.is_publishing.load(Ordering::SeqCst) { std::future::pending().await } else { lost }
+            } => Err(lost),
         }
-        self.ends_at.store(i64::MIN, Ordering::SeqCst);
-        Err(PublishError::WrongClock(ahead))
+    }
+
+    /// Renews the lease as long as it lives; ends only with the reason why it does no longer.
+    async fn until_lost(&self, pause: Duration) -> PublishError {
+        loop {
+            tokio::time::sleep(pause).await;
+            let kept = match self.keep().await {
+                Ok(()) => self.confirm_clock().await,
+                lost => lost,
+            };
+            if let Err(lost) = kept {
+                return lost;
+            }
+        }
     }
 
     /// Whether the run before this one did not release the lease.
@@ -237,13 +271,6 @@ impl Lease {
     /// Says that the run has begun to publish.
     pub(super) fn begin_publishing(&self) {
         self.is_publishing.store(true, Ordering::SeqCst);
-    }
-
-    /// Whether the run has begun to publish, and looks at the lease itself: work that writes where readers look is never
-    /// dropped half-way.
-    #[must_use]
-    pub fn is_publishing(&self) -> bool {
-        self.is_publishing.load(Ordering::SeqCst)
     }
 
     /// Makes sure that this run still holds the lease.
@@ -259,6 +286,22 @@ impl Lease {
         }
     }
 
+    /// Why work failed: where another run took over, and has moved or removed an object, that looks like a store that fails.
+    pub(crate) async fn lost_or(&self, error: PublishError) -> PublishError {
+        let may_be_lost = matches!(error, PublishError::Store(_) | PublishError::MissingObject(_));
+        if may_be_lost && self.is_lost().await { PublishError::LeaseLost } else { error }
+    }
+
+    /// Whether another run took over, or the lease ended; not where the store does not say.
+    async fn is_lost(&self) -> bool {
+        matches!(self.confirm().await, Err(PublishError::LeaseLost))
+    }
+
+    /// Whether another run took over, or the lease ended, before this one began to publish.
+    pub(crate) async fn is_lost_early(&self) -> bool {
+        !self.is_publishing.load(Ordering::SeqCst) && self.is_lost().await
+    }
+
     /// Makes sure that the lease has not ended by itself, so that nobody can have taken over: by the clock alone, for
     /// use between writes.
     ///
@@ -267,6 +310,13 @@ impl Lease {
     pub fn check(&self) -> Result<(), PublishError> {
         let lives = (self.clock)().timestamp_micros() < self.ends_at.load(Ordering::SeqCst);
         if lives { Ok(()) } else { Err(PublishError::LeaseLost) }
+    }
+
+    /// Ends the lease, so that the next run need not wait; where the store fails, it ends by itself.
+    pub(crate) async fn leave(&self) {
+        if let Err(error) = self.release().await {
+            tracing::warn!(event = "lease_not_released", %error, "the lease could not be released and will end by itself");
+        }
     }
 
     /// Ends the lease, so that the next run need not wait.
@@ -282,12 +332,6 @@ impl Lease {
     pub(super) fn number(&self) -> u64 {
         self.number.load(Ordering::SeqCst)
     }
-
-    /// How often a lease is renewed.
-    #[must_use]
-    pub fn heartbeat() -> std::time::Duration {
-        (LASTS / 3).to_std().unwrap_or(std::time::Duration::from_secs(40))
-    }
 }
 
 fn lost(error: PublishError) -> PublishError {
@@ -297,19 +341,42 @@ fn lost(error: PublishError) -> PublishError {
     }
 }
 
-/// Who holds the lease now, if anybody. A record counts for no longer than a lease lasts after it was written, by the
-/// store's clock, whatever it says and whether or not it can be read.
-async fn holder(records: &Numbered, last: u64, now: DateTime<Utc>) -> Result<Option<LeaseHolder>, PublishError> {
-    let Some(record) = records.read::<LeaseRecord>(last).await? else { return Ok(None) };
+/// Makes sure that a clock is the store's: the store gave something the time `at`, between two looks at the clock.
+///
+/// # Errors
+/// [`PublishError::WrongClock`] where the store's time is further from these looks than the clocks of runs may differ.
+pub(super) fn compare_clocks(
+    before: DateTime<Utc>,
+    at: DateTime<Utc>,
+    after: DateTime<Utc>,
+) -> Result<(), PublishError> {
+    let ahead = if at < before { before - at } else { (after - at).min(TimeDelta::zero()) };
+    if ahead.abs() > SKEW { Err(PublishError::WrongClock(ahead)) } else { Ok(()) }
+}
+
+/// Whether the run of a record did not end it, as far as anybody can tell.
+fn is_not_released(record: &Record<LeaseRecord>) -> bool {
+    record.says.as_ref().is_none_or(|says| says.state == LeaseState::Held)
+}
+
+/// Who holds the lease by its last record, if anybody. A record counts for no longer than a lease lasts after it was
+/// written, by the store's clock, whatever it says and whether or not it can be read.
+fn holder(record: Record<LeaseRecord>, object: String, now: DateTime<Utc>) -> Option<LeaseHolder> {
     let until = record.written_at.checked_add_signed(LASTS).unwrap_or(record.written_at);
-    Ok(match record.says {
+    match record.says {
         Some(lease) => {
             let lease = LeaseRecord { expires_at: until.min(lease.expires_at), ..lease };
             let holds = lease.state == LeaseState::Held && lease.expires_at > now;
             holds.then_some(LeaseHolder::Run(lease))
         }
-        None => (until > now).then(|| LeaseHolder::Unknown(UnreadableLease { object: records.name(last), until })),
-    })
+        None => (until > now).then_some(LeaseHolder::Unknown(UnreadableLease { object, until })),
+    }
+}
+
+async fn last_holder(records: &Numbered, now: DateTime<Utc>) -> Result<Option<LeaseHolder>, PublishError> {
+    let last = records.last().await?;
+    let record = records.read::<LeaseRecord>(last).await?;
+    Ok(record.and_then(|record| holder(record, records.name(last), now)))
 }
 
 /// Who holds the lease now, for `status`.
@@ -318,6 +385,5 @@ pub(super) async fn current(
     root: &Path,
     now: DateTime<Utc>,
 ) -> Result<Option<LeaseHolder>, PublishError> {
-    let records = Numbered::new(store, Lease::folder(root));
-    holder(&records, records.last().await?, now).await
+    last_holder(&Numbered::new(store, Lease::folder(root)), now).await
 }

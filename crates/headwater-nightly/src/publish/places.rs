@@ -121,7 +121,7 @@ impl Publication {
                     tracing::warn!(event = "published_object_lost", as_of = %night, object = lost, "an object of a published night is gone: run the night again");
                     continue;
                 }
-                self.settle_noted(&manifest, lease).await?;
+                self.settle(&manifest, lease).await?;
             }
             for (_, note) in noted.iter().filter(|(of, _)| *of == night && !lease.took_over()) {
                 self.delete(note).await?;
@@ -130,22 +130,17 @@ impl Publication {
         Ok(())
     }
 
-    async fn lost_object(&self, manifest: &Manifest) -> Result<Option<String>, PublishError> {
+    /// The first object of a manifest that is at neither of its places in its size, by its path.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn lost_object(&self, manifest: &Manifest) -> Result<Option<String>, PublishError> {
         for file in manifest.files() {
             if self.find(file).await?.is_none() {
                 return Ok(Some(file.path.clone()));
             }
         }
         Ok(None)
-    }
-
-    /// Brings the folders of a night in line. A run that took over from one that may yet wake up, and finish what it was at,
-    /// leaves a note to look at the night again.
-    pub(super) async fn settle_noted(&self, manifest: &Manifest, lease: &Lease) -> Result<(), PublishError> {
-        if lease.took_over() {
-            self.note(manifest.as_of).await?;
-        }
-        self.settle(manifest, &self.put_aside_now().await?, lease).await
     }
 
     /// Brings the folders of a night in line whose run lost its lease after it had created the manifest: under a new lease,
@@ -161,14 +156,16 @@ impl Publication {
             Err(PublishError::LeaseHeld(_) | PublishError::LeaseLost) => return Err(PublishError::Unsettled(name)),
             lease => lease?,
         };
-        let finished = self.finish(&lease).await;
-        if let Err(error) = lease.release().await {
-            tracing::warn!(event = "lease_not_released", %error, "the lease could not be released and will end by itself");
-        }
-        finished?;
+        lease.begin_publishing();
+        let finished = lease.hold_during(self.finish(&lease)).await.and_then(|finished| finished);
+        lease.leave().await;
         let there = self.manifests().read::<Manifest>(manifest.number).await?.and_then(|record| record.says);
-        let is_there = there.is_some_and(|there| there.run_id == manifest.run_id);
-        if is_there { Ok(()) } else { Err(PublishError::LeaseLost) }
+        let is_own = there.is_some_and(|there| there.run_id == manifest.run_id);
+        match (finished, is_own && self.lost_object(manifest).await?.is_none()) {
+            (_, false) => Err(PublishError::LeaseLost),
+            (Err(PublishError::LeaseLost), true) => Err(PublishError::Unsettled(name)),
+            (finished, true) => finished,
+        }
     }
 
     /// Notes that the folders of a night are to be looked at again.
@@ -179,17 +176,17 @@ impl Publication {
     }
 
     /// The objects that are aside.
-    pub(super) async fn put_aside_now(&self) -> Result<BTreeSet<Path>, PublishError> {
+    async fn put_aside_now(&self) -> Result<BTreeSet<Path>, PublishError> {
         Ok(self.list(&self.path(ASIDE)).await?.into_iter().map(|object| object.location).collect())
     }
 
-    /// Brings the folders of a night in line with its manifest, table by table; `aside` are the objects there.
-    pub(super) async fn settle(
-        &self,
-        manifest: &Manifest,
-        aside: &BTreeSet<Path>,
-        lease: &Lease,
-    ) -> Result<(), PublishError> {
+    /// Brings the folders of a night in line with its manifest, table by table. A run that took over from one that may yet
+    /// wake up, and finish what it was at, leaves a note to look at the night again.
+    pub(super) async fn settle(&self, manifest: &Manifest, lease: &Lease) -> Result<(), PublishError> {
+        if lease.took_over() {
+            self.note(manifest.as_of).await?;
+        }
+        let aside = self.put_aside_now().await?;
         let replaced = match manifest.replaces {
             Some(number) => self.manifests().read::<Manifest>(number).await?.and_then(|record| record.says),
             None => None,
@@ -201,7 +198,7 @@ impl Publication {
         tables.extend(manifest.tables.iter().map(|table| (table.name.as_str(), table.files.as_slice())));
         for (name, files) in tables {
             let folder = self.path(&format!("{name}/as_of_date={}", manifest.as_of));
-            self.settle_folder(&folder, files, aside, lease).await?;
+            self.settle_folder(&folder, files, &aside, lease).await?;
         }
         // The last write may have come late too.
         lease.check()

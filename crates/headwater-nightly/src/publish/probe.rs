@@ -1,10 +1,10 @@
 //! What a store lets a run do, tried on an object of its own.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use object_store::path::Path;
 use object_store::{Error, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 
-use super::lease::SKEW;
+use super::lease::compare_clocks;
 use super::staging::PROBE;
 use super::{Clock, Publication, PublishError};
 
@@ -65,8 +65,7 @@ impl Publication {
             Err(Error::NotFound { .. }) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
-        let ahead = if at < before { before - at } else { (after - at).min(TimeDelta::zero()) };
-        if ahead.abs() > SKEW { Err(PublishError::WrongClock(ahead)) } else { Ok(()) }
+        compare_clocks(before, at, after)
     }
 
     async fn refuses(&self, path: &Path) -> Result<(), PublishError> {

@@ -217,21 +217,19 @@ impl Publication {
         };
         if let Err(error) = ready {
             self.take_back(&placed, lease).await;
-            return Err(error);
+            return Err(lease.lost_or(error).await);
         }
         match self.create(manifest).await? {
             Creation::Done => {
                 let settled = match lease.confirm().await {
-                    Ok(()) => self.settle_noted(manifest, lease).await,
+                    Ok(()) => self.settle(manifest, lease).await,
                     lost => lost,
                 };
-                // Where another run has moved an object, that looks like a store that fails.
-                let is_lost = match &settled {
-                    Ok(()) => false,
-                    Err(PublishError::LeaseLost) => true,
-                    Err(_) => matches!(lease.confirm().await, Err(PublishError::LeaseLost)),
-                };
-                if is_lost { self.settle_anew(manifest, lease).await } else { settled }
+                let Err(error) = settled else { return Ok(()) };
+                match lease.lost_or(error).await {
+                    PublishError::LeaseLost => self.settle_anew(manifest, lease).await,
+                    error => Err(error),
+                }
             }
             Creation::Taken => Err(PublishError::LeaseLost),
             Creation::Failed(error) => {
@@ -262,16 +260,16 @@ impl Publication {
         })
     }
 
-    /// Removes a manifest some of whose objects are gone, and says whether it did: it was created by a run that had lost its
-    /// lease, while the run that took over cleared away what dead runs had left. No night was published by it.
+    /// Removes the last manifest where some of its objects are gone, and says whether it did: it was created by a run that
+    /// had lost its lease, while the run that took over cleared away what dead runs had left. No night was published by it.
+    /// One that another builds on stays: its night has to be run again either way.
     pub(super) async fn take_back_if_lost(&self, manifest: &Manifest) -> Result<bool, PublishError> {
-        for file in manifest.files() {
-            if self.find(file).await?.is_none() {
-                self.manifests().delete(manifest.number).await?;
-                return Ok(true);
-            }
+        let manifests = self.manifests();
+        let is_lost = self.lost_object(manifest).await?.is_some() && manifests.last().await? == manifest.number;
+        if is_lost {
+            manifests.delete(manifest.number).await?;
         }
-        Ok(false)
+        Ok(is_lost)
     }
 
     pub(super) async fn delete(&self, path: &Path) -> Result<(), PublishError> {

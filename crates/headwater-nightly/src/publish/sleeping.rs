@@ -1,22 +1,17 @@
 //! A run put to sleep before each of its writes until its lease has ended: alone, or while another one publishes, rolls
 //! back or clears up. When it wakes up, the write it was at goes through, because no store can tell that it is late.
 
-use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
-use async_trait::async_trait;
-use bytes::Bytes;
+use futures::FutureExt;
 use futures::future::BoxFuture;
-use futures::stream::{self, BoxStream, StreamExt};
+use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
-    PutOptions, PutPayload, PutResult, Result,
-};
 
 use super::tests::{clock, night, objects_of, staged};
+use super::unreliable::{Fate, UnreliableStore};
 use super::*;
 use crate::stop::Stop;
 
@@ -24,85 +19,21 @@ const NIGHT: &str = "2026-05-30";
 const OLD: &[(&str, &str)] = &[("changed", "a"), ("gone", "c"), ("kept", "d"), ("kept", "e")];
 const NEW: &[(&str, &str)] = &[("changed", "f"), ("kept", "d"), ("kept", "h"), ("new", "i")];
 
-/// What happens while a run sleeps.
-type Meanwhile = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
-
-/// A store whose process is put to sleep before one of its writes.
-struct DrowsyStore {
-    within: Arc<InMemory>,
-    writes_left: AtomicI64,
-    meanwhile: Mutex<Option<Meanwhile>>,
-}
-
-impl std::fmt::Debug for DrowsyStore {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("DrowsyStore").finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Display for DrowsyStore {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("a store with a process that sleeps")
-    }
-}
-
-impl DrowsyStore {
-    async fn write(&self) {
-        if self.writes_left.fetch_sub(1, Ordering::SeqCst) == 0 {
-            let meanwhile = self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(meanwhile) = meanwhile {
-                meanwhile().await;
-            }
-        }
-    }
-}
-
-#[async_trait]
-impl ObjectStore for DrowsyStore {
-    async fn put_opts(&self, path: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
-        self.write().await;
-        self.within.put_opts(path, payload, options).await
-    }
-
-    async fn put_multipart_opts(&self, path: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
-        self.write().await;
-        self.within.put_multipart_opts(path, options).await
-    }
-
-    async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
-        self.within.get_opts(path, options).await
-    }
-
-    async fn get_ranges(&self, path: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        self.within.get_ranges(path, ranges).await
-    }
-
-    fn delete_stream(&self, paths: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        let within = Arc::clone(&self.within);
-        // The futures of a stream must outlive this call, so the sleep is before its first.
-        let is_due = self.writes_left.fetch_sub(1, Ordering::SeqCst) == 0;
-        let meanwhile = is_due.then(|| self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner).take()).flatten();
-        let slept = async move {
-            if let Some(meanwhile) = meanwhile {
-                meanwhile().await;
-            }
-            within.delete_stream(paths)
-        };
-        stream::once(slept).flatten().boxed()
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.within.list(prefix)
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.within.list_with_delimiter(prefix).await
-    }
-
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.write().await;
-        self.within.copy_opts(from, to, options).await
-    }
+/// A store whose process is put to sleep before one of its writes; the second tells how many writes there are until then,
+/// and is negative afterwards.
+fn drowsy_store(
+    within: &Arc<InMemory>,
+    write: i64,
+    meanwhile: impl Fn() -> BoxFuture<'static, ()> + Send + Sync + 'static,
+) -> (Arc<UnreliableStore>, Arc<AtomicI64>) {
+    let writes_left = Arc::new(AtomicI64::new(write));
+    let left = Arc::clone(&writes_left);
+    let store = UnreliableStore::new(within, move |request, _| {
+        let is_due = request.is_write() && left.fetch_sub(1, Ordering::SeqCst) == 0;
+        let slept = if is_due { meanwhile() } else { std::future::ready(()).boxed() };
+        slept.map(|()| Fate::Done).boxed()
+    });
+    (store, writes_left)
 }
 
 /// What another run does while the first one sleeps.
@@ -174,27 +105,27 @@ async fn asleep_before(write: i64, other: Other) -> bool {
     run(&publication, &clock, "first", Other::First { stages: true }).await;
 
     let (others, others_clock) = (publication.clone(), clock.clone());
-    let meanwhile: Meanwhile = Box::new(move || {
+    let meanwhile = move || {
         let (others, clock, seconds) = (others.clone(), others_clock.clone(), Arc::clone(&seconds));
-        Box::pin(async move {
+        let meanwhile = async move {
             seconds.fetch_add(300, Ordering::SeqCst);
             if other != Other::Nobody {
                 run(&others, &clock, "other", other).await;
             }
-        })
-    });
+        };
+        meanwhile.boxed()
+    };
     let lease = publication.lease("sleeper", "here", clock.clone()).await.unwrap();
     let latest = publication.latest().await.unwrap();
     let next = Manifest { published_at: clock(), ..night("sleeper", NIGHT, NEW) };
     let next = publication.number(next, latest.as_ref()).unwrap();
     let files = staged(&publication, &next).await;
-    let drowsy = DrowsyStore { within, writes_left: AtomicI64::new(write), meanwhile: Mutex::new(Some(meanwhile)) };
-    let drowsy = Arc::new(drowsy);
-    let sleeper = Publication::new(Arc::<DrowsyStore>::clone(&drowsy), Path::from("out"));
+    let (drowsy, writes_left) = drowsy_store(&within, write, meanwhile);
+    let sleeper = Publication::new(drowsy, Path::from("out"));
     let outcome = sleeper.publish(&next, &files, &lease, &Stop::never()).await;
     // A lease that was lost cannot be released.
     drop(lease.release().await);
-    let has_slept = drowsy.writes_left.load(Ordering::SeqCst) < 0;
+    let has_slept = writes_left.load(Ordering::SeqCst) < 0;
     let when = format!("asleep before write {write}, {other:?}: {outcome:?}");
 
     let latest = publication.latest().await.unwrap().unwrap();

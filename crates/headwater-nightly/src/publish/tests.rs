@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use object_store::memory::InMemory;
@@ -255,6 +256,11 @@ async fn a_manifest_created_after_another_run_took_over_counts_only_where_its_ob
         // Cleared before: the manifest is taken back by who comes with it.
         publication.clear(&waste, &lease).await.unwrap();
         let Creation::Done = publication.create(&late).await.unwrap() else { panic!("the number was free") };
+        let later = publication.number(manifest("b", "2026-05-31", "x"), Some(&late)).unwrap();
+        let Creation::Done = publication.create(&later).await.unwrap() else { panic!("the number was free") };
+        // Not once another one builds on it.
+        assert!(!publication.take_back_if_lost(&late).await.unwrap());
+        publication.delete(&publication.manifests().path(later.number)).await.unwrap();
         assert!(publication.take_back_if_lost(&late).await.unwrap());
         assert_eq!(publication.latest().await.unwrap().unwrap().number, 1);
         // Seen before anything is cleared: what it names stays, and the next run shows it.
@@ -262,8 +268,7 @@ async fn a_manifest_created_after_another_run_took_over_counts_only_where_its_ob
         let Creation::Done = publication.create(&late).await.unwrap() else { panic!("the number was free") };
         publication.clear(&waste, &lease).await.unwrap();
         assert_eq!(publication.missing(&late).await.unwrap(), Vec::<String>::new());
-        let aside = publication.put_aside_now().await.unwrap();
-        assert!(matches!(publication.settle(&late, &aside, &sleeper).await, Err(PublishError::LeaseLost)));
+        assert!(matches!(publication.settle(&late, &sleeper).await, Err(PublishError::LeaseLost)));
         publication.finish(&lease).await.unwrap();
         assert!(is_there(&publication, &path_of("t", "2026-05-30", "y")).await);
         assert!(!is_there(&publication, &path_of("t", "2026-05-30", "x")).await);
@@ -388,6 +393,57 @@ async fn a_machine_whose_clock_is_not_the_stores_takes_no_lease() {
             }
         }
         assert_eq!(objects_of(&publication).await, Vec::<String>::new());
+    }
+}
+
+/// The clock is set while a run works: at once, or so that its records look as if they had been written long ago.
+#[tokio::test]
+async fn a_clock_that_is_set_while_a_run_works_costs_it_the_lease() {
+    for (store, _folder) in stores() {
+        for (moved, seen) in [(0, None), (600, Some("seconds ahead of")), (-600, Some("seconds behind"))] {
+            let publication = Publication::new(Arc::clone(&store), Path::from("out"));
+            let set = Arc::new(AtomicI64::new(0));
+            let shown = Arc::clone(&set);
+            let clock: Clock = Arc::new(move || Utc::now() + TimeDelta::seconds(shown.load(Ordering::SeqCst)));
+            let lease = publication.lease(&format!("run {moved}"), "here", clock).await.unwrap();
+            set.store(moved, Ordering::SeqCst);
+            let work = tokio::time::sleep(Duration::from_millis(200));
+            let answer = lease.renewed_every(Duration::from_millis(10), work).await;
+            set.store(0, Ordering::SeqCst);
+            match (&answer, seen) {
+                (Ok(()), None) => lease.check().unwrap(),
+                (Err(error), Some(seen)) => {
+                    assert!(told(error).starts_with("E0711 out: leases end by the clock"));
+                    let problems = RunError::publishing("out", error).diagnostics;
+                    assert!(problems.sorted()[0].message.contains(seen), "{problems:?}");
+                    assert!(matches!(lease.check(), Err(PublishError::LeaseLost)));
+                }
+                _ => panic!("{moved}: {answer:?}"),
+            }
+            lease.release().await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn work_is_dropped_with_its_lease_unless_it_publishes() {
+    for publishes in [false, true] {
+        let (clock, seconds) = clock();
+        let publication = Publication::new(Arc::new(InMemory::new()), Path::from("out"));
+        let lease = publication.lease("a", "here", clock.clone()).await.unwrap();
+        let work = async {
+            if publishes {
+                lease.begin_publishing();
+            }
+            seconds.store(300, Ordering::SeqCst);
+            publication.lease("b", "there", clock).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        };
+        let answer = lease.renewed_every(Duration::from_millis(10), work).await;
+        match publishes {
+            false => assert!(matches!(answer, Err(PublishError::LeaseLost)), "{answer:?}"),
+            true => assert!(answer.is_ok(), "{answer:?}"),
+        }
     }
 }
 

@@ -75,11 +75,12 @@ impl Publication {
         for manifest in &old {
             nights.entry(manifest.as_of).or_default().push((manifest.number, manifest.published_at));
         }
-        for night in nights.keys().copied().collect::<Vec<_>>() {
-            // Where it is gone, nobody knows since when others are superseded, and they stay.
-            if let Some(manifest) = self.current(latest, night).await? {
-                nights.entry(night).or_default().push((manifest.number, manifest.published_at));
-            }
+        let current = stream::iter(nights.keys().copied().collect::<Vec<_>>())
+            .map(|night| self.current(latest, night))
+            .buffered(CONCURRENT_READS);
+        // Where one is gone, nobody knows since when others are superseded, and they stay.
+        for manifest in current.try_collect::<Vec<_>>().await?.into_iter().flatten() {
+            nights.entry(manifest.as_of).or_default().push((manifest.number, manifest.published_at));
         }
         let successor = |manifest: &Manifest| {
             let mut later = nights.get(&manifest.as_of)?.iter().filter(|(number, _)| *number > manifest.number);

@@ -111,6 +111,22 @@ fn a_night_whose_manifest_is_gone_is_named_and_can_be_run_again() {
 }
 
 #[test]
+fn a_night_one_of_whose_objects_is_gone_is_named_and_not_passed_over() {
+    let place = Place::demo();
+    let range = ["backfill", "--from", "2026-05-30", "--to", "2026-05-30"];
+    place.headwater(&range).says(0, &[]);
+    let whole = place.published(TABLE);
+    let object = whole.keys().find(|path| path.ends_with(".parquet")).unwrap();
+    std::fs::remove_file(place.path(&format!("published/{object}"))).unwrap();
+    let gone = format!("doubtful  outputs: {object}, of the night of 2026-05-30, is gone");
+    place.headwater(&["doctor"]).says(0, &[&gone]);
+    assert_eq!(place.json(&range)["nights"][0]["outcome"], "unchanged");
+    assert_eq!(place.published(TABLE), whole);
+    assert!(!place.headwater(&["doctor"]).stdout.contains("is gone"));
+    assert_eq!(place.json(&range)["nights"][0]["outcome"], "skipped");
+}
+
+#[test]
 fn what_nothing_references_is_listed_and_removed() {
     let place = published_twice();
     place.write("published/_staging/run_id=dead/t/part-00000.parquet", "rows");
