@@ -37,7 +37,7 @@ pub use manifest::{
 pub use probe::{Probe, ProbeStep};
 pub use publication::{Publication, PublishError};
 pub use staging::{FailedAudit, HeldNight};
-pub use waste::{Retention, Superseded, Waste, WasteReason};
+pub use waste::{DamagedManifest, Kept, Retention, Superseded, Waste, WasteReason};
 
 /// The wall clock, handed in.
 pub type Clock = std::sync::Arc<dyn Fn() -> chrono::DateTime<chrono::Utc> + Send + Sync>;

@@ -31,9 +31,8 @@ async fn recorded(
         return Ok((night.as_of, night.inputs.clone()));
     }
     let published = publication.all().await.map_err(failed)?;
-    if let Some(manifest) = named(&published, of) {
+    if let Some(manifest) = named(&published.readable, of) {
         return Ok((manifest.as_of, manifest.inputs.clone()));
     }
-    let known = published.iter().map(|manifest| manifest.run_id.as_str());
-    Err(unknown(operation, of, known.chain(held.iter().map(|night| night.run_id.as_str()))))
+    Err(unknown(operation, of, &published, held.iter().map(|night| night.run_id.as_str())))
 }

@@ -8,7 +8,7 @@ use object_store::{ObjectStoreExt, PutPayload};
 use serde::Serialize;
 
 use crate::failure::{FailureKind, RunError};
-use crate::publish::{Lease, Manifest, Publication, PublishedTable};
+use crate::publish::{Kept, Lease, Manifest, Publication, PublishedTable};
 use crate::state_chain::resting_on_older_state;
 use crate::tenure::Operation;
 
@@ -57,7 +57,7 @@ async fn again(
     let target = found(operation, publication, to).await?;
     let latest = publication.latest().await.map_err(failed)?;
     let Some(latest) = latest.filter(|_| target.number == number) else {
-        return Err(unknown(operation, to, std::iter::empty()));
+        return Err(unknown(operation, to, &Kept::default(), std::iter::empty()));
     };
     whole(operation, publication, &target).await?;
     let current = latest.nights.get(&target.as_of).copied().unwrap_or(target.number);
@@ -118,9 +118,9 @@ pub(crate) fn named<'a>(manifests: &'a [Manifest], name: &str) -> Option<&'a Man
 async fn found(operation: &Operation, publication: &Publication, to: &str) -> Result<Manifest, RunError> {
     let failed = |error| operation.failed(&error);
     let runs = publication.all().await.map_err(failed)?;
-    match named(&runs, to) {
+    match named(&runs.readable, to) {
         Some(manifest) => Ok(manifest.clone()),
-        None => Err(unknown(operation, to, runs.iter().map(|manifest| manifest.run_id.as_str()))),
+        None => Err(unknown(operation, to, &runs, std::iter::empty())),
     }
 }
 
@@ -140,12 +140,23 @@ async fn whole(operation: &Operation, publication: &Publication, target: &Manife
     Err(RunError::new(FailureKind::NotFound, problems.collect::<Diagnostics>()))
 }
 
-/// That no record of a run is kept.
-pub(crate) fn unknown<'a>(operation: &Operation, run: &str, known: impl Iterator<Item = &'a str>) -> RunError {
+/// That no record of a run is kept, as far as records can be read; `held` are runs that nothing else tells of.
+pub(crate) fn unknown<'a>(
+    operation: &Operation,
+    run: &str,
+    kept: &'a Kept<Manifest>,
+    held: impl Iterator<Item = &'a str>,
+) -> RunError {
     let location = operation.project.outputs.location.to_string();
     let days = operation.project.outputs.retention.superseded_days;
+    let damaged: Vec<&str> = kept.damaged.iter().map(|manifest| manifest.object.as_str()).collect();
+    let label = match damaged.as_slice() {
+        [] => format!("a run that was superseded is kept for {days} days"),
+        damaged => format!("it may be in a manifest that cannot be read: {}", damaged.join(", ")),
+    };
+    let known = kept.readable.iter().map(|manifest| manifest.run_id.as_str()).chain(held);
     let problem = Diagnostic::of(Code::UnknownRun, location, format!("no record of the run `{run}` is kept"))
-        .label(format!("a run that was superseded is kept for {days} days"))
+        .label(label)
         .help("`headwater status` lists the runs that are kept");
     RunError::new(FailureKind::NotFound, problem.suggest(run, known))
 }

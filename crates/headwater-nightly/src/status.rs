@@ -8,7 +8,8 @@ use serde::Serialize;
 use crate::failure::RunError;
 use crate::project::Project;
 use crate::publish::{
-    Clock, HeldNight, LeaseHolder, LeaseRecord, Manifest, Publication, PublishError, Superseded, UnreadableLease,
+    Clock, DamagedManifest, HeldNight, Kept, LeaseHolder, LeaseRecord, Manifest, Publication, PublishError, Superseded,
+    UnreadableLease,
 };
 
 /// The state of a publication.
@@ -24,6 +25,8 @@ pub struct Status {
     pub latest: Option<Manifest>,
     /// Nights whose manifest is gone: their objects are there, and nothing says which they are.
     pub lost: Vec<NaiveDate>,
+    /// Manifests that cannot be read, of those that were superseded or superseded them.
+    pub damaged: Vec<DamagedManifest>,
     /// Nights that their audits held, by night; what they staged is still there.
     pub held: Vec<HeldNight>,
     /// Runs that were superseded and can be published again, by manifest.
@@ -86,7 +89,7 @@ impl Status {
 /// Looks at the publication of a project.
 ///
 /// # Errors
-/// When its store fails or its record is damaged.
+/// When its store fails or its last manifest is damaged.
 pub async fn status(project: &Project, environment: Vec<(String, String)>, clock: &Clock) -> Result<Status, RunError> {
     let stores = project.open_stores(environment);
     let location = project.outputs.location.to_string();
@@ -103,8 +106,9 @@ pub async fn status(project: &Project, environment: Vec<(String, String)>, clock
         Some(latest) => {
             (publication.superseded(latest).await.map_err(failed)?, publication.lost(latest).await.map_err(failed)?)
         }
-        None => (Vec::new(), Vec::new()),
+        None => (Kept::default(), Vec::new()),
     };
-    let superseded = superseded.into_iter().map(KeptRun::from).collect();
-    Ok(Status { location, at_work, unreadable_lease, latest, lost, held, superseded })
+    let Kept { readable, damaged } = superseded;
+    let superseded = readable.into_iter().map(KeptRun::from).collect();
+    Ok(Status { location, at_work, unreadable_lease, latest, lost, damaged, held, superseded })
 }

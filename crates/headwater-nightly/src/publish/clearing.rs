@@ -63,6 +63,12 @@ async fn superseded_objects_go_when_their_time_is_over_and_named_ones_never() {
     assert!(matches!(publication.clear(&found, &lease).await, Err(PublishError::LeaseLost)));
     put(&publication, "manifests/00000003.json", "{").await;
     assert!(matches!(publication.waste(RETENTION, clock(), true).await, Err(PublishError::BadManifest { .. })));
+    let kept = publication.all().await.unwrap();
+    assert_eq!(kept.readable.iter().map(|manifest| manifest.number).collect::<Vec<_>>(), [4]);
+    assert_eq!(
+        kept.damaged.iter().map(|manifest| manifest.object.as_str()).collect::<Vec<_>>(),
+        ["manifests/00000003.json"]
+    );
 }
 
 #[tokio::test]
@@ -113,7 +119,7 @@ async fn a_hundred_nights_leave_no_more_than_their_own_objects_and_the_last_days
         let manifest = publication.manifest(*number).await.unwrap();
         assert_eq!(publication.missing(&manifest).await.unwrap(), Vec::<String>::new());
     }
-    let kept = publication.superseded(&latest).await.unwrap();
+    let kept = publication.superseded(&latest).await.unwrap().readable;
     for old in &kept {
         assert_eq!(publication.missing(&old.manifest).await.unwrap(), Vec::<String>::new());
     }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 use object_store::{Error, ObjectMeta};
 use serde::Serialize;
 
@@ -36,6 +36,30 @@ pub struct Superseded {
     pub since: DateTime<Utc>,
 }
 
+/// A manifest that cannot be read, or is not what was published under its number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DamagedManifest {
+    /// The manifest: its path below the outputs' location.
+    pub object: String,
+    /// What is wrong with it.
+    pub fault: String,
+}
+
+/// Manifests that can be read, and those that cannot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept<T> {
+    /// What can be read.
+    pub readable: Vec<T>,
+    /// The others.
+    pub damaged: Vec<DamagedManifest>,
+}
+
+impl<T> Default for Kept<T> {
+    fn default() -> Self {
+        Self { readable: Vec::new(), damaged: Vec::new() }
+    }
+}
+
 /// An object that may be removed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Waste {
@@ -62,46 +86,58 @@ pub enum WasteReason {
 }
 
 impl Publication {
-    /// The manifests that are no longer current, by number.
+    /// The manifests that are no longer current, by number. Where the one that is current for a night is gone or damaged,
+    /// nobody knows since when the last one before it is superseded, and it is not among them.
     ///
     /// # Errors
-    /// [`PublishError::BadManifest`] where one cannot be read.
-    pub async fn superseded(&self, latest: &Manifest) -> Result<Vec<Superseded>, PublishError> {
+    /// When the store fails.
+    pub async fn superseded(&self, latest: &Manifest) -> Result<Kept<Superseded>, PublishError> {
         let current: BTreeSet<u64> = latest.nights.values().copied().collect();
         let mut numbers = self.manifests().numbers().await?;
         numbers.retain(|number| !current.contains(number));
-        let old = self.read_all(numbers).await?;
-        let mut nights: BTreeMap<NaiveDate, Vec<(u64, DateTime<Utc>)>> = BTreeMap::new();
-        for manifest in &old {
-            nights.entry(manifest.as_of).or_default().push((manifest.number, manifest.published_at));
-        }
-        let current = stream::iter(nights.keys().copied().collect::<Vec<_>>())
-            .map(|night| self.current(latest, night))
-            .buffered(CONCURRENT_READS);
-        // Where one is gone, nobody knows since when others are superseded, and they stay.
-        for manifest in current.try_collect::<Vec<_>>().await?.into_iter().flatten() {
-            nights.entry(manifest.as_of).or_default().push((manifest.number, manifest.published_at));
+        let mut old = self.read_all(numbers).await?;
+        let nights: BTreeSet<NaiveDate> = old.readable.iter().map(|manifest| manifest.as_of).collect();
+        let current = latest.nights.iter().filter(|(night, _)| nights.contains(night)).map(|(_, number)| *number);
+        let current = self.read_all(current.collect()).await?;
+        old.damaged.extend(current.damaged);
+        let mut published: BTreeMap<NaiveDate, Vec<(u64, DateTime<Utc>)>> = BTreeMap::new();
+        for manifest in old.readable.iter().chain(&current.readable) {
+            published.entry(manifest.as_of).or_default().push((manifest.number, manifest.published_at));
         }
         let successor = |manifest: &Manifest| {
-            let mut later = nights.get(&manifest.as_of)?.iter().filter(|(number, _)| *number > manifest.number);
+            let mut later = published.get(&manifest.as_of)?.iter().filter(|(number, _)| *number > manifest.number);
             later.next().map(|(_, at)| *at)
         };
-        Ok(old.into_iter().filter_map(|manifest| Some(Superseded { since: successor(&manifest)?, manifest })).collect())
+        let superseded =
+            old.readable.into_iter().filter_map(|manifest| Some(Superseded { since: successor(&manifest)?, manifest }));
+        Ok(Kept { readable: superseded.collect(), damaged: old.damaged })
     }
 
     /// Every manifest that is kept, the last one first.
     ///
     /// # Errors
-    /// [`PublishError::BadManifest`] where one cannot be read.
-    pub async fn all(&self) -> Result<Vec<Manifest>, PublishError> {
-        let mut manifests = self.read_all(self.manifests().numbers().await?).await?;
-        manifests.reverse();
-        Ok(manifests)
+    /// When the store fails.
+    pub async fn all(&self) -> Result<Kept<Manifest>, PublishError> {
+        let mut numbers = self.manifests().numbers().await?;
+        numbers.reverse();
+        self.read_all(numbers).await
     }
 
-    async fn read_all(&self, numbers: Vec<u64>) -> Result<Vec<Manifest>, PublishError> {
-        let reads = stream::iter(numbers).map(|number| self.manifest(number)).buffered(CONCURRENT_READS);
-        reads.try_collect().await
+    async fn read_all(&self, numbers: Vec<u64>) -> Result<Kept<Manifest>, PublishError> {
+        let mut reads = stream::iter(numbers).map(|number| self.manifest(number)).buffered(CONCURRENT_READS);
+        let mut kept = Kept::default();
+        while let Some(read) = reads.next().await {
+            match read {
+                Ok(manifest) => kept.readable.push(manifest),
+                Err(PublishError::BadManifest { object, fault }) => {
+                    kept.damaged.push(DamagedManifest { object, fault });
+                }
+                // Another run has removed it since it was listed, or somebody has.
+                Err(PublishError::LostManifest(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(kept)
     }
 
     /// What may be removed now, by path. While another run may be at work, what it stages and puts aside is not told
@@ -131,11 +167,12 @@ impl Publication {
         now: DateTime<Utc>,
         is_alone: bool,
     ) -> Result<Vec<Waste>, PublishError> {
-        let (expired, kept): (Vec<_>, Vec<_>) = self
-            .superseded(latest)
-            .await?
-            .into_iter()
-            .partition(|old| is_past(old.since, retention.superseded_days, now));
+        let superseded = self.superseded(latest).await?;
+        if let Some(DamagedManifest { object, fault }) = superseded.damaged.into_iter().next() {
+            return Err(PublishError::BadManifest { object, fault });
+        }
+        let (expired, kept): (Vec<_>, Vec<_>) =
+            superseded.readable.into_iter().partition(|old| is_past(old.since, retention.superseded_days, now));
         let mut waste: Vec<Waste> = expired
             .iter()
             .map(|old| self.manifests().name(old.manifest.number))

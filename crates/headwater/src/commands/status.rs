@@ -1,7 +1,7 @@
 //! `status`: what is published, who is at work, and which nights are held.
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
-use headwater_nightly::publish::HeldNight;
+use headwater_nightly::publish::{DamagedManifest, HeldNight};
 use headwater_nightly::{Gaps, KeptRun, Status, status};
 
 use super::project;
@@ -57,6 +57,11 @@ fn lost(nights: &[NaiveDate]) -> impl Iterator<Item = String> {
     nights.iter().map(|night| format!("Lost: the manifest of the night of {night} is gone; run it again"))
 }
 
+fn damaged(manifest: &DamagedManifest) -> String {
+    let DamagedManifest { object, fault } = manifest;
+    format!("Damaged: {object} cannot be used ({fault}); restore it from a backup, or remove it")
+}
+
 /// Nights that follow each other, as their first and last.
 fn stretches(nights: &[NaiveDate]) -> Vec<(NaiveDate, NaiveDate)> {
     let mut stretches: Vec<(NaiveDate, NaiveDate)> = Vec::new();
@@ -100,6 +105,7 @@ fn text(status: &Status) -> String {
     }
     lines.extend(superseded(&status.superseded));
     lines.extend(lost(&status.lost));
+    lines.extend(status.damaged.iter().map(damaged));
     lines.extend(status.held.iter().flat_map(|night| held(night, &status.location)));
     lines.join("\n")
 }

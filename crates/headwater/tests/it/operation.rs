@@ -111,6 +111,20 @@ fn a_night_whose_manifest_is_gone_is_named_and_can_be_run_again() {
 }
 
 #[test]
+fn a_superseded_manifest_that_is_damaged_stands_in_the_way_of_nothing_else() {
+    let place = published_twice();
+    place.write("published/manifests/00000001.json", "{");
+    place.headwater(&["status"]).says(0, &["Damaged: manifests/00000001.json cannot be used"]);
+    assert_eq!(place.json(&["status"])["damaged"][0]["object"], "manifests/00000001.json");
+    place.headwater(&["rollback", "--to", "1"]).says(9, &["E0707", "it may be in a manifest that cannot be read"]);
+    place.headwater(&["rollback", "--to", "2"]).says(0, &["is published already"]);
+    // What it names is not known, so nothing is removed.
+    place.headwater(&["gc"]).says(1, &["E0703", "manifests/00000001.json"]);
+    std::fs::remove_file(place.path("published/manifests/00000001.json")).unwrap();
+    place.headwater(&["gc"]).says(0, &[]);
+}
+
+#[test]
 fn a_night_one_of_whose_objects_is_gone_is_named_and_not_passed_over() {
     let place = Place::demo();
     let range = ["backfill", "--from", "2026-05-30", "--to", "2026-05-30"];
