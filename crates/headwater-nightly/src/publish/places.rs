@@ -9,7 +9,7 @@ use std::path::Path as FilePath;
 
 use bytes::Bytes;
 use chrono::NaiveDate;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{Error, ObjectMeta, ObjectStoreExt, PutPayload, WriteMultipart};
 use sha2::{Digest, Sha256};
@@ -22,6 +22,8 @@ use crate::stop::Stop;
 pub(super) const ASIDE: &str = "_aside";
 /// The folder of notes, below the outputs' location: each has the name of a night whose folders are to be looked at again.
 const NOTES: &str = "_unsettled";
+/// Objects that are looked for at the same time.
+const CONCURRENT_LOOKS: usize = 16;
 /// The mark of a folder that is whole.
 const MARK: &str = "_SUCCESS";
 
@@ -113,7 +115,8 @@ impl Publication {
         let is_unfinished = latest.files().any(|file| aside.contains(&self.aside(&file.path)))
             || self.has_staged(&latest.run_id).await?;
         let mut nights: BTreeSet<NaiveDate> = noted.iter().map(|(night, _)| *night).collect();
-        nights.extend((is_unfinished || lease.took_over()).then_some(latest.as_of));
+        let is_due = is_unfinished || lease.took_over() || self.lost_object(&latest).await?.is_some();
+        nights.extend(is_due.then_some(latest.as_of));
         for night in nights {
             if let Some(manifest) = self.current(&latest, night).await? {
                 if let Some(lost) = self.lost_object(&manifest).await? {
@@ -135,12 +138,10 @@ impl Publication {
     /// # Errors
     /// When the store fails.
     pub async fn lost_object(&self, manifest: &Manifest) -> Result<Option<String>, PublishError> {
-        for file in manifest.files() {
-            if self.find(file).await?.is_none() {
-                return Ok(Some(file.path.clone()));
-            }
-        }
-        Ok(None)
+        let looks: Vec<_> = manifest.files().map(|file| self.find(file)).collect();
+        let places: Vec<Option<Path>> = stream::iter(looks).buffered(CONCURRENT_LOOKS).try_collect().await?;
+        let lost = manifest.files().zip(places).find(|(_, place)| place.is_none());
+        Ok(lost.map(|(file, _)| file.path.clone()))
     }
 
     /// Brings the folders of a night in line whose run lost its lease after it had created the manifest: under a new lease,
