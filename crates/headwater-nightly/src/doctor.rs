@@ -176,6 +176,15 @@ impl Examination {
             Ok(object) => gone.extend(object.map(|object| format!("{object}, of the night of {},", latest.as_of))),
             Err(error) => self.failed(operation, &error),
         }
+        match publication.out_of_place(latest).await {
+            Ok(Some(object)) if gone.is_empty() => {
+                let seen = format!("{object} is not as the manifest of the night of {} says", latest.as_of);
+                let remedy = "the next run brings the folders of the night in line";
+                self.add("outputs", Health::Doubtful, seen, Some(remedy));
+            }
+            Ok(_) => {}
+            Err(error) => self.failed(operation, &error),
+        }
         for what in gone {
             let remedy = "restore it from a backup, or run that night again";
             self.add("outputs", Health::Doubtful, format!("{what} is gone"), Some(remedy));

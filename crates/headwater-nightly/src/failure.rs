@@ -70,6 +70,18 @@ impl RunError {
                     .label(format!("{manifest} is there; the next run brings the folders of its night in line"))
                     .help("run again"),
             ),
+            PublishError::Replaced(manifest) => (
+                FailureKind::Lease,
+                Diagnostic::of(Code::LeaseLost, place, "another run published this night again after this one had")
+                    .label(format!("{manifest} is what is published now"))
+                    .help("run again if it should be what this run computed"),
+            ),
+            PublishError::Disturbed(object) => (
+                FailureKind::Lease,
+                Diagnostic::of(Code::LeaseLost, place, "another run took over after this one had published")
+                    .label(format!("it removed {object}"))
+                    .help("run again"),
+            ),
             PublishError::UnsafeStore => (
                 FailureKind::Failed,
                 Diagnostic::of(Code::UnsafeStore, place, "the store let a second create of the same object pass")

@@ -174,6 +174,10 @@ impl<'a> AtWork<'a> {
             // A run that took over has cleared away what this one staged, which is no reason to hold a night.
             self.site.lease.confirm().await.map_err(|error| self.request.publishing(&error))?;
             self.hold(&holding, &measured.inputs).await;
+            // Nor is there evidence then.
+            if let Err(error) = self.site.lease.confirm().await {
+                return Err(self.request.publishing(&error));
+            }
             return Err(RunError::new(FailureKind::Held, audit::failures(&results, self.request.deny_warnings)));
         }
         self.steps.end(judged.tables.values().map(StagedTable::rows).sum());
@@ -263,6 +267,10 @@ impl<'a> AtWork<'a> {
     /// published, whatever comes of this.
     async fn clean_up(&self) {
         let (Site { publication, lease, .. }, request) = (self.site, self.request);
+        // Another run may be at work by now, and clears up itself.
+        if lease.check().is_err() {
+            return;
+        }
         let cleared = publication.clear_staging(&request.run_id).await;
         if let Err(error) = cleared.and(publication.forget_held(request.as_of, None).await) {
             tracing::warn!(event = "staging_not_removed", %error, "what was staged could not be removed");

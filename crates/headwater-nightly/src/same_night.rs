@@ -29,7 +29,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// The current manifest of a night, where program, project file, rules, inputs, and the state before it are those of
-    /// now, and its objects are there: computed again, it would have the same bytes.
+    /// now, and its folders are as it says: computed again, it would have the same bytes.
     ///
     /// # Errors
     /// When a store fails, or a manifest cannot be read.
@@ -47,7 +47,7 @@ impl<'a> Comparison<'a> {
             && manifest.rules == records::rule_files(self.request)
             && manifest.carries_on.as_ref().map(|carried| &carried.sha256) == state.as_ref();
         let is_same = is_same
-            && self.publication.lost_object(&manifest).await.map_err(failed)?.is_none()
+            && self.publication.out_of_place(&manifest).await.map_err(failed)?.is_none()
             && inputs_now(&RunRequest { as_of, ..self.request.clone() }, self.stores, &self.engine)
                 .await?
                 .is_some_and(|now| now == records::recorded(&manifest.inputs));

@@ -82,8 +82,11 @@ impl Operation {
         }
         let lease = publication.lease(&self.run_id, &self.host, Arc::clone(&self.clock)).await.map_err(failed)?;
         let done = lease.hold_during(async {
-            publication.finish(&lease).await.map_err(failed)?;
-            match work(&lease).await {
+            let done = match publication.finish(&lease).await {
+                Ok(()) => work(&lease).await,
+                Err(error) => Err(failed(error)),
+            };
+            match done {
                 // Whoever took over has removed what this run staged, which looks like a store that fails.
                 Err(error) if error.kind == FailureKind::Failed && lease.is_lost_early().await => {
                     Err(failed(PublishError::LeaseLost))

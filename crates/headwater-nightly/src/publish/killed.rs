@@ -5,17 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use futures::FutureExt;
-use object_store::ObjectStore;
-use object_store::memory::InMemory;
 use object_store::path::Path;
 
 use super::tests::{clock, night, objects_of, staged};
-use super::unreliable::{Fate, UnreliableStore};
+use super::unreliable::{Fate, Memory, UnreliableStore};
 use super::*;
 use crate::stop::Stop;
 
 /// A store that a process writes to until it is killed: after a number of writes, nothing gets through.
-fn mortal_store(within: &Arc<InMemory>, writes: i64) -> Arc<UnreliableStore> {
+fn mortal_store(within: &Arc<Memory>, writes: i64) -> Arc<UnreliableStore> {
     let writes_left = AtomicI64::new(writes);
     UnreliableStore::new(within, move |request, _| {
         let lives = if request.is_write() {
@@ -64,10 +62,9 @@ async fn all_of(publication: &Publication, manifest: &Manifest, when: &str) {
 
 /// Publishes the second version, or the first one again after it, with a number of writes left.
 async fn with_writes_left(writes: i64, restores: bool) -> bool {
-    let within = Arc::new(InMemory::new());
-    let store: Arc<dyn ObjectStore> = Arc::<InMemory>::clone(&within);
-    let whole = Publication::new(store, Path::from("out"));
     let (clock, seconds) = clock();
+    let within = Memory::new(clock.clone());
+    let whole = Publication::new(UnreliableStore::whole(&within), Path::from("out"));
     let lease = whole.lease("first", "here", clock.clone()).await.unwrap();
     let first = whole.number(night("first", NIGHT, OLD), None).unwrap();
     whole.publish(&first, &staged(&whole, &first).await, &lease, &Stop::never()).await.unwrap();

@@ -8,14 +8,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 use object_store::ObjectStore;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
 
 use super::numbered::{Create, Numbered, Record};
-use super::{Clock, PublishError};
+use super::{Clock, Publication, PublishError};
 
 /// How long a lease lasts without renewal. A run that dies holds up the next one for at most as long.
 pub(super) const LASTS: TimeDelta = TimeDelta::seconds(120);
-/// How often a lease is renewed: two renewals may fail before it ends.
-const HEARTBEAT: Duration = Duration::from_secs(40);
+/// How often a lease is renewed: two renewals may fail before the run that holds it takes it for ended.
+const HEARTBEAT: Duration = Duration::from_secs(20);
+/// So long before its end the run that holds a lease takes it for ended: the clock of another one may be ahead by as much.
+const MARGIN: TimeDelta = TimeDelta::seconds(2 * SKEW.num_seconds());
 /// By so much the clock of a run may differ from the store's. Two such runs differ by half of a lease, within which a run
 /// that lives renews its own.
 const SKEW: TimeDelta = TimeDelta::seconds(30);
@@ -87,8 +90,10 @@ impl std::fmt::Display for LeaseHolder {
 pub struct Lease {
     records: Numbered,
     number: Arc<AtomicU64>,
-    /// The end that the last renewal gave it, in microseconds.
+    /// When this run takes it for ended, in microseconds: some time before the end that the last renewal gave it.
     ends_at: Arc<AtomicI64>,
+    /// One record is written after the other.
+    writing: Arc<Mutex<()>>,
     record: LeaseRecord,
     /// Whether the run before this one did not release it: that run may be asleep, and wake up.
     took_over: bool,
@@ -137,15 +142,26 @@ impl Lease {
             taken_at: now,
             expires_at: now + LASTS,
         };
-        let ends_at = Arc::new(AtomicI64::new(record.expires_at.timestamp_micros()));
-        let (number, is_publishing) = (Arc::new(AtomicU64::new(last)), Arc::new(AtomicBool::new(false)));
-        let lease = Self { records, number, ends_at, record, took_over, is_publishing, clock };
+        let (number, ends_at) = (Arc::new(AtomicU64::new(last)), Arc::new(AtomicI64::new(i64::MIN)));
+        let (writing, is_publishing) = (Arc::default(), Arc::new(AtomicBool::new(false)));
+        let lease = Self { records, number, ends_at, writing, record, took_over, is_publishing, clock };
         lease.next(&lease.record).await?;
+        lease.lasts_until(lease.record.expires_at);
         Ok(lease)
+    }
+
+    fn lasts_until(&self, end: DateTime<Utc>) {
+        self.ends_at.store((end - MARGIN).timestamp_micros(), Ordering::SeqCst);
+    }
+
+    /// Takes the lease for ended.
+    fn ends(&self) {
+        self.ends_at.store(i64::MIN, Ordering::SeqCst);
     }
 
     /// Writes the next record, and makes sure that nobody wrote a later one.
     async fn next(&self, record: &LeaseRecord) -> Result<(), PublishError> {
+        let _writing = self.writing.lock().await;
         let mut number = self.records.after(self.number.load(Ordering::SeqCst))?;
         let mut created = self.records.create(number, record).await?;
         // A renewal that was given up half-way may have reached the store all the same.
@@ -185,7 +201,7 @@ impl Lease {
     pub async fn renew(&self) -> Result<(), PublishError> {
         let record = LeaseRecord { expires_at: (self.clock)() + LASTS, ..self.record.clone() };
         self.next(&record).await.map_err(lost)?;
-        self.ends_at.store(record.expires_at.timestamp_micros(), Ordering::SeqCst);
+        self.lasts_until(record.expires_at);
         Ok(())
     }
 
@@ -206,12 +222,22 @@ impl Lease {
         }
     }
 
-    /// Takes the lease once more, for a run that lost it.
+    /// The lease once more, for a run that lost it: the same one where nobody took it meanwhile, else another one.
     ///
     /// # Errors
-    /// [`PublishError::LeaseHeld`] while another run holds it.
-    pub(super) async fn again(&self, store: Arc<dyn ObjectStore>, root: &Path) -> Result<Self, PublishError> {
-        Self::take(store, root, &self.record.run_id, &self.record.host, Arc::clone(&self.clock)).await
+    /// [`PublishError::LeaseHeld`] while another run holds it; [`PublishError::WrongClock`].
+    pub(super) async fn again(&self, publication: &Publication) -> Result<Self, PublishError> {
+        let LeaseRecord { run_id, host, .. } = &self.record;
+        // By a clock that was set, the lease of a run at work looks as if it had ended.
+        publication.confirm_clock(run_id, &self.clock).await?;
+        match self.renew().await {
+            Ok(()) => Ok(self.clone()),
+            Err(PublishError::LeaseLost) => {
+                self.ends();
+                Self::take(publication.store(), &publication.root, run_id, host, Arc::clone(&self.clock)).await
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Makes sure that the clock has not been set while the run worked, by what the store says of its last record: others
@@ -222,8 +248,7 @@ impl Lease {
     async fn confirm_clock(&self) -> Result<(), PublishError> {
         let Ok(Some(record)) = self.records.read::<LeaseRecord>(self.number()).await else { return Ok(()) };
         let Some(says) = record.says else { return Ok(()) };
-        compare_clocks(says.expires_at - LASTS, record.written_at, (self.clock)())
-            .inspect_err(|_| self.ends_at.store(i64::MIN, Ordering::SeqCst))
+        compare_clocks(says.expires_at - LASTS, record.written_at, (self.clock)()).inspect_err(|_| self.ends())
     }
 
     /// Does work while the lease is renewed. Where it is lost, the work is dropped, unless it has begun to publish, and looks
@@ -258,6 +283,7 @@ impl Lease {
                 lost => lost,
             };
             if let Err(lost) = kept {
+                self.ends();
                 return lost;
             }
         }
@@ -273,16 +299,27 @@ impl Lease {
         self.is_publishing.store(true, Ordering::SeqCst);
     }
 
-    /// Makes sure that this run still holds the lease.
+    /// Makes sure that this run still holds the lease. One that has ended while the run was asleep, and that nobody took, is
+    /// renewed.
     ///
     /// # Errors
-    /// [`PublishError::LeaseLost`] when another run took over, or the lease ended.
+    /// [`PublishError::LeaseLost`] when another run took over; [`PublishError::WrongClock`] when the lease looks as if it had
+    /// ended because the clock was set.
     pub async fn confirm(&self) -> Result<(), PublishError> {
         // The record's number does not matter: it may be written, and not yet known, while a renewal is under way.
         let last = self.records.last().await?;
         match self.records.read::<LeaseRecord>(last).await?.and_then(|record| record.says) {
-            Some(record) if record.run_id == self.record.run_id && record.expires_at > (self.clock)() => Ok(()),
-            _ => Err(PublishError::LeaseLost),
+            Some(record) if record.run_id == self.record.run_id && record.state == LeaseState::Held => {
+                if record.expires_at - MARGIN > (self.clock)() {
+                    return Ok(());
+                }
+                self.renew().await?;
+                self.confirm_clock().await
+            }
+            _ => {
+                self.ends();
+                Err(PublishError::LeaseLost)
+            }
         }
     }
 
@@ -302,8 +339,8 @@ impl Lease {
         !self.is_publishing.load(Ordering::SeqCst) && self.is_lost().await
     }
 
-    /// Makes sure that the lease has not ended by itself, so that nobody can have taken over: by the clock alone, for
-    /// use between writes.
+    /// Makes sure that the lease has not ended by itself, so that nobody can have taken over, whose clock may be as far ahead
+    /// as it may: by the clock alone, for use between writes.
     ///
     /// # Errors
     /// [`PublishError::LeaseLost`] when it has.
@@ -312,8 +349,11 @@ impl Lease {
         if lives { Ok(()) } else { Err(PublishError::LeaseLost) }
     }
 
-    /// Ends the lease, so that the next run need not wait; where the store fails, it ends by itself.
+    /// Ends the lease, so that the next run need not wait, unless it is lost; where the store fails, it ends by itself.
     pub(crate) async fn leave(&self) {
+        if self.ends_at.load(Ordering::SeqCst) == i64::MIN {
+            return;
+        }
         if let Err(error) = self.release().await {
             tracing::warn!(event = "lease_not_released", %error, "the lease could not be released and will end by itself");
         }
@@ -325,7 +365,13 @@ impl Lease {
     /// When the store fails; the lease then ends by itself.
     pub async fn release(&self) -> Result<(), PublishError> {
         let record = LeaseRecord { state: LeaseState::Released, expires_at: (self.clock)(), ..self.record.clone() };
+        self.ends();
         self.next(&record).await.map_err(lost)
+    }
+
+    /// The time.
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        (self.clock)()
     }
 
     /// The number of its last record.

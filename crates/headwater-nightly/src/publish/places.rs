@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path as FilePath;
 
 use bytes::Bytes;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{Error, ObjectMeta, ObjectStoreExt, PutPayload, WriteMultipart};
@@ -22,10 +22,21 @@ use crate::stop::Stop;
 pub(super) const ASIDE: &str = "_aside";
 /// The folder of notes, below the outputs' location: each has the name of a night whose folders are to be looked at again.
 const NOTES: &str = "_unsettled";
-/// Objects that are looked for at the same time.
+/// How long a night is looked at that is noted: who has slept for longer is not waited for.
+const NOTED: TimeDelta = TimeDelta::days(1);
+/// So many of the last manifests are looked at by every run.
+const RECENT: u64 = 8;
+/// Objects and folders that are looked at at the same time.
 const CONCURRENT_LOOKS: usize = 16;
 /// The mark of a folder that is whole.
 const MARK: &str = "_SUCCESS";
+
+/// What is aside while the folders of a night are brought in line.
+struct Spares {
+    aside: BTreeSet<Path>,
+    /// Whether a copy of what is shown stays there.
+    stay: bool,
+}
 
 impl Publication {
     /// Makes sure that the objects of a published table are in its folder.
@@ -66,19 +77,26 @@ impl Publication {
         lease: &Lease,
         stop: &Stop,
     ) -> Result<(), PublishError> {
+        let keeps_spares = self.keeps_spares(manifest.as_of, lease).await?;
         for file in manifest.files() {
             stop.check()?;
             let (shown, place) = (self.path(&file.path), self.aside(&file.path));
             // An object of the same name and size may be damaged all the same, and the staged one is whole.
             let is_whole = self.is_whole(file).await?;
-            // A run that is asleep may be about to delete what is shown: of that, a second one stays aside.
-            let is_safe = is_whole && (!lease.took_over() || self.is_at(&place, file.bytes).await?);
+            // A run that is asleep may be about to delete it where it is: of that, a second one is kept.
+            let is_safe = is_whole
+                && (!keeps_spares || self.is_at(&place, file.bytes).await? && self.is_at(&shown, file.bytes).await?);
             if is_safe {
                 continue;
             }
-            let there = is_whole.then_some(&shown);
-            let source = staged.get(&file.path).or(there);
-            let source = source.ok_or_else(|| PublishError::MissingObject(file.path.clone()))?;
+            let there = self.find(file).await?.filter(|there| is_whole && *there != place);
+            let source = staged.get(&file.path).or(there.as_ref());
+            let Some(source) = source else {
+                if is_whole {
+                    continue;
+                }
+                return Err(PublishError::MissingObject(file.path.clone()));
+            };
             placed.push(place.clone());
             self.copy(source, &place).await?;
         }
@@ -98,39 +116,139 @@ impl Publication {
         }
     }
 
-    /// Finishes what a run that was cut short left to do after it had created the last manifest, and looks at the nights
-    /// again that are noted. Whoever calls this holds the lease.
+    /// Looks at the nights that were published last, and at those that are noted, and brings their folders in line where they
+    /// are not: a run may have been cut short after it had created its manifest, and what was asked of the store long ago may
+    /// have been done since. Whoever calls this holds the lease.
     ///
     /// # Errors
     /// When the store fails, or the lease was lost.
     pub async fn finish(&self, lease: &Lease) -> Result<(), PublishError> {
-        let Some(latest) = self.latest().await? else { return Ok(()) };
-        let noted = self.list(&self.path(NOTES)).await?;
-        let noted: Vec<(NaiveDate, Path)> = noted
-            .into_iter()
-            .filter_map(|note| Some((note.location.filename()?.parse().ok()?, note.location)))
-            .collect();
-        let aside = self.put_aside_now().await?;
-        // An object is aside until it is shown, and a run clears its staging folder after everything else.
-        let is_unfinished = latest.files().any(|file| aside.contains(&self.aside(&file.path)))
-            || self.has_staged(&latest.run_id).await?;
-        let mut nights: BTreeSet<NaiveDate> = noted.iter().map(|(night, _)| *night).collect();
-        let is_due = is_unfinished || lease.took_over() || self.lost_object(&latest).await?.is_some();
-        nights.extend(is_due.then_some(latest.as_of));
+        let Some(latest) = self.latest_that_was().await? else { return Ok(()) };
+        let notes = self.notes().await?;
+        let recent = latest.nights.iter().filter(|(_, number)| number.saturating_add(RECENT) > latest.number);
+        let nights: BTreeSet<NaiveDate> = recent.map(|(night, _)| *night).chain(notes.keys().copied()).collect();
         for night in nights {
-            if let Some(manifest) = self.current(&latest, night).await? {
-                if let Some(lost) = self.lost_object(&manifest).await? {
-                    // Nothing brings it back but the night itself, which must not be kept from running.
-                    tracing::warn!(event = "published_object_lost", as_of = %night, object = lost, "an object of a published night is gone: run the night again");
-                    continue;
+            // A manifest that is gone or damaged is told by whoever needs it.
+            let manifest = match self.current(&latest, night).await {
+                Err(PublishError::BadManifest { .. }) => continue,
+                manifest => manifest?,
+            };
+            let is_over = notes
+                .get(&night)
+                .is_some_and(|noted_at| noted_at.checked_add_signed(NOTED).is_none_or(|end| end <= lease.now()));
+            if let Some(manifest) = manifest {
+                let is_unfinished =
+                    night == latest.as_of && (lease.took_over() || self.has_staged(&latest.run_id).await?);
+                if is_over || is_unfinished || !self.is_in_place(&manifest, lease).await? {
+                    self.settle_what_is_there(&manifest, lease).await?;
                 }
-                self.settle(&manifest, lease).await?;
             }
-            for (_, note) in noted.iter().filter(|(of, _)| *of == night && !lease.took_over()) {
-                self.delete(note).await?;
+            if is_over && !lease.took_over() {
+                self.delete(&self.note_of(night)).await?;
             }
         }
         Ok(())
+    }
+
+    /// The last manifest; one of which nothing is there that the one before it had not, is removed first. It came late: by
+    /// then, what it was to publish had been cleared away as a dead run's.
+    async fn latest_that_was(&self) -> Result<Option<Manifest>, PublishError> {
+        while let Some(latest) = self.latest().await? {
+            if self.is_anything_there(&latest).await? {
+                return Ok(Some(latest));
+            }
+            let manifest = self.manifests().name(latest.number);
+            tracing::warn!(event = "manifest_taken_back", as_of = %latest.as_of, manifest, "nothing is there of what this manifest published: it is removed");
+            self.manifests().delete(latest.number).await?;
+        }
+        Ok(None)
+    }
+
+    /// Whether any object is there that a manifest has and the one before it had not, or there are none such.
+    async fn is_anything_there(&self, manifest: &Manifest) -> Result<bool, PublishError> {
+        let replaced = self.replaced_by(manifest).await?;
+        let old: BTreeSet<&str> = replaced.iter().flat_map(Manifest::files).map(|file| file.path.as_str()).collect();
+        let new: BTreeSet<&str> =
+            manifest.files().map(|file| file.path.as_str()).filter(|path| !old.contains(path)).collect();
+        let lost = self.lost_objects(manifest).await?;
+        let lost: BTreeSet<&str> = lost.iter().map(String::as_str).collect();
+        Ok(new.is_empty() || !new.is_subset(&lost))
+    }
+
+    /// Brings those folders of a night in line whose objects are there. Nothing brings back what is gone but the night
+    /// itself, which must not be kept from running.
+    async fn settle_what_is_there(&self, manifest: &Manifest, lease: &Lease) -> Result<(), PublishError> {
+        let lost: BTreeSet<String> = self.lost_objects(manifest).await?.into_iter().collect();
+        for object in &lost {
+            tracing::warn!(event = "published_object_lost", as_of = %manifest.as_of, object, "an object of a published night is gone: run the night again");
+        }
+        let is_whole = |table: &PublishedTable| !table.files.iter().any(|file| lost.contains(&file.path));
+        self.settle_tables(manifest, lease, is_whole).await
+    }
+
+    /// Whether the folders of a night have what its manifest names, with their marks, and nothing else, and nothing of it is
+    /// aside that need not be.
+    async fn is_in_place(&self, manifest: &Manifest, lease: &Lease) -> Result<bool, PublishError> {
+        if self.out_of_place(manifest).await?.is_some() {
+            return Ok(false);
+        }
+        let aside = self.put_aside_now().await?;
+        let has_spares = manifest.files().any(|file| aside.contains(&self.aside(&file.path)));
+        Ok(!has_spares || self.keeps_spares(manifest.as_of, lease).await?)
+    }
+
+    /// Something that a night's folders show and its manifest does not name, or the other way round, by its path.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn out_of_place(&self, manifest: &Manifest) -> Result<Option<String>, PublishError> {
+        let tables = self.tables_of(manifest).await?;
+        let looks: Vec<_> =
+            tables.iter().map(|(name, files)| self.out_of_folder(self.folder(name, manifest), files)).collect();
+        let found: Vec<Option<Path>> = stream::iter(looks).buffered(CONCURRENT_LOOKS).try_collect().await?;
+        let below = |path: Path| {
+            let parts = path.prefix_match(&self.root).into_iter().flatten();
+            parts.map(|part| part.as_ref().to_owned()).collect::<Vec<_>>().join("/")
+        };
+        Ok(found.into_iter().flatten().next().map(below))
+    }
+
+    /// The manifest that another one replaced, where it is kept and can be read.
+    async fn replaced_by(&self, manifest: &Manifest) -> Result<Option<Manifest>, PublishError> {
+        match manifest.replaces {
+            Some(number) => Ok(self.manifests().read::<Manifest>(number).await?.and_then(|record| record.says)),
+            None => Ok(None),
+        }
+    }
+
+    async fn out_of_folder(&self, folder: Path, files: &[PublishedFile]) -> Result<Option<Path>, PublishError> {
+        let mut there: BTreeMap<Path, u64> =
+            self.list(&folder).await?.into_iter().map(|object| (object.location, object.size)).collect();
+        for file in files {
+            let place = self.path(&file.path);
+            if there.remove(&place) != Some(file.bytes) {
+                return Ok(Some(place));
+            }
+        }
+        let mark = folder.join(MARK);
+        if there.remove(&mark).is_some() == files.is_empty() {
+            return Ok(Some(mark));
+        }
+        Ok(there.into_keys().find(|path| path.extension() == Some("parquet")))
+    }
+
+    /// The folder of a table of a night.
+    fn folder(&self, table: &str, manifest: &Manifest) -> Path {
+        self.path(&format!("{table}/as_of_date={}", manifest.as_of))
+    }
+
+    /// The tables of a night, and without objects those that the manifest before it had and it has no longer.
+    async fn tables_of(&self, manifest: &Manifest) -> Result<BTreeMap<String, Vec<PublishedFile>>, PublishError> {
+        let replaced = self.replaced_by(manifest).await?;
+        let mut tables: BTreeMap<String, Vec<PublishedFile>> = BTreeMap::new();
+        tables.extend(replaced.into_iter().flat_map(|manifest| manifest.tables).map(|table| (table.name, Vec::new())));
+        tables.extend(manifest.tables.iter().map(|table| (table.name.clone(), table.files.clone())));
+        Ok(tables)
     }
 
     /// The first object of a manifest that is at neither of its places in its size, by its path.
@@ -138,14 +256,18 @@ impl Publication {
     /// # Errors
     /// When the store fails.
     pub async fn lost_object(&self, manifest: &Manifest) -> Result<Option<String>, PublishError> {
-        let looks: Vec<_> = manifest.files().map(|file| self.find(file)).collect();
-        let places: Vec<Option<Path>> = stream::iter(looks).buffered(CONCURRENT_LOOKS).try_collect().await?;
-        let lost = manifest.files().zip(places).find(|(_, place)| place.is_none());
-        Ok(lost.map(|(file, _)| file.path.clone()))
+        Ok(self.lost_objects(manifest).await?.into_iter().next())
     }
 
-    /// Brings the folders of a night in line whose run lost its lease after it had created the manifest: under a new lease,
-    /// or by a note to whoever has it next.
+    async fn lost_objects(&self, manifest: &Manifest) -> Result<Vec<String>, PublishError> {
+        let looks: Vec<_> = manifest.files().map(|file| self.find(file)).collect();
+        let places: Vec<Option<Path>> = stream::iter(looks).buffered(CONCURRENT_LOOKS).try_collect().await?;
+        let lost = manifest.files().zip(places).filter(|(_, place)| place.is_none());
+        Ok(lost.map(|(file, _)| file.path.clone()).collect())
+    }
+
+    /// Brings the folders of a night in line whose run lost its lease after it had created the manifest: under the lease once
+    /// more, or by a note to whoever has it next.
     pub(super) async fn settle_anew(&self, manifest: &Manifest, lost: &Lease) -> Result<(), PublishError> {
         // Whoever took over may have cleared away what the manifest names, before it was there to be seen.
         if self.take_back_if_lost(manifest).await? {
@@ -153,27 +275,67 @@ impl Publication {
         }
         self.note(manifest.as_of).await?;
         let name = self.manifests().name(manifest.number);
-        let lease = match lost.again(self.store(), &self.root).await {
+        let lease = match lost.again(self).await {
             Err(PublishError::LeaseHeld(_) | PublishError::LeaseLost) => return Err(PublishError::Unsettled(name)),
             lease => lease?,
         };
         lease.begin_publishing();
         let finished = lease.hold_during(self.finish(&lease)).await.and_then(|finished| finished);
+        let came_to = self.what_became_of(manifest).await;
         lease.leave().await;
-        let there = self.manifests().read::<Manifest>(manifest.number).await?.and_then(|record| record.says);
-        let is_own = there.is_some_and(|there| there.run_id == manifest.run_id);
-        match (finished, is_own && self.lost_object(manifest).await?.is_none()) {
-            (_, false) => Err(PublishError::LeaseLost),
-            (Err(PublishError::LeaseLost), true) => Err(PublishError::Unsettled(name)),
-            (finished, true) => finished,
+        match finished {
+            Err(PublishError::LeaseLost) => came_to.and(Err(PublishError::Unsettled(name))),
+            finished => came_to.and(finished),
         }
     }
 
-    /// Notes that the folders of a night are to be looked at again.
-    async fn note(&self, night: NaiveDate) -> Result<(), PublishError> {
-        let place = self.path(&format!("{NOTES}/{night}"));
-        self.store().put(&place, PutPayload::from_bytes(Bytes::new())).await?;
+    /// Whether what a run published is what is published.
+    async fn what_became_of(&self, manifest: &Manifest) -> Result<(), PublishError> {
+        let there = self.manifests().read::<Manifest>(manifest.number).await?.and_then(|record| record.says);
+        if there.is_none_or(|there| there.run_id != manifest.run_id) {
+            return Err(PublishError::LeaseLost);
+        }
+        let latest = self.latest().await?;
+        let current = match &latest {
+            Some(latest) => self.current(latest, manifest.as_of).await?,
+            None => None,
+        };
+        if let Some(current) = current.filter(|current| current.tables != manifest.tables) {
+            return Err(PublishError::Replaced(self.manifests().name(current.number)));
+        }
+        self.lost_object(manifest).await?.map_or(Ok(()), |object| Err(PublishError::Disturbed(object)))
+    }
+
+    /// Notes that the folders of a night are to be looked at for some time, and what it shows kept twice: a run that is asleep
+    /// may yet do what it was at.
+    pub(super) async fn note(&self, night: NaiveDate) -> Result<(), PublishError> {
+        self.store().put(&self.note_of(night), PutPayload::from_bytes(Bytes::new())).await?;
         Ok(())
+    }
+
+    fn note_of(&self, night: NaiveDate) -> Path {
+        self.path(&format!("{NOTES}/{night}"))
+    }
+
+    /// The nights that are noted, and since when, by the store's clock.
+    async fn notes(&self) -> Result<BTreeMap<NaiveDate, DateTime<Utc>>, PublishError> {
+        let notes = self.list(&self.path(NOTES)).await?;
+        Ok(notes
+            .into_iter()
+            .filter_map(|note| Some((note.location.filename()?.parse().ok()?, note.last_modified)))
+            .collect())
+    }
+
+    /// Whether a second copy of what a night shows stays aside: where a run may be asleep that could delete the first.
+    async fn keeps_spares(&self, night: NaiveDate, lease: &Lease) -> Result<bool, PublishError> {
+        if lease.took_over() {
+            return Ok(true);
+        }
+        match self.store().head(&self.note_of(night)).await {
+            Ok(note) => Ok(note.last_modified.checked_add_signed(NOTED).is_none_or(|end| end > lease.now())),
+            Err(Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The objects that are aside.
@@ -182,36 +344,41 @@ impl Publication {
     }
 
     /// Brings the folders of a night in line with its manifest, table by table. A run that took over from one that may yet
-    /// wake up, and finish what it was at, leaves a note to look at the night again.
+    /// wake up, and finish what it was at, notes the night first.
     pub(super) async fn settle(&self, manifest: &Manifest, lease: &Lease) -> Result<(), PublishError> {
+        self.settle_tables(manifest, lease, |_| true).await
+    }
+
+    async fn settle_tables(
+        &self,
+        manifest: &Manifest,
+        lease: &Lease,
+        is_due: impl Fn(&PublishedTable) -> bool,
+    ) -> Result<(), PublishError> {
         if lease.took_over() {
             self.note(manifest.as_of).await?;
         }
-        let aside = self.put_aside_now().await?;
-        let replaced = match manifest.replaces {
-            Some(number) => self.manifests().read::<Manifest>(number).await?.and_then(|record| record.says),
-            None => None,
-        };
-        let mut tables: BTreeMap<&str, &[PublishedFile]> = BTreeMap::new();
-        // A table that the night has no longer leaves too.
-        tables
-            .extend(replaced.iter().flat_map(|manifest| &manifest.tables).map(|table| (table.name.as_str(), &[][..])));
-        tables.extend(manifest.tables.iter().map(|table| (table.name.as_str(), table.files.as_slice())));
-        for (name, files) in tables {
-            let folder = self.path(&format!("{name}/as_of_date={}", manifest.as_of));
-            self.settle_folder(&folder, files, &aside, lease).await?;
+        let spares =
+            Spares { aside: self.put_aside_now().await?, stay: self.keeps_spares(manifest.as_of, lease).await? };
+        let passed_over: BTreeSet<&str> =
+            manifest.tables.iter().filter(|table| !is_due(table)).map(|table| table.name.as_str()).collect();
+        for (name, files) in self.tables_of(manifest).await? {
+            if !passed_over.contains(name.as_str()) {
+                self.settle_folder(&self.folder(&name, manifest), &files, &spares, lease).await?;
+            }
         }
         // The last write may have come late too.
-        lease.check()
+        lease.confirm().await
     }
 
     async fn settle_folder(
         &self,
         folder: &Path,
         files: &[PublishedFile],
-        aside: &BTreeSet<Path>,
+        spares: &Spares,
         lease: &Lease,
     ) -> Result<(), PublishError> {
+        let Spares { aside, stay } = spares;
         lease.confirm().await?;
         self.remove_drafts(folder, &|_| true)?;
         let there: BTreeMap<Path, u64> =
@@ -251,10 +418,11 @@ impl Publication {
             }
         }
         if !files.is_empty() {
+            lease.check()?;
             self.store().put(&mark, PutPayload::from_bytes(Bytes::new())).await?;
         }
         let spare = files.iter().map(|file| self.aside(&file.path)).filter(|place| aside.contains(place));
-        for place in spare.filter(|_| !lease.took_over()) {
+        for place in spare.filter(|_| !stay) {
             lease.check()?;
             self.delete(&place).await?;
         }

@@ -51,6 +51,12 @@ pub enum PublishError {
     /// The night is published, and another run works before its folders are in line.
     #[error("the lease was lost after manifest {0} was created")]
     Unsettled(String),
+    /// The night was published, and another run has published it again since: its manifest.
+    #[error("manifest {0} was published since")]
+    Replaced(String),
+    /// The night was published, and another run has removed an object of it.
+    #[error("object {0} of the night was removed")]
+    Disturbed(String),
     /// The run was asked to stop.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -200,7 +206,8 @@ impl Publication {
     /// [`PublishError::LeaseLost`] when another run took over, or published first; [`PublishError::Stopped`];
     /// [`PublishError::MissingObject`] for an object that is neither there nor staged. Where the store fails
     /// after the manifest was created, or another run works by then ([`PublishError::Unsettled`]), the night is published,
-    /// and [`Self::finish`] does what is left.
+    /// and [`Self::finish`] does what is left; another one may have published it again meanwhile
+    /// ([`PublishError::Replaced`]), or taken an object away ([`PublishError::Disturbed`]).
     pub async fn publish(
         &self,
         manifest: &Manifest,
@@ -228,14 +235,22 @@ impl Publication {
                 let Err(error) = settled else { return Ok(()) };
                 match lease.lost_or(error).await {
                     PublishError::LeaseLost => self.settle_anew(manifest, lease).await,
-                    error => Err(error),
+                    // The late deletion of a run that sleeps may have taken what was aside. What was staged is there.
+                    PublishError::Store(Error::NotFound { .. }) => {
+                        self.put_aside(manifest, staged, &mut placed, lease, &Stop::never()).await?;
+                        self.settle(manifest, lease).await
+                    }
+                    error => {
+                        // What the store has not done yet it may do later. Where it takes no note, the next run sees that
+                        // this one has not finished.
+                        self.note(manifest.as_of).await.ok();
+                        Err(error)
+                    }
                 }
             }
             Creation::Taken => Err(PublishError::LeaseLost),
-            Creation::Failed(error) => {
-                self.take_back(&placed, lease).await;
-                Err(error.into())
-            }
+            // It may come late, and name what was put aside.
+            Creation::Failed(error) => Err(lease.lost_or(error.into()).await),
         }
     }
 

@@ -1,17 +1,16 @@
-//! A run put to sleep before each of its writes until its lease has ended: alone, or while another one publishes, rolls
-//! back or clears up. When it wakes up, the write it was at goes through, because no store can tell that it is late.
+//! A run put to sleep before each of its writes until its lease has ended: alone, or while others publish, roll back or
+//! clear up. When it wakes up, the write it was at goes through, because no store can tell that it is late; then the run goes
+//! on, or is killed. Or the run does not sleep and gives the write up, and the store does it much later.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use object_store::ObjectStore;
-use object_store::memory::InMemory;
 use object_store::path::Path;
 
 use super::tests::{clock, night, objects_of, staged};
-use super::unreliable::{Fate, UnreliableStore};
+use super::unreliable::{Fate, Memory, UnreliableStore};
 use super::*;
 use crate::stop::Stop;
 
@@ -19,19 +18,37 @@ const NIGHT: &str = "2026-05-30";
 const OLD: &[(&str, &str)] = &[("changed", "a"), ("gone", "c"), ("kept", "d"), ("kept", "e")];
 const NEW: &[(&str, &str)] = &[("changed", "f"), ("kept", "d"), ("kept", "h"), ("new", "i")];
 
+/// What becomes of the write before which a run falls asleep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Write {
+    /// It is done when the run wakes up, and the run goes on.
+    Wakes,
+    /// It is done when the run wakes up with its machine, whose clock has slept too.
+    WakesInThePast,
+    /// It is done, and the run is killed.
+    Kills,
+    /// It is given up by the run, which does not sleep, and the store does it when others have run.
+    Lingers,
+}
+
 /// A store whose process is put to sleep before one of its writes; the second tells how many writes there are until then,
 /// and is negative afterwards.
 fn drowsy_store(
-    within: &Arc<InMemory>,
-    write: i64,
+    within: &Arc<Memory>,
+    (number, write): (i64, Write),
     meanwhile: impl Fn() -> BoxFuture<'static, ()> + Send + Sync + 'static,
 ) -> (Arc<UnreliableStore>, Arc<AtomicI64>) {
-    let writes_left = Arc::new(AtomicI64::new(write));
+    let writes_left = Arc::new(AtomicI64::new(number));
     let left = Arc::clone(&writes_left);
     let store = UnreliableStore::new(within, move |request, _| {
-        let is_due = request.is_write() && left.fetch_sub(1, Ordering::SeqCst) == 0;
-        let slept = if is_due { meanwhile() } else { std::future::ready(()).boxed() };
-        slept.map(|()| Fate::Done).boxed()
+        let left = if request.is_write() { left.fetch_sub(1, Ordering::SeqCst) } else { left.load(Ordering::SeqCst) };
+        let is_due = request.is_write() && left == 0;
+        match write {
+            Write::Lingers => std::future::ready(if is_due { Fate::Late } else { Fate::Done }).boxed(),
+            _ if is_due => meanwhile().map(|()| Fate::Done).boxed(),
+            Write::Kills if left < 0 => std::future::ready(Fate::Undone).boxed(),
+            _ => std::future::ready(Fate::Done).boxed(),
+        }
     });
     (store, writes_left)
 }
@@ -39,8 +56,6 @@ fn drowsy_store(
 /// What another run does while the first one sleeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Other {
-    /// There is none.
-    Nobody,
     /// It publishes the first version of the night again, from what is there or from what it staged.
     First { stages: bool },
     /// It publishes another night.
@@ -57,7 +72,7 @@ async fn run(publication: &Publication, clock: &Clock, run_id: &str, other: Othe
     let next = match other {
         Other::First { .. } => Some(night(run_id, NIGHT, OLD)),
         Other::Another => Some(night(run_id, "2026-05-31", OLD)),
-        Other::Nobody | Other::Clears => None,
+        Other::Clears => None,
     };
     if let Some(next) = next.map(|next| Manifest { published_at: clock(), ..next }) {
         let next = publication.number(next, publication.latest().await.unwrap().as_ref()).unwrap();
@@ -96,69 +111,105 @@ async fn all_is_in_place(publication: &Publication, when: &str) {
     assert_eq!(shown, expected.iter().collect::<Vec<_>>(), "{when}");
 }
 
-/// Publishes the second version of a night, asleep before one of the writes: whether it came so far.
-async fn asleep_before(write: i64, other: Other) -> bool {
-    let within = Arc::new(InMemory::new());
-    let store: Arc<dyn ObjectStore> = Arc::<InMemory>::clone(&within);
-    let publication = Publication::new(store, Path::from("out"));
+/// Publishes the second version of a night, and comes to a write while others run: whether it came so far.
+async fn disturbed_at(number: i64, write: Write, others: &'static [Other]) -> bool {
     let (clock, seconds) = clock();
+    let within = Memory::new(clock.clone());
+    let publication = Publication::new(UnreliableStore::whole(&within), Path::from("out"));
     run(&publication, &clock, "first", Other::First { stages: true }).await;
 
-    let (others, others_clock) = (publication.clone(), clock.clone());
+    let (beside, clock_beside, later) = (publication.clone(), clock.clone(), Arc::clone(&seconds));
     let meanwhile = move || {
-        let (others, clock, seconds) = (others.clone(), others_clock.clone(), Arc::clone(&seconds));
+        let (publication, clock, seconds) = (beside.clone(), clock_beside.clone(), Arc::clone(&later));
         let meanwhile = async move {
             seconds.fetch_add(300, Ordering::SeqCst);
-            if other != Other::Nobody {
-                run(&others, &clock, "other", other).await;
+            for (at, other) in others.iter().enumerate() {
+                run(&publication, &clock, &format!("other-{at}"), *other).await;
             }
         };
         meanwhile.boxed()
     };
-    let lease = publication.lease("sleeper", "here", clock.clone()).await.unwrap();
+    let began = clock();
+    let own_clock = match write {
+        Write::WakesInThePast => Arc::new(move || began),
+        _ => clock.clone(),
+    };
+    let lease = publication.lease("sleeper", "here", own_clock).await.unwrap();
     let latest = publication.latest().await.unwrap();
     let next = Manifest { published_at: clock(), ..night("sleeper", NIGHT, NEW) };
     let next = publication.number(next, latest.as_ref()).unwrap();
     let files = staged(&publication, &next).await;
-    let (drowsy, writes_left) = drowsy_store(&within, write, meanwhile);
-    let sleeper = Publication::new(drowsy, Path::from("out"));
+    let (drowsy, writes_left) = drowsy_store(&within, (number, write), meanwhile.clone());
+    let sleeper = Publication::new(Arc::<UnreliableStore>::clone(&drowsy), Path::from("out"));
     let outcome = sleeper.publish(&next, &files, &lease, &Stop::never()).await;
-    // A lease that was lost cannot be released.
-    drop(lease.release().await);
-    let has_slept = writes_left.load(Ordering::SeqCst) < 0;
-    let when = format!("asleep before write {write}, {other:?}: {outcome:?}");
-
-    let latest = publication.latest().await.unwrap().unwrap();
-    match (&outcome, other) {
-        // What ends well is published, and all there.
-        (Ok(()), _) => {
-            all_is_in_place(&publication, &when).await;
-            let own = publication.manifest(next.number).await.map(|own| own.run_id);
-            assert_eq!(own.ok().as_deref(), Some("sleeper"), "{when}");
+    let has_come_so_far = writes_left.load(Ordering::SeqCst) < 0;
+    let when = format!("{write:?} write {number} beside {others:?}: {outcome:?}");
+    if write != Write::Kills {
+        if outcome.is_err() {
+            sleeper.give_up("sleeper").await.unwrap();
         }
-        (Err(_), Other::Nobody) => assert_eq!(latest.run_id, "first", "{when}"),
-        (Err(_), _) => {}
+        lease.leave().await;
+    }
+    if outcome.is_ok() {
+        // What ends well is published, and all there.
+        all_is_in_place(&publication, &when).await;
+        let own = publication.manifest(next.number).await.map(|own| own.run_id);
+        assert_eq!(own.ok().as_deref(), Some("sleeper"), "{when}");
+    }
+    // Who sleeps alone loses nothing, and who wakes up beside others says so.
+    let says_so = match &outcome {
+        Ok(()) => true,
+        Err(PublishError::WrongClock(_)) => write == Write::WakesInThePast,
+        Err(
+            PublishError::LeaseLost
+            | PublishError::Unsettled(_)
+            | PublishError::Replaced(_)
+            | PublishError::Disturbed(_),
+        ) => !others.is_empty(),
+        Err(_) => false,
+    };
+    assert!(says_so || matches!(write, Write::Kills | Write::Lingers), "{when}");
+    if write == Write::Lingers {
+        meanwhile().await;
+        drowsy.catch_up().await;
     }
     // The next run, and the one after it, whatever they do.
+    seconds.fetch_add(300, Ordering::SeqCst);
     for again in ["next", "last"] {
         run(&publication, &clock, again, Other::Clears).await;
         all_is_in_place(&publication, &format!("{when}, then {again}")).await;
     }
-    let aside: Vec<String> = objects_of(&publication).await;
-    assert!(!aside.iter().any(|path| path.starts_with("_unsettled")), "{when}: {aside:?}");
-    has_slept
+    // Nobody is waited for, for ever.
+    seconds.fetch_add(365 * 24 * 60 * 60, Ordering::SeqCst);
+    run(&publication, &clock, "much later", Other::Clears).await;
+    all_is_in_place(&publication, &when).await;
+    let left = objects_of(&publication).await;
+    assert!(!left.iter().any(|path| path.starts_with("_unsettled") || path.starts_with("_aside")), "{when}: {left:?}");
+    has_come_so_far
 }
 
 #[tokio::test]
-async fn asleep_before_any_write_no_night_is_lost_or_doubled() {
-    for other in
-        [Other::Nobody, Other::First { stages: true }, Other::First { stages: false }, Other::Another, Other::Clears]
-    {
-        let mut write = 0;
-        while asleep_before(write, other).await {
-            write += 1;
-            assert!(write < 100);
+async fn whatever_comes_late_no_night_is_lost_or_doubled() {
+    const FIRST: Other = Other::First { stages: true };
+    const AGAIN: Other = Other::First { stages: false };
+    let others: [&[Other]; 8] = [
+        &[],
+        &[FIRST],
+        &[AGAIN],
+        &[Other::Another],
+        &[Other::Clears],
+        &[AGAIN, Other::Clears],
+        &[FIRST, Other::Another],
+        &[Other::Another, Other::Clears],
+    ];
+    for write in [Write::Wakes, Write::WakesInThePast, Write::Kills, Write::Lingers] {
+        for others in others {
+            let mut number = 0;
+            while disturbed_at(number, write, others).await {
+                number += 1;
+                assert!(number < 100);
+            }
+            assert!(number > 15, "{number}");
         }
-        assert!(write > 15, "{write}");
     }
 }
