@@ -150,18 +150,23 @@ impl Publication {
         Ok(())
     }
 
-    /// The last manifest; one of which nothing is there that the one before it had not, is removed first. It came late: by
-    /// then, what it was to publish had been cleared away as a dead run's.
+    /// The last manifest. One that came late is removed first: nothing is there of what it was to publish, which had been
+    /// cleared away as a dead run's by then, and all of what was published before it. Where that is gone too, the place of
+    /// the tables is out of reach, or somebody has removed them, and their record stays.
     async fn latest_that_was(&self) -> Result<Option<Manifest>, PublishError> {
-        while let Some(latest) = self.latest().await? {
-            if self.is_anything_there(&latest).await? {
-                return Ok(Some(latest));
-            }
-            let manifest = self.manifests().name(latest.number);
-            tracing::warn!(event = "manifest_taken_back", as_of = %latest.as_of, manifest, "nothing is there of what this manifest published: it is removed");
-            self.manifests().delete(latest.number).await?;
+        let Some(latest) = self.latest().await? else { return Ok(None) };
+        if self.is_anything_there(&latest).await? {
+            return Ok(Some(latest));
         }
-        Ok(None)
+        match self.found(latest.number.saturating_sub(1)).await {
+            Ok(Some(before)) if self.lost_object(&before).await?.is_none() => {
+                let manifest = self.manifests().name(latest.number);
+                tracing::warn!(event = "manifest_taken_back", as_of = %latest.as_of, manifest, "nothing is there of what this manifest published: it is removed");
+                self.manifests().delete(latest.number).await?;
+                Ok(Some(before))
+            }
+            _ => Ok(Some(latest)),
+        }
     }
 
     /// Whether any object is there that a manifest has and the one before it had not, or there are none such.

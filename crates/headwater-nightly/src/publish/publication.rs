@@ -177,7 +177,7 @@ impl Publication {
         Ok(lost.map(|(night, _)| *night).collect())
     }
 
-    async fn found(&self, number: u64) -> Result<Option<Manifest>, PublishError> {
+    pub(super) async fn found(&self, number: u64) -> Result<Option<Manifest>, PublishError> {
         let manifests = self.manifests();
         let bad = |fault: &str| PublishError::BadManifest { object: manifests.name(number), fault: fault.to_owned() };
         let Some(record) = manifests.read::<Manifest>(number).await? else { return Ok(None) };

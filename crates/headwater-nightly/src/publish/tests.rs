@@ -275,6 +275,30 @@ async fn a_manifest_created_after_another_run_took_over_counts_only_where_its_ob
     }
 }
 
+/// The folders of tables are out of reach for a while: what was published is still recorded.
+#[tokio::test]
+async fn manifests_stay_where_no_night_is_there() {
+    for (store, _folder) in stores() {
+        let (publication, lease, first) = published(store, clock().0).await;
+        publish(&publication, manifest("b", "2026-05-31", "y"), Some(&first), &lease).await;
+        let objects = [path_of("t", "2026-05-30", "x"), path_of("t", "2026-05-31", "y")];
+        for object in &objects {
+            publication.delete(&publication.path(object)).await.unwrap();
+        }
+        publication.finish(&lease).await.unwrap();
+        assert_eq!(publication.latest().await.unwrap().unwrap().number, 2);
+        for (object, name) in objects.iter().zip(["x", "y"]) {
+            put(&publication, object, name).await;
+        }
+        publication.finish(&lease).await.unwrap();
+        assert_eq!(publication.out_of_place(&publication.manifest(2).await.unwrap()).await.unwrap(), None);
+        // Only the last one is gone: it came late.
+        publication.delete(&publication.path(&objects[1])).await.unwrap();
+        publication.finish(&lease).await.unwrap();
+        assert_eq!(publication.latest().await.unwrap().unwrap().number, 1);
+    }
+}
+
 #[tokio::test]
 async fn a_manifest_that_is_none_is_never_built_on() {
     let (_, _, first) = published(Arc::new(InMemory::new()), clock().0).await;
