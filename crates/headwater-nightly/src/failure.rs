@@ -61,7 +61,7 @@ impl RunError {
             PublishError::LeaseHeld(holder) => (FailureKind::Lease, held_lease(place, holder)),
             PublishError::LeaseLost => (
                 FailureKind::Lease,
-                Diagnostic::of(Code::LeaseLost, place, "another run took over before this one published")
+                Diagnostic::of(Code::LeaseLost, place, "another run took over, and this one published nothing")
                     .help("run again"),
             ),
             PublishError::Unsettled(manifest) => (
@@ -70,6 +70,14 @@ impl RunError {
                     .label(format!("{manifest} is there; the next run brings the folders of its night in line"))
                     .help("run again"),
             ),
+            PublishError::Unfinished { manifest, error } => {
+                let Self { kind, diagnostics } = Self::publishing(place, error);
+                let published =
+                    format!("the night is published as {manifest}; the next run brings its folders in line");
+                let told: Diagnostics =
+                    diagnostics.sorted().into_iter().map(|problem| problem.clone().note(&published)).collect();
+                return Self::new(kind, told);
+            }
             PublishError::Replaced(manifest) => (
                 FailureKind::Lease,
                 Diagnostic::of(Code::LeaseLost, place, "another run published this night again after this one had")

@@ -72,7 +72,7 @@ async fn objects_without_a_manifest_are_taken_back_whatever_fails() {
     assert_eq!((there, last), ([true, true], 2));
     // What fails after the manifest was created leaves the night published, and its objects where they can be found.
     let (outcome, there, last) = night_with(&[(Request::Put, "_SUCCESS", Fate::Undone)]).await;
-    assert!(matches!(outcome, Err(PublishError::Store(_))), "{outcome:?}");
+    assert!(matches!(outcome, Err(PublishError::Unfinished { .. })), "{outcome:?}");
     assert_eq!((there, last), ([true, true], 2));
 }
 

@@ -351,11 +351,11 @@ impl Lease {
 
     /// Ends the lease, so that the next run need not wait, unless it is lost; where the store fails, it ends by itself.
     pub(crate) async fn leave(&self) {
-        if self.ends_at.load(Ordering::SeqCst) == i64::MIN {
-            return;
-        }
-        if let Err(error) = self.release().await {
-            tracing::warn!(event = "lease_not_released", %error, "the lease could not be released and will end by itself");
+        match self.release().await {
+            Ok(()) | Err(PublishError::LeaseLost) => {}
+            Err(error) => {
+                tracing::warn!(event = "lease_not_released", %error, "the lease could not be released and will end by itself");
+            }
         }
     }
 

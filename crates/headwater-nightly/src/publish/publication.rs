@@ -57,12 +57,28 @@ pub enum PublishError {
     /// The night was published, and another run has removed an object of it.
     #[error("object {0} of the night was removed")]
     Disturbed(String),
+    /// The night is published, and its folders could not be brought in line.
+    #[error("manifest {manifest} was created; then {error}")]
+    Unfinished {
+        /// The manifest: its path below the outputs' location.
+        manifest: String,
+        /// Why.
+        error: Box<PublishError>,
+    },
     /// The run was asked to stop.
     #[error(transparent)]
     Stopped(#[from] Stopped),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] Error),
+}
+
+impl PublishError {
+    /// Whether another run is the reason.
+    fn is_of_lease(&self) -> bool {
+        use PublishError::{Disturbed, LeaseHeld, LeaseLost, Replaced, Unsettled};
+        matches!(self, LeaseHeld(_) | LeaseLost | Unsettled(_) | Replaced(_) | Disturbed(_))
+    }
 }
 
 /// What became of a manifest.
@@ -227,30 +243,50 @@ impl Publication {
             return Err(lease.lost_or(error).await);
         }
         match self.create(manifest).await? {
-            Creation::Done => {
-                let settled = match lease.confirm().await {
-                    Ok(()) => self.settle(manifest, lease).await,
-                    lost => lost,
-                };
-                let Err(error) = settled else { return Ok(()) };
-                match lease.lost_or(error).await {
-                    PublishError::LeaseLost => self.settle_anew(manifest, lease).await,
-                    // The late deletion of a run that sleeps may have taken what was aside. What was staged is there.
-                    PublishError::Store(Error::NotFound { .. }) => {
-                        self.put_aside(manifest, staged, &mut placed, lease, &Stop::never()).await?;
-                        self.settle(manifest, lease).await
-                    }
-                    error => {
-                        // What the store has not done yet it may do later. Where it takes no note, the next run sees that
-                        // this one has not finished.
-                        self.note(manifest.as_of).await.ok();
-                        Err(error)
-                    }
+            Creation::Done => match self.settle_published(manifest, staged, lease).await {
+                Ok(()) => Ok(()),
+                Err(error) if error.is_of_lease() => Err(error),
+                Err(error) => {
+                    // What the store has not done yet it may do later. Where it takes no note, the next run sees that this
+                    // one has not finished.
+                    self.note(manifest.as_of).await.ok();
+                    let name = self.manifests().name(manifest.number);
+                    Err(PublishError::Unfinished { manifest: name, error: Box::new(error) })
                 }
-            }
+            },
             Creation::Taken => Err(PublishError::LeaseLost),
             // It may come late, and name what was put aside.
             Creation::Failed(error) => Err(lease.lost_or(error.into()).await),
+        }
+    }
+
+    /// Brings the folders of a night in line whose manifest this run has created.
+    async fn settle_published(
+        &self,
+        manifest: &Manifest,
+        staged: &BTreeMap<String, Path>,
+        lease: &Lease,
+    ) -> Result<(), PublishError> {
+        let settled = match lease.confirm().await {
+            Ok(()) => self.settle(manifest, lease).await,
+            lost => lost,
+        };
+        let settled = match settled {
+            // The late deletion of a run that sleeps may have taken what was aside. What was staged is there.
+            Err(PublishError::Store(Error::NotFound { .. })) if lease.confirm().await.is_ok() => {
+                match self.put_aside(manifest, staged, &mut Vec::new(), lease, &Stop::never()).await {
+                    Ok(()) => self.settle(manifest, lease).await,
+                    failed => failed,
+                }
+            }
+            settled => settled,
+        };
+        match settled {
+            Ok(()) => Ok(()),
+            Err(error) => match lease.lost_or(error).await {
+                PublishError::LeaseLost => self.settle_anew(manifest, lease).await,
+                error => Err(error),
+            },
         }
     }
 

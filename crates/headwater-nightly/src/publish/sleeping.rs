@@ -159,7 +159,9 @@ async fn disturbed_at(number: i64, write: Write, others: &'static [Other]) -> bo
     // Who sleeps alone loses nothing, and who wakes up beside others says so.
     let says_so = match &outcome {
         Ok(()) => true,
-        Err(PublishError::WrongClock(_)) => write == Write::WakesInThePast,
+        Err(PublishError::Unfinished { error, .. }) => {
+            write == Write::WakesInThePast && matches!(**error, PublishError::WrongClock(_))
+        }
         Err(
             PublishError::LeaseLost
             | PublishError::Unsettled(_)
