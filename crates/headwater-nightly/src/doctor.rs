@@ -77,9 +77,9 @@ impl Examination {
     fn broken(&mut self, subject: &str, kind: FailureKind, problems: &Diagnostics) {
         self.failure.get_or_insert(kind);
         for problem in problems.sorted() {
-            let Diagnostic { code, message, label, help, .. } = problem;
-            let label = label.as_ref().map(|label| format!(": {label}")).unwrap_or_default();
-            self.add(subject, Health::Broken, format!("{code} {message}{label}"), help.as_deref());
+            let Diagnostic { code, message, label, notes, help, .. } = problem;
+            let because: String = label.iter().chain(notes).map(|because| format!(": {because}")).collect();
+            self.add(subject, Health::Broken, format!("{code} {message}{because}"), help.as_deref());
         }
     }
 
@@ -112,9 +112,14 @@ impl Examination {
             Ok(publication) => publication,
             Err(error) => return self.broken("outputs", error.kind, &error.diagnostics),
         };
+        let told = self.findings.len();
         if !self.records(operation, &publication).await {
-            let text = "a run may be at work, so nothing was written to look";
-            self.add("permissions", Health::Unknown, text, Some("look again when it has ended"));
+            let (seen, remedy) = if self.findings.iter().skip(told).any(|found| found.health == Health::Broken) {
+                ("not looked at, because of what is broken", "look again when that is mended")
+            } else {
+                ("a run may be at work, so nothing was written to look", "look again when it has ended")
+            };
+            self.add("permissions", Health::Unknown, seen, Some(remedy));
             return;
         }
         let probed = operation.under_lease(&publication, async |_| {
