@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path as FilePath;
 
 use bytes::Bytes;
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{Error, ObjectMeta, ObjectStoreExt, PutPayload, WriteMultipart};
 use sha2::{Digest, Sha256};
 
-use super::waste::night_of;
+use super::waste::{is_past, night_of};
 use super::{Lease, Manifest, Publication, PublishError, PublishedFile, PublishedTable};
 use crate::stop::Stop;
 
@@ -22,8 +22,8 @@ use crate::stop::Stop;
 pub(super) const ASIDE: &str = "_aside";
 /// The folder of notes, below the outputs' location: each has the name of a night whose folders are to be looked at again.
 const NOTES: &str = "_unsettled";
-/// How long a night is looked at that is noted: who has slept for longer is not waited for.
-const NOTED: TimeDelta = TimeDelta::days(1);
+/// How long a night is looked at that is noted, in days: who has slept for longer is not waited for.
+const NOTED_DAYS: u32 = 1;
 /// So many of the last manifests are looked at by every run.
 const RECENT: u64 = 8;
 /// Objects and folders that are looked at at the same time.
@@ -125,6 +125,7 @@ impl Publication {
     pub async fn finish(&self, lease: &Lease) -> Result<(), PublishError> {
         let Some(latest) = self.latest_that_was().await? else { return Ok(()) };
         let notes = self.notes().await?;
+        let aside = self.put_aside_now().await?;
         let recent = latest.nights.iter().filter(|(_, number)| number.saturating_add(RECENT) > latest.number);
         let nights: BTreeSet<NaiveDate> = recent.map(|(night, _)| *night).chain(notes.keys().copied()).collect();
         for night in nights {
@@ -133,13 +134,11 @@ impl Publication {
                 Err(PublishError::BadManifest { .. }) => continue,
                 manifest => manifest?,
             };
-            let is_over = notes
-                .get(&night)
-                .is_some_and(|noted_at| noted_at.checked_add_signed(NOTED).is_none_or(|end| end <= lease.now()));
+            let is_over = notes.get(&night).is_some_and(|noted_at| is_past(*noted_at, NOTED_DAYS, lease.now()));
             if let Some(manifest) = manifest {
                 let is_unfinished =
                     night == latest.as_of && (lease.took_over() || self.has_staged(&latest.run_id).await?);
-                if is_over || is_unfinished || !self.is_in_place(&manifest, lease).await? {
+                if is_over || is_unfinished || !self.is_in_place(&manifest, &aside, lease).await? {
                     self.settle_what_is_there(&manifest, lease).await?;
                 }
             }
@@ -193,11 +192,15 @@ impl Publication {
 
     /// Whether the folders of a night have what its manifest names, with their marks, and nothing else, and nothing of it is
     /// aside that need not be.
-    async fn is_in_place(&self, manifest: &Manifest, lease: &Lease) -> Result<bool, PublishError> {
+    async fn is_in_place(
+        &self,
+        manifest: &Manifest,
+        aside: &BTreeSet<Path>,
+        lease: &Lease,
+    ) -> Result<bool, PublishError> {
         if self.out_of_place(manifest).await?.is_some() {
             return Ok(false);
         }
-        let aside = self.put_aside_now().await?;
         let has_spares = manifest.files().any(|file| aside.contains(&self.aside(&file.path)));
         Ok(!has_spares || self.keeps_spares(manifest.as_of, lease).await?)
     }
@@ -337,7 +340,7 @@ impl Publication {
             return Ok(true);
         }
         match self.store().head(&self.note_of(night)).await {
-            Ok(note) => Ok(note.last_modified.checked_add_signed(NOTED).is_none_or(|end| end > lease.now())),
+            Ok(note) => Ok(!is_past(note.last_modified, NOTED_DAYS, lease.now())),
             Err(Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(error.into()),
         }
