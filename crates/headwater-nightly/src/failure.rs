@@ -7,7 +7,7 @@ use headwater_diagnostics::{Code, Diagnostic, Diagnostics};
 use headwater_ingest::{OpenError, StoreError, innermost_cause};
 
 use crate::engine::EngineError;
-use crate::publish::{LeaseHolder, PublishError};
+use crate::publish::{LeaseHolder, PublishError, is_occupied};
 use crate::stop::Stopped;
 
 /// The kind of a failure; each has its exit code.
@@ -59,17 +59,13 @@ impl RunError {
     pub fn publishing(place: &str, error: &PublishError) -> Self {
         let (kind, diagnostic) = match error {
             PublishError::LeaseHeld(holder) => (FailureKind::Lease, held_lease(place, holder)),
-            PublishError::LeaseLost => (
-                FailureKind::Lease,
-                Diagnostic::of(Code::LeaseLost, place, "another run took over, and this one published nothing")
-                    .help("run again"),
-            ),
-            PublishError::Unsettled(manifest) => (
-                FailureKind::Lease,
-                Diagnostic::of(Code::LeaseLost, place, "another run took over after this one had published")
-                    .label(format!("{manifest} is there; the next run brings the folders of its night in line"))
-                    .help("run again"),
-            ),
+            PublishError::LeaseLost => {
+                (FailureKind::Lease, lost_lease(place, "another run took over, and this one published nothing"))
+            }
+            PublishError::Unsettled(manifest) => {
+                let so_far = format!("{manifest} is there; the next run brings the folders of its night in line");
+                (FailureKind::Lease, lost_lease(place, TAKEN_OVER).label(so_far))
+            }
             PublishError::Unfinished { manifest, error } => {
                 let Self { kind, diagnostics } = Self::publishing(place, error);
                 let published =
@@ -78,18 +74,14 @@ impl RunError {
                     diagnostics.sorted().into_iter().map(|problem| problem.clone().note(&published)).collect();
                 return Self::new(kind, told);
             }
-            PublishError::Replaced(manifest) => (
-                FailureKind::Lease,
-                Diagnostic::of(Code::LeaseLost, place, "another run published this night again after this one had")
-                    .label(format!("{manifest} is what is published now"))
-                    .help("run again if it should be what this run computed"),
-            ),
-            PublishError::Disturbed(object) => (
-                FailureKind::Lease,
-                Diagnostic::of(Code::LeaseLost, place, "another run took over after this one had published")
-                    .label(format!("it removed {object}"))
-                    .help("run again"),
-            ),
+            PublishError::Replaced(manifest) => {
+                let problem = lost_lease(place, "another run published this night again after this one had");
+                let problem = problem.label(format!("{manifest} is what is published now"));
+                (FailureKind::Lease, problem.help("run again if it should be what this run computed"))
+            }
+            PublishError::Disturbed(object) => {
+                (FailureKind::Lease, lost_lease(place, TAKEN_OVER).label(format!("it removed {object}")))
+            }
             PublishError::UnsafeStore => (
                 FailureKind::Failed,
                 Diagnostic::of(Code::UnsafeStore, place, "the store let a second create of the same object pass")
@@ -134,6 +126,13 @@ impl RunError {
     }
 }
 
+/// That another run took over too late to keep this one from publishing.
+const TAKEN_OVER: &str = "another run took over after this one had published";
+
+fn lost_lease(place: &str, message: &str) -> Diagnostic {
+    Diagnostic::of(Code::LeaseLost, place, message).help("run again")
+}
+
 fn wrong_clock(place: &str, ahead: TimeDelta) -> Diagnostic {
     let direction = if ahead < TimeDelta::zero() { "behind" } else { "ahead of" };
     let message = format!("this machine's clock is {} seconds {direction} the store's", ahead.num_seconds().abs());
@@ -160,9 +159,12 @@ fn held_lease(place: &str, holder: &LeaseHolder) -> Diagnostic {
 
 fn store_diagnostic(place: &str, error: &object_store::Error) -> Diagnostic {
     let cause = innermost_cause(error).map_or_else(String::new, |cause| format!(": {cause}"));
-    Diagnostic::of(Code::StoreFailed, place, "the store failed")
-        .label(format!("{error}{cause}"))
-        .help("check network, credentials, permissions and free space, then run again")
+    let help = if is_occupied(error) {
+        "remove what is in the place of the record, then run again"
+    } else {
+        "check network, credentials, permissions and free space, then run again"
+    };
+    Diagnostic::of(Code::StoreFailed, place, "the store failed").label(format!("{error}{cause}")).help(help)
 }
 
 impl From<Stopped> for RunError {

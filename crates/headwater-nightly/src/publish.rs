@@ -7,26 +7,17 @@
 //!
 //! INVARIANT(one create publishes): a night is published by the creation of the next manifest and by nothing else.
 
-#[cfg(test)]
-mod clearing;
 mod drafts;
-#[cfg(test)]
-mod failing;
-#[cfg(test)]
-mod killed;
+mod late;
 mod lease;
 mod manifest;
 mod numbered;
 mod places;
 mod probe;
 mod publication;
-#[cfg(test)]
-mod sleeping;
 mod staging;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod unreliable;
 mod waste;
 
 pub use lease::{Lease, LeaseHolder, LeaseRecord, LeaseState, UnreadableLease};
@@ -34,6 +25,7 @@ pub use manifest::{
     InputObject, InputRecord, Manifest, Phase, PublishedFile, PublishedTable, RuleFileRecord, StateRecord, StepRecord,
     manifest_schema,
 };
+pub(crate) use numbered::is_occupied;
 pub use probe::{Probe, ProbeStep};
 pub use publication::{Publication, PublishError};
 pub use staging::{FailedAudit, HeldNight};

@@ -306,21 +306,24 @@ impl Lease {
     /// [`PublishError::LeaseLost`] when another run took over; [`PublishError::WrongClock`] when the lease looks as if it had
     /// ended because the clock was set.
     pub async fn confirm(&self) -> Result<(), PublishError> {
-        // The record's number does not matter: it may be written, and not yet known, while a renewal is under way.
-        let last = self.records.last().await?;
-        match self.records.read::<LeaseRecord>(last).await?.and_then(|record| record.says) {
-            Some(record) if record.run_id == self.record.run_id && record.state == LeaseState::Held => {
-                if record.expires_at - MARGIN > (self.clock)() {
-                    return Ok(());
-                }
-                self.renew().await?;
-                self.confirm_clock().await
-            }
-            _ => {
-                self.ends();
-                Err(PublishError::LeaseLost)
-            }
+        let record = self.last_record().await?.ok_or(PublishError::LeaseLost)?;
+        if record.expires_at - MARGIN > (self.clock)() {
+            return Ok(());
         }
+        self.renew().await?;
+        self.confirm_clock().await
+    }
+
+    /// The last record, where it is this run's; the lease is lost where it is not.
+    async fn last_record(&self) -> Result<Option<LeaseRecord>, PublishError> {
+        // Its number does not matter: it may be written, and not yet known, while a renewal is under way.
+        let last = self.records.last().await?;
+        let record = self.records.read::<LeaseRecord>(last).await?.and_then(|record| record.says);
+        let own = record.filter(|record| record.run_id == self.record.run_id && record.state == LeaseState::Held);
+        if own.is_none() {
+            self.ends();
+        }
+        Ok(own)
     }
 
     /// Why work failed: where another run took over, and has moved or removed an object, that looks like a store that fails.
@@ -329,12 +332,12 @@ impl Lease {
         if may_be_lost && self.is_lost().await { PublishError::LeaseLost } else { error }
     }
 
-    /// Whether another run took over, or the lease ended; not where the store does not say.
+    /// Whether another run took over; not where the store does not say.
     async fn is_lost(&self) -> bool {
-        matches!(self.confirm().await, Err(PublishError::LeaseLost))
+        matches!(self.last_record().await, Ok(None))
     }
 
-    /// Whether another run took over, or the lease ended, before this one began to publish.
+    /// Whether another run took over before this one began to publish.
     pub(crate) async fn is_lost_early(&self) -> bool {
         !self.is_publishing.load(Ordering::SeqCst) && self.is_lost().await
     }

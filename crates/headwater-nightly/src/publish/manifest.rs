@@ -90,6 +90,16 @@ impl Manifest {
         self.nights.range(..as_of).next_back().map(|(night, number)| (*night, *number))
     }
 
+    /// Whether another manifest is current for its night by this one.
+    pub(super) fn lists(&self, other: &Self) -> bool {
+        self.nights.get(&other.as_of) == Some(&other.number)
+    }
+
+    /// Whether another manifest was published before this one, and is not among what this one builds on.
+    pub(super) fn takes_back(&self, other: &Self) -> bool {
+        self.number > other.number && self.nights.get(&other.as_of).is_none_or(|number| *number < other.number)
+    }
+
     /// Why this cannot be what was published under a number, if it cannot.
     pub(super) fn fault(&self, number: u64) -> Option<String> {
         if self.version != VERSION {
@@ -98,7 +108,7 @@ impl Manifest {
         if self.number != number {
             return Some(format!("it says of itself that it is number {}", self.number));
         }
-        if self.nights.get(&self.as_of) != Some(&number) {
+        if !self.lists(self) {
             return Some(format!("it does not list itself as what is published for {}", self.as_of));
         }
         None

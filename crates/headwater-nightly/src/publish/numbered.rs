@@ -11,6 +11,14 @@ use serde::de::DeserializeOwned;
 
 use super::PublishError;
 
+/// What failures are told by that are of records and not of their store.
+const RECORDS: &str = "records";
+
+/// Whether something that is no record is in the place of one.
+pub(crate) fn is_occupied(error: &Error) -> bool {
+    matches!(error, Error::Generic { store: RECORDS, .. })
+}
+
 /// A folder of numbered JSON records.
 #[derive(Debug, Clone)]
 pub(super) struct Numbered {
@@ -105,7 +113,7 @@ impl Numbered {
         match self.store.head(&self.path(number)).await {
             Err(Error::NotFound { .. }) => {
                 let fault = format!("{} is taken by something that is no object, such as a folder", self.name(number));
-                Err(Error::Generic { store: "record", source: fault.into() })
+                Err(Error::Generic { store: RECORDS, source: fault.into() })
             }
             Err(error) => Err(error),
             Ok(_) => Ok(Create::Taken),

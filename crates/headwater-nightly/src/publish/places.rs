@@ -8,22 +8,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path as FilePath;
 
 use bytes::Bytes;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{Error, ObjectMeta, ObjectStoreExt, PutPayload, WriteMultipart};
 use sha2::{Digest, Sha256};
 
-use super::waste::{is_past, night_of};
+use super::waste::{below, night_of};
 use super::{Lease, Manifest, Publication, PublishError, PublishedFile, PublishedTable};
 use crate::stop::Stop;
 
 /// The folder of objects that are named and not shown, below the outputs' location.
 pub(super) const ASIDE: &str = "_aside";
-/// The folder of notes, below the outputs' location: each has the name of a night whose folders are to be looked at again.
-const NOTES: &str = "_unsettled";
-/// How long a night is looked at that is noted, in days: who has slept for longer is not waited for.
-const NOTED_DAYS: u32 = 1;
 /// So many of the last manifests are looked at by every run.
 const RECENT: u64 = 8;
 /// Objects and folders that are looked at at the same time.
@@ -123,8 +119,8 @@ impl Publication {
     /// # Errors
     /// When the store fails, or the lease was lost.
     pub async fn finish(&self, lease: &Lease) -> Result<(), PublishError> {
-        let Some(latest) = self.latest_that_was().await? else { return Ok(()) };
-        let notes = self.notes().await?;
+        let Some(latest) = self.latest_that_counts(lease).await? else { return Ok(()) };
+        let notes = self.notes(lease).await?;
         let aside = self.put_aside_now().await?;
         let recent = latest.nights.iter().filter(|(_, number)| number.saturating_add(RECENT) > latest.number);
         let nights: BTreeSet<NaiveDate> = recent.map(|(night, _)| *night).chain(notes.keys().copied()).collect();
@@ -134,49 +130,27 @@ impl Publication {
                 Err(PublishError::BadManifest { .. }) => continue,
                 manifest => manifest?,
             };
-            let is_over = notes.get(&night).is_some_and(|noted_at| is_past(*noted_at, NOTED_DAYS, lease.now()));
+            let is_over = notes.get(&night).copied().unwrap_or_default();
             if let Some(manifest) = manifest {
-                let is_unfinished =
-                    night == latest.as_of && (lease.took_over() || self.has_staged(&latest.run_id).await?);
-                if is_over || is_unfinished || !self.is_in_place(&manifest, &aside, lease).await? {
+                let is_last = night == latest.as_of;
+                let is_unfinished = is_last && self.has_staged(&latest.run_id).await?;
+                if is_unfinished {
+                    // What the run asked for may come late, its note too.
+                    self.note(night).await?;
+                }
+                if is_over
+                    || is_unfinished
+                    || is_last && lease.took_over()
+                    || !self.is_in_place(&manifest, &aside, lease).await?
+                {
                     self.settle_what_is_there(&manifest, lease).await?;
                 }
             }
             if is_over && !lease.took_over() {
-                self.delete(&self.note_of(night)).await?;
+                self.forget(night).await?;
             }
         }
         Ok(())
-    }
-
-    /// The last manifest. One that came late is removed first: nothing is there of what it was to publish, which had been
-    /// cleared away as a dead run's by then, and all of what was published before it. Where that is gone too, the place of
-    /// the tables is out of reach, or somebody has removed them, and their record stays.
-    async fn latest_that_was(&self) -> Result<Option<Manifest>, PublishError> {
-        let Some(latest) = self.latest().await? else { return Ok(None) };
-        if self.is_anything_there(&latest).await? {
-            return Ok(Some(latest));
-        }
-        match self.found(latest.number.saturating_sub(1)).await {
-            Ok(Some(before)) if self.lost_object(&before).await?.is_none() => {
-                let manifest = self.manifests().name(latest.number);
-                tracing::warn!(event = "manifest_taken_back", as_of = %latest.as_of, manifest, "nothing is there of what this manifest published: it is removed");
-                self.manifests().delete(latest.number).await?;
-                Ok(Some(before))
-            }
-            _ => Ok(Some(latest)),
-        }
-    }
-
-    /// Whether any object is there that a manifest has and the one before it had not, or there are none such.
-    async fn is_anything_there(&self, manifest: &Manifest) -> Result<bool, PublishError> {
-        let replaced = self.replaced_by(manifest).await?;
-        let old: BTreeSet<&str> = replaced.iter().flat_map(Manifest::files).map(|file| file.path.as_str()).collect();
-        let new: BTreeSet<&str> =
-            manifest.files().map(|file| file.path.as_str()).filter(|path| !old.contains(path)).collect();
-        let lost = self.lost_objects(manifest).await?;
-        let lost: BTreeSet<&str> = lost.iter().map(String::as_str).collect();
-        Ok(new.is_empty() || !new.is_subset(&lost))
     }
 
     /// Brings those folders of a night in line whose objects are there. Nothing brings back what is gone but the night
@@ -214,15 +188,11 @@ impl Publication {
         let looks: Vec<_> =
             tables.iter().map(|(name, files)| self.out_of_folder(self.folder(name, manifest), files)).collect();
         let found: Vec<Option<Path>> = stream::iter(looks).buffered(CONCURRENT_LOOKS).try_collect().await?;
-        let below = |path: Path| {
-            let parts = path.prefix_match(&self.root).into_iter().flatten();
-            parts.map(|part| part.as_ref().to_owned()).collect::<Vec<_>>().join("/")
-        };
-        Ok(found.into_iter().flatten().next().map(below))
+        Ok(found.into_iter().flatten().find_map(|path| below(&self.root, &path)))
     }
 
     /// The manifest that another one replaced, where it is kept and can be read.
-    async fn replaced_by(&self, manifest: &Manifest) -> Result<Option<Manifest>, PublishError> {
+    pub(super) async fn replaced_by(&self, manifest: &Manifest) -> Result<Option<Manifest>, PublishError> {
         match manifest.replaces {
             Some(number) => Ok(self.manifests().read::<Manifest>(number).await?.and_then(|record| record.says)),
             None => Ok(None),
@@ -267,83 +237,11 @@ impl Publication {
         Ok(self.lost_objects(manifest).await?.into_iter().next())
     }
 
-    async fn lost_objects(&self, manifest: &Manifest) -> Result<Vec<String>, PublishError> {
+    pub(super) async fn lost_objects(&self, manifest: &Manifest) -> Result<Vec<String>, PublishError> {
         let looks: Vec<_> = manifest.files().map(|file| self.find(file)).collect();
         let places: Vec<Option<Path>> = stream::iter(looks).buffered(CONCURRENT_LOOKS).try_collect().await?;
         let lost = manifest.files().zip(places).filter(|(_, place)| place.is_none());
         Ok(lost.map(|(file, _)| file.path.clone()).collect())
-    }
-
-    /// Brings the folders of a night in line whose run lost its lease after it had created the manifest: under the lease once
-    /// more, or by a note to whoever has it next.
-    pub(super) async fn settle_anew(&self, manifest: &Manifest, lost: &Lease) -> Result<(), PublishError> {
-        // Whoever took over may have cleared away what the manifest names, before it was there to be seen.
-        if self.take_back_if_lost(manifest).await? {
-            return Err(PublishError::LeaseLost);
-        }
-        self.note(manifest.as_of).await?;
-        let name = self.manifests().name(manifest.number);
-        let lease = match lost.again(self).await {
-            Err(PublishError::LeaseHeld(_) | PublishError::LeaseLost) => return Err(PublishError::Unsettled(name)),
-            lease => lease?,
-        };
-        lease.begin_publishing();
-        let finished = lease.hold_during(self.finish(&lease)).await.and_then(|finished| finished);
-        let came_to = self.what_became_of(manifest).await;
-        lease.leave().await;
-        match finished {
-            Err(PublishError::LeaseLost) => came_to.and(Err(PublishError::Unsettled(name))),
-            finished => came_to.and(finished),
-        }
-    }
-
-    /// Whether what a run published is what is published.
-    async fn what_became_of(&self, manifest: &Manifest) -> Result<(), PublishError> {
-        let there = self.manifests().read::<Manifest>(manifest.number).await?.and_then(|record| record.says);
-        if there.is_none_or(|there| there.run_id != manifest.run_id) {
-            return Err(PublishError::LeaseLost);
-        }
-        let latest = self.latest().await?;
-        let current = match &latest {
-            Some(latest) => self.current(latest, manifest.as_of).await?,
-            None => None,
-        };
-        if let Some(current) = current.filter(|current| current.tables != manifest.tables) {
-            return Err(PublishError::Replaced(self.manifests().name(current.number)));
-        }
-        self.lost_object(manifest).await?.map_or(Ok(()), |object| Err(PublishError::Disturbed(object)))
-    }
-
-    /// Notes that the folders of a night are to be looked at for some time, and what it shows kept twice: a run that is asleep
-    /// may yet do what it was at.
-    pub(super) async fn note(&self, night: NaiveDate) -> Result<(), PublishError> {
-        self.store().put(&self.note_of(night), PutPayload::from_bytes(Bytes::new())).await?;
-        Ok(())
-    }
-
-    fn note_of(&self, night: NaiveDate) -> Path {
-        self.path(&format!("{NOTES}/{night}"))
-    }
-
-    /// The nights that are noted, and since when, by the store's clock.
-    async fn notes(&self) -> Result<BTreeMap<NaiveDate, DateTime<Utc>>, PublishError> {
-        let notes = self.list(&self.path(NOTES)).await?;
-        Ok(notes
-            .into_iter()
-            .filter_map(|note| Some((note.location.filename()?.parse().ok()?, note.last_modified)))
-            .collect())
-    }
-
-    /// Whether a second copy of what a night shows stays aside: where a run may be asleep that could delete the first.
-    async fn keeps_spares(&self, night: NaiveDate, lease: &Lease) -> Result<bool, PublishError> {
-        if lease.took_over() {
-            return Ok(true);
-        }
-        match self.store().head(&self.note_of(night)).await {
-            Ok(note) => Ok(!is_past(note.last_modified, NOTED_DAYS, lease.now())),
-            Err(Error::NotFound { .. }) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
     }
 
     /// The objects that are aside.

@@ -311,18 +311,6 @@ impl Publication {
         })
     }
 
-    /// Removes the last manifest where some of its objects are gone, and says whether it did: it was created by a run that
-    /// had lost its lease, while the run that took over cleared away what dead runs had left. No night was published by it.
-    /// One that another builds on stays: its night has to be run again either way.
-    pub(super) async fn take_back_if_lost(&self, manifest: &Manifest) -> Result<bool, PublishError> {
-        let manifests = self.manifests();
-        let is_lost = self.lost_object(manifest).await?.is_some() && manifests.last().await? == manifest.number;
-        if is_lost {
-            manifests.delete(manifest.number).await?;
-        }
-        Ok(is_lost)
-    }
-
     pub(super) async fn delete(&self, path: &Path) -> Result<(), PublishError> {
         match self.store.delete(path).await {
             Ok(()) | Err(Error::NotFound { .. }) => Ok(()),

@@ -10,7 +10,7 @@ use object_store::path::Path;
 use object_store::{Error, ObjectMeta, ObjectStoreExt, PutPayload};
 use serde::{Deserialize, Serialize};
 
-use super::waste::is_past;
+use super::waste::{below, is_past};
 use super::{InputRecord, Lease, Publication, PublishError, Retention, Waste, WasteReason};
 
 /// The folder of everything that is staged, below the outputs' location.
@@ -167,7 +167,7 @@ impl Publication {
                 _ => continue,
             };
             waste.extend(objects.iter().filter_map(|object| {
-                let path = format!("{FOLDER}/{}", self.below(FOLDER, object)?);
+                let path = below(&self.root, &object.location)?;
                 Some(Waste { path, bytes: Some(object.size), reason })
             }));
         }

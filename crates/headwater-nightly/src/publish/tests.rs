@@ -1,9 +1,16 @@
 //! The protocol on stores in memory and on disk.
 
+mod belated;
+mod clearing;
+mod failing;
+mod killed;
+mod leasing;
+mod sleeping;
+mod unreliable;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use object_store::memory::InMemory;
@@ -11,7 +18,6 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use sha2::{Digest, Sha256};
 
-use super::publication::Creation;
 use super::*;
 use crate::failure::RunError;
 use crate::stop::{Stop, Stopped};
@@ -24,7 +30,7 @@ pub(super) fn clock() -> (Clock, Arc<AtomicI64>) {
     (Arc::new(move || start + TimeDelta::seconds(shared.load(Ordering::SeqCst))), seconds)
 }
 
-fn stores() -> Vec<(Arc<dyn ObjectStore>, tempfile::TempDir)> {
+pub(super) fn stores() -> Vec<(Arc<dyn ObjectStore>, tempfile::TempDir)> {
     let folder = tempfile::tempdir().unwrap();
     let disk = object_store::local::LocalFileSystem::new_with_prefix(folder.path()).unwrap();
     vec![(Arc::new(InMemory::new()), tempfile::tempdir().unwrap()), (Arc::new(disk), folder)]
@@ -126,34 +132,12 @@ pub(super) async fn published(store: Arc<dyn ObjectStore>, clock: Clock) -> (Pub
 }
 
 /// How a failure is told: code, place and what stands there.
-fn told(error: &PublishError) -> String {
+pub(super) fn told(error: &PublishError) -> String {
     let problems = RunError::publishing("out", error).diagnostics;
     let problem = problems.sorted()[0];
     assert!(problem.help.is_some(), "{problem:?}");
     let headwater_diagnostics::Place::Named(place) = &problem.place else { panic!("{problem:?}") };
     format!("{} {place}: {}", problem.code, problem.label.as_deref().unwrap_or_default())
-}
-
-#[tokio::test]
-async fn one_run_holds_the_lease_until_it_releases_it_or_it_ends() {
-    for (store, _folder) in stores() {
-        let publication = Publication::new(store, Path::from("out"));
-        let (clock, seconds) = clock();
-        publication.probe("p").await.unwrap();
-        let first = publication.lease("first", "here", clock.clone()).await.unwrap();
-        let second = publication.lease("second", "there", clock.clone()).await;
-        assert!(matches!(second, Err(PublishError::LeaseHeld(LeaseHolder::Run(record))) if record.run_id == "first"));
-        seconds.store(100, Ordering::SeqCst);
-        first.renew().await.unwrap();
-        seconds.store(200, Ordering::SeqCst);
-        assert!(publication.lease("second", "there", clock.clone()).await.is_err());
-        seconds.store(300, Ordering::SeqCst);
-        let third = publication.lease("third", "there", clock.clone()).await.unwrap();
-        assert!(matches!(first.confirm().await, Err(PublishError::LeaseLost)));
-        assert!(matches!(first.renew().await, Err(PublishError::LeaseLost)));
-        third.release().await.unwrap();
-        publication.lease("fourth", "there", clock).await.unwrap();
-    }
 }
 
 #[tokio::test]
@@ -238,67 +222,6 @@ async fn a_damaged_object_of_the_right_size_gives_way_to_the_one_that_was_staged
     }
 }
 
-/// A run that slept between its last look at the lease and its manifest, while another took over: what it had put aside is
-/// cleared away before the manifest is there, or after.
-#[tokio::test]
-async fn a_manifest_created_after_another_run_took_over_counts_only_where_its_objects_are_there() {
-    for (store, _folder) in stores() {
-        let (clock, seconds) = clock();
-        let (publication, sleeper, first) = published(store, clock.clone()).await;
-        let late = publication.number(manifest("a", "2026-05-30", "y"), Some(&first)).unwrap();
-        let aside = "_aside/t/as_of_date=2026-05-30/y.parquet";
-        put(&publication, aside, "y").await;
-        seconds.store(300, Ordering::SeqCst);
-        let lease = publication.lease("gc", "there", clock.clone()).await.unwrap();
-        let retention = Retention { superseded_days: 14, held_days: 14 };
-        let waste = publication.waste(retention, clock(), true).await.unwrap();
-        assert_eq!(waste.len(), 1);
-        // Cleared before: the manifest is taken back by who comes with it.
-        publication.clear(&waste, &lease).await.unwrap();
-        let Creation::Done = publication.create(&late).await.unwrap() else { panic!("the number was free") };
-        let later = publication.number(manifest("b", "2026-05-31", "x"), Some(&late)).unwrap();
-        let Creation::Done = publication.create(&later).await.unwrap() else { panic!("the number was free") };
-        // Not once another one builds on it.
-        assert!(!publication.take_back_if_lost(&late).await.unwrap());
-        publication.delete(&publication.manifests().path(later.number)).await.unwrap();
-        assert!(publication.take_back_if_lost(&late).await.unwrap());
-        assert_eq!(publication.latest().await.unwrap().unwrap().number, 1);
-        // Seen before anything is cleared: what it names stays, and the next run shows it.
-        put(&publication, aside, "y").await;
-        let Creation::Done = publication.create(&late).await.unwrap() else { panic!("the number was free") };
-        publication.clear(&waste, &lease).await.unwrap();
-        assert_eq!(publication.missing(&late).await.unwrap(), Vec::<String>::new());
-        assert!(matches!(publication.settle(&late, &sleeper).await, Err(PublishError::LeaseLost)));
-        publication.finish(&lease).await.unwrap();
-        assert!(is_there(&publication, &path_of("t", "2026-05-30", "y")).await);
-        assert!(!is_there(&publication, &path_of("t", "2026-05-30", "x")).await);
-    }
-}
-
-/// The folders of tables are out of reach for a while: what was published is still recorded.
-#[tokio::test]
-async fn manifests_stay_where_no_night_is_there() {
-    for (store, _folder) in stores() {
-        let (publication, lease, first) = published(store, clock().0).await;
-        publish(&publication, manifest("b", "2026-05-31", "y"), Some(&first), &lease).await;
-        let objects = [path_of("t", "2026-05-30", "x"), path_of("t", "2026-05-31", "y")];
-        for object in &objects {
-            publication.delete(&publication.path(object)).await.unwrap();
-        }
-        publication.finish(&lease).await.unwrap();
-        assert_eq!(publication.latest().await.unwrap().unwrap().number, 2);
-        for (object, name) in objects.iter().zip(["x", "y"]) {
-            put(&publication, object, name).await;
-        }
-        publication.finish(&lease).await.unwrap();
-        assert_eq!(publication.out_of_place(&publication.manifest(2).await.unwrap()).await.unwrap(), None);
-        // Only the last one is gone: it came late.
-        publication.delete(&publication.path(&objects[1])).await.unwrap();
-        publication.finish(&lease).await.unwrap();
-        assert_eq!(publication.latest().await.unwrap().unwrap().number, 1);
-    }
-}
-
 #[tokio::test]
 async fn a_manifest_that_is_none_is_never_built_on() {
     let (_, _, first) = published(Arc::new(InMemory::new()), clock().0).await;
@@ -361,117 +284,6 @@ async fn objects_that_no_run_writes_are_passed_over() {
 }
 
 #[tokio::test]
-async fn a_lease_record_that_cannot_be_read_counts_as_long_as_a_lease_lasts() {
-    for (number, after) in [("00000005", None), ("18446744073709551615", Some("E0706"))] {
-        for (store, _folder) in stores() {
-            let (clock, seconds) = clock();
-            let publication = Publication::new(store, Path::from("out"));
-            let object = format!("_leases/{number}.json");
-            put(&publication, &object, "{\"run_id\": ").await;
-            let written = publication.store().head(&publication.path(&object)).await.unwrap().last_modified;
-            let since_start = (written - clock()).num_seconds();
-            seconds.store(since_start + 100, Ordering::SeqCst);
-            let error = publication.lease("b", "here", clock.clone()).await.unwrap_err();
-            assert!(told(&error).starts_with(&format!("E0705 out/{object}: ")), "{}", told(&error));
-            assert!(matches!(publication.holder(clock()).await.unwrap(), Some(LeaseHolder::Unknown(_))));
-            seconds.store(since_start + 130, Ordering::SeqCst);
-            assert_eq!(publication.holder(clock()).await.unwrap(), None);
-            let taken = publication.lease("b", "here", clock.clone()).await;
-            assert_eq!(taken.as_ref().err().map(|error| told(error)[..5].to_owned()).as_deref(), after);
-        }
-    }
-}
-
-/// A clock that is ahead gives a record an end far away, and a run must not be thought to be at work until then.
-#[tokio::test]
-async fn a_lease_counts_no_longer_than_a_lease_lasts_whatever_it_says() {
-    for (store, _folder) in stores() {
-        let publication = Publication::new(store, Path::from("out"));
-        let ahead: Clock = Arc::new(|| Utc::now() + TimeDelta::days(365));
-        publication.lease("a", "here", ahead).await.unwrap();
-        let Some(LeaseHolder::Run(holder)) = publication.holder(Utc::now()).await.unwrap() else {
-            panic!("it is held")
-        };
-        assert!(holder.expires_at < Utc::now() + TimeDelta::minutes(3));
-        assert_eq!(publication.holder(holder.expires_at).await.unwrap(), None);
-    }
-}
-
-#[tokio::test]
-async fn a_machine_whose_clock_is_not_the_stores_takes_no_lease() {
-    for (store, _folder) in stores() {
-        let publication = Publication::new(store, Path::from("out"));
-        for (seconds, seen) in
-            [(0, None), (20, None), (-20, None), (600, Some("seconds ahead of")), (-600, Some("seconds behind"))]
-        {
-            let clock: Clock = Arc::new(move || Utc::now() + TimeDelta::seconds(seconds));
-            let answer = publication.confirm_clock("a", &clock).await;
-            match (answer, seen) {
-                (Ok(()), None) => {}
-                (Err(error), Some(seen)) => {
-                    assert!(told(&error).starts_with("E0711 out: leases end by the clock"));
-                    let problems = RunError::publishing("out", &error).diagnostics;
-                    assert!(problems.sorted()[0].message.contains(seen), "{problems:?}");
-                }
-                (answer, _) => panic!("{seconds}: {answer:?}"),
-            }
-        }
-        assert_eq!(objects_of(&publication).await, Vec::<String>::new());
-    }
-}
-
-/// The clock is set while a run works: at once, or so that its records look as if they had been written long ago.
-#[tokio::test]
-async fn a_clock_that_is_set_while_a_run_works_costs_it_the_lease() {
-    for (store, _folder) in stores() {
-        for (moved, seen) in [(0, None), (600, Some("seconds ahead of")), (-600, Some("seconds behind"))] {
-            let publication = Publication::new(Arc::clone(&store), Path::from("out"));
-            let set = Arc::new(AtomicI64::new(0));
-            let shown = Arc::clone(&set);
-            let clock: Clock = Arc::new(move || Utc::now() + TimeDelta::seconds(shown.load(Ordering::SeqCst)));
-            let lease = publication.lease(&format!("run {moved}"), "here", clock).await.unwrap();
-            set.store(moved, Ordering::SeqCst);
-            let work = tokio::time::sleep(Duration::from_millis(200));
-            let answer = lease.renewed_every(Duration::from_millis(10), work).await;
-            set.store(0, Ordering::SeqCst);
-            match (&answer, seen) {
-                (Ok(()), None) => lease.check().unwrap(),
-                (Err(error), Some(seen)) => {
-                    assert!(told(error).starts_with("E0711 out: leases end by the clock"));
-                    let problems = RunError::publishing("out", error).diagnostics;
-                    assert!(problems.sorted()[0].message.contains(seen), "{problems:?}");
-                    assert!(matches!(lease.check(), Err(PublishError::LeaseLost)));
-                }
-                _ => panic!("{moved}: {answer:?}"),
-            }
-            lease.release().await.unwrap();
-        }
-    }
-}
-
-#[tokio::test]
-async fn work_is_dropped_with_its_lease_unless_it_publishes() {
-    for publishes in [false, true] {
-        let (clock, seconds) = clock();
-        let publication = Publication::new(Arc::new(InMemory::new()), Path::from("out"));
-        let lease = publication.lease("a", "here", clock.clone()).await.unwrap();
-        let work = async {
-            if publishes {
-                lease.begin_publishing();
-            }
-            seconds.store(300, Ordering::SeqCst);
-            publication.lease("b", "there", clock).await.unwrap();
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        };
-        let answer = lease.renewed_every(Duration::from_millis(10), work).await;
-        match publishes {
-            false => assert!(matches!(answer, Err(PublishError::LeaseLost)), "{answer:?}"),
-            true => assert!(answer.is_ok(), "{answer:?}"),
-        }
-    }
-}
-
-#[tokio::test]
 async fn a_folder_in_the_place_of_a_record_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(object_store::local::LocalFileSystem::new_with_prefix(folder.path()).unwrap());
@@ -505,23 +317,6 @@ async fn a_table_may_be_on_another_file_system() {
     // What was superseded comes back from where it was put aside.
     assert_eq!(publication.missing(&first).await.unwrap(), Vec::<String>::new());
     assert_eq!(std::fs::read_to_string(other.path().join("as_of_date=2026-05-30/y.parquet")).unwrap(), "y");
-}
-
-#[tokio::test]
-async fn a_renewal_that_was_given_up_half_way_does_not_cost_the_lease() {
-    for (store, _folder) in stores() {
-        let (clock, _) = clock();
-        let publication = Publication::new(store, Path::from("out"));
-        let lease = publication.lease("a", "here", clock.clone()).await.unwrap();
-        let record = match publication.holder(clock()).await.unwrap() {
-            Some(LeaseHolder::Run(record)) => serde_json::to_string(&record).unwrap(),
-            other => panic!("{other:?}"),
-        };
-        put(&publication, "_leases/00000002.json", &record).await;
-        lease.confirm().await.unwrap();
-        lease.release().await.unwrap();
-        publication.lease("b", "here", clock).await.unwrap();
-    }
 }
 
 fn held_night(day: &str, run_id: &str) -> HeldNight {

@@ -3,10 +3,11 @@
 //! INVARIANT(what is named stays): an object that a kept manifest names is never removed, and nothing below the folder
 //! of a table ever is. A manifest goes before the objects that it alone names.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use futures::{StreamExt, stream};
+use object_store::path::Path;
 use object_store::{Error, ObjectMeta};
 use serde::Serialize;
 
@@ -100,16 +101,19 @@ impl Publication {
         let current = latest.nights.iter().filter(|(night, _)| nights.contains(night)).map(|(_, number)| *number);
         let current = self.read_all(current.collect()).await?;
         old.damaged.extend(current.damaged);
-        let mut published: BTreeMap<NaiveDate, Vec<(u64, DateTime<Utc>)>> = BTreeMap::new();
-        for manifest in old.readable.iter().chain(&current.readable) {
-            published.entry(manifest.as_of).or_default().push((manifest.number, manifest.published_at));
-        }
-        let successor = |manifest: &Manifest| {
-            let mut later = published.get(&manifest.as_of)?.iter().filter(|(number, _)| *number > manifest.number);
-            later.next().map(|(_, at)| *at)
+        let mut all: Vec<&Manifest> = old.readable.iter().chain(&current.readable).collect();
+        all.sort_by_key(|manifest| manifest.number);
+        // The next one of its night, or one by which it was taken back: what that had replaced is current once more.
+        let since = |manifest: &Manifest| {
+            let listed = all.iter().rposition(|other| other.lists(manifest)).map_or(0, |last| last + 1);
+            let mut later = all.iter().skip(listed);
+            later
+                .find(|other| other.as_of == manifest.as_of || other.takes_back(manifest))
+                .map(|other| other.published_at)
         };
-        let superseded =
-            old.readable.into_iter().filter_map(|manifest| Some(Superseded { since: successor(&manifest)?, manifest }));
+        let since: Vec<Option<DateTime<Utc>>> = old.readable.iter().map(since).collect();
+        let superseded = old.readable.into_iter().zip(since);
+        let superseded = superseded.filter_map(|(manifest, since)| Some(Superseded { since: since?, manifest }));
         Ok(Kept { readable: superseded.collect(), damaged: old.damaged })
     }
 
@@ -178,9 +182,10 @@ impl Publication {
             .map(|old| self.manifests().name(old.manifest.number))
             .map(|path| Waste { path, bytes: None, reason: WasteReason::Superseded })
             .collect();
-        let aside = self.list(&self.path(ASIDE)).await?;
+        let folder = self.path(ASIDE);
+        let aside = self.list(&folder).await?;
         let aside: Vec<(String, &ObjectMeta)> =
-            aside.iter().filter_map(|object| Some((self.below(ASIDE, object)?, object))).collect();
+            aside.iter().filter_map(|object| Some((below(&folder, &object.location)?, object))).collect();
         let mut named = names(kept.iter().map(|old| &old.manifest));
         let nights: BTreeSet<NaiveDate> =
             aside.iter().filter(|(path, _)| !named.contains(path)).filter_map(|(path, _)| night_of(path)).collect();
@@ -228,8 +233,8 @@ impl Publication {
         }
         // A run that had lost its lease may have created its manifest meanwhile.
         let named = self.named_aside().await?;
-        if let (true, Some(late)) = (objects.iter().any(|waste| named.contains(&waste.path)), self.latest().await?) {
-            self.take_back_if_lost(&late).await?;
+        if objects.iter().any(|waste| named.contains(&waste.path)) {
+            self.latest_that_counts(lease).await?;
         }
         Ok(())
     }
@@ -239,17 +244,17 @@ impl Publication {
         let latest = self.latest().await?;
         Ok(names(latest.iter()).into_iter().map(|path| format!("{ASIDE}/{path}")).collect())
     }
-
-    /// An object's path below a folder of the outputs' location.
-    pub(super) fn below(&self, folder: &str, object: &ObjectMeta) -> Option<String> {
-        let parts = object.location.prefix_match(&self.path(folder))?;
-        Some(parts.map(|part| part.as_ref().to_owned()).collect::<Vec<_>>().join("/"))
-    }
 }
 
 /// Whether something of a moment is older than a number of days.
 pub(super) fn is_past(at: DateTime<Utc>, days: u32, now: DateTime<Utc>) -> bool {
     at.checked_add_signed(TimeDelta::days(days.into())).is_some_and(|end| end <= now)
+}
+
+/// A path below a folder, where it is there.
+pub(super) fn below(folder: &Path, path: &Path) -> Option<String> {
+    let parts = path.prefix_match(folder)?;
+    Some(parts.map(|part| part.as_ref().to_owned()).collect::<Vec<_>>().join("/"))
 }
 
 fn names<'a>(manifests: impl Iterator<Item = &'a Manifest>) -> BTreeSet<String> {

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use futures::FutureExt;
 use object_store::path::Path;
 
-use super::tests::{clock, night, objects_of, staged};
 use super::unreliable::{Fate, Memory, UnreliableStore};
-use super::*;
+use super::{clock, night, objects_of, staged};
+use crate::publish::*;
 use crate::stop::Stop;
 
 /// A store that a process writes to until it is killed: after a number of writes, nothing gets through.

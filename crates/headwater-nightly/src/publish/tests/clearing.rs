@@ -8,8 +8,8 @@ use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 
-use super::tests::{clock, night, objects_of, publish, published, put};
-use super::*;
+use super::{clock, night, objects_of, publish, published, put};
+use crate::publish::*;
 
 const RETENTION: Retention = Retention { superseded_days: 3, held_days: 3 };
 const DAY: i64 = 86_400;

@@ -17,7 +17,7 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
-use super::Clock;
+use crate::publish::Clock;
 
 /// What is asked of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,9 +111,12 @@ impl UnreliableStore {
         Self::new(within, |_, _| std::future::ready(Fate::Done).boxed())
     }
 
-    /// Does what was left for later.
-    pub(super) async fn catch_up(&self) {
-        let late = std::mem::take(&mut *self.late.lock().unwrap());
+    /// Does what was left for later, in its order or the last one first.
+    pub(super) async fn catch_up(&self, backwards: bool) {
+        let mut late = std::mem::take(&mut *self.late.lock().unwrap());
+        if backwards {
+            late.reverse();
+        }
         for request in late {
             request.await;
         }

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use futures::FutureExt;
 use object_store::path::Path;
 
-use super::tests::{clock, is_there, night, path_of, publish, published, staged};
 use super::unreliable::{Fate, Memory, Request, UnreliableStore};
-use super::*;
+use super::{clock, is_there, night, path_of, publish, published, staged};
+use crate::publish::*;
 use crate::stop::Stop;
 
 /// Requests of one kind, for objects whose path has a word in it.

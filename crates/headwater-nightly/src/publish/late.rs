@@ -1,0 +1,157 @@
+//! What comes late: a manifest, a copy or a deletion of a run that had lost its lease, asleep or given up for dead.
+//!
+//! INVARIANT(a number is given once): no manifest is removed because it came late. What was published before it is published
+//! again as the next one, so that whatever else is late meets the manifest it was meant for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use chrono::{DateTime, NaiveDate, Utc};
+use object_store::path::Path;
+use object_store::{Error, ObjectStoreExt, PutPayload};
+
+use super::publication::Creation;
+use super::waste::is_past;
+use super::{Lease, Manifest, Publication, PublishError};
+
+/// The folder of notes, below the outputs' location: each has the name of a night whose folders are to be looked at again.
+const NOTES: &str = "_unsettled";
+/// How long a night is looked at that is noted, in days: who has slept for longer is not waited for.
+const NOTED_DAYS: u32 = 1;
+
+impl Publication {
+    /// The last manifest, under the lease. Where it came late, what was published before it is published again first, and
+    /// its night is noted.
+    ///
+    /// # Errors
+    /// When the store fails, or the lease was lost.
+    pub(super) async fn latest_that_counts(&self, lease: &Lease) -> Result<Option<Manifest>, PublishError> {
+        let Some(latest) = self.latest().await? else { return Ok(None) };
+        let Some(before) = self.before_late(&latest).await? else { return Ok(Some(latest)) };
+        self.note(latest.as_of).await?;
+        let number = self.manifests().after(latest.number)?;
+        let mut nights = before.nights.clone();
+        nights.insert(before.as_of, number);
+        let (replaces, restores) = (Some(before.number), Some(before.number));
+        // It stays what its run had published.
+        let again = Manifest { number, nights, replaces, restores, published_at: lease.now(), ..before };
+        lease.confirm().await?;
+        match self.create(&again).await? {
+            Creation::Done => {}
+            Creation::Taken => return Err(PublishError::LeaseLost),
+            Creation::Failed(error) => return Err(error.into()),
+        }
+        let (manifest, instead) = (self.manifests().name(latest.number), self.manifests().name(number));
+        tracing::warn!(event = "manifest_taken_back", as_of = %latest.as_of, manifest, instead, "nothing is there of what this manifest published: what was published before it is published again");
+        Ok(Some(again))
+    }
+
+    /// What was published before the last manifest, where that one came late: nothing is there of what it was to publish,
+    /// which had been cleared away as a dead run's by then, and all of what was published before it. Where that is gone too,
+    /// the place of the tables is out of reach, or somebody has removed them, and their record counts.
+    async fn before_late(&self, latest: &Manifest) -> Result<Option<Manifest>, PublishError> {
+        if self.is_anything_there(latest).await? {
+            return Ok(None);
+        }
+        match self.found(latest.number.saturating_sub(1)).await {
+            Ok(Some(before)) if self.lost_object(&before).await?.is_none() => Ok(Some(before)),
+            Ok(_) | Err(PublishError::BadManifest { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether any object is there that a manifest has and the one before it had not, or there are none such.
+    async fn is_anything_there(&self, manifest: &Manifest) -> Result<bool, PublishError> {
+        let replaced = self.replaced_by(manifest).await?;
+        let old: BTreeSet<&str> = replaced.iter().flat_map(Manifest::files).map(|file| file.path.as_str()).collect();
+        let new: BTreeSet<&str> =
+            manifest.files().map(|file| file.path.as_str()).filter(|path| !old.contains(path)).collect();
+        let lost = self.lost_objects(manifest).await?;
+        let lost: BTreeSet<&str> = lost.iter().map(String::as_str).collect();
+        Ok(new.is_empty() || !new.is_subset(&lost))
+    }
+
+    /// Brings the folders of a night in line whose run lost its lease after it had created the manifest: under the lease once
+    /// more, or by a note to whoever has it next.
+    pub(super) async fn settle_anew(&self, manifest: &Manifest, lost: &Lease) -> Result<(), PublishError> {
+        self.note(manifest.as_of).await?;
+        let name = self.manifests().name(manifest.number);
+        let lease = match lost.again(self).await {
+            // Whoever took over may have cleared away what the manifest names, before it was there to be seen.
+            Err(PublishError::LeaseHeld(_) | PublishError::LeaseLost) => {
+                self.what_became_of(manifest).await?;
+                return Err(PublishError::Unsettled(name));
+            }
+            lease => lease?,
+        };
+        lease.begin_publishing();
+        let finished = lease.hold_during(self.finish(&lease)).await.and_then(|finished| finished);
+        let came_to = self.what_became_of(manifest).await;
+        lease.leave().await;
+        match finished {
+            Err(PublishError::LeaseLost) => came_to.and(Err(PublishError::Unsettled(name))),
+            finished => came_to.and(finished),
+        }
+    }
+
+    /// Whether what a run published is what is published.
+    async fn what_became_of(&self, manifest: &Manifest) -> Result<(), PublishError> {
+        let there = self.manifests().read::<Manifest>(manifest.number).await?.and_then(|record| record.says);
+        if there.is_none_or(|there| there.run_id != manifest.run_id) {
+            return Err(PublishError::LeaseLost);
+        }
+        let Some(latest) = self.latest().await? else { return Err(PublishError::LeaseLost) };
+        if latest.takes_back(manifest)
+            || self.before_late(&latest).await?.is_some_and(|_| latest.number == manifest.number)
+        {
+            return Err(PublishError::LeaseLost);
+        }
+        let current = self.current(&latest, manifest.as_of).await?;
+        if let Some(current) = current.filter(|current| current.tables != manifest.tables) {
+            return Err(PublishError::Replaced(self.manifests().name(current.number)));
+        }
+        self.lost_object(manifest).await?.map_or(Ok(()), |object| Err(PublishError::Disturbed(object)))
+    }
+
+    /// Notes that the folders of a night are to be looked at for some time, and what it shows kept twice: a run that is asleep
+    /// may yet do what it was at.
+    pub(super) async fn note(&self, night: NaiveDate) -> Result<(), PublishError> {
+        self.store().put(&self.note_of(night), PutPayload::from_bytes(Bytes::new())).await?;
+        Ok(())
+    }
+
+    /// Forgets a note.
+    pub(super) async fn forget(&self, night: NaiveDate) -> Result<(), PublishError> {
+        self.delete(&self.note_of(night)).await
+    }
+
+    fn note_of(&self, night: NaiveDate) -> Path {
+        self.path(&format!("{NOTES}/{night}"))
+    }
+
+    /// The nights that are noted, and whether their time is over.
+    pub(super) async fn notes(&self, lease: &Lease) -> Result<BTreeMap<NaiveDate, bool>, PublishError> {
+        let notes = self.list(&self.path(NOTES)).await?;
+        Ok(notes
+            .into_iter()
+            .filter_map(|note| Some((note.location.filename()?.parse().ok()?, is_over(note.last_modified, lease))))
+            .collect())
+    }
+
+    /// Whether a second copy of what a night shows stays aside: where a run may be asleep that could delete the first.
+    pub(super) async fn keeps_spares(&self, night: NaiveDate, lease: &Lease) -> Result<bool, PublishError> {
+        if lease.took_over() {
+            return Ok(true);
+        }
+        match self.store().head(&self.note_of(night)).await {
+            Ok(note) => Ok(!is_over(note.last_modified, lease)),
+            Err(Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Whether the time of a note is over that the store wrote at a moment.
+fn is_over(noted_at: DateTime<Utc>, lease: &Lease) -> bool {
+    is_past(noted_at, NOTED_DAYS, lease.now())
+}
