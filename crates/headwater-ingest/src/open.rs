@@ -388,7 +388,8 @@ fn too_old(spec: &InputSpec, opened: &OpenedInput, as_of: &AsOf) -> Option<Diagn
         }
         None => format!("`{name}` has no row up to the night of {}", as_of.day()),
     };
-    Some(Diagnostic::at(Code::StaleInput, spec.span, message))
+    let help = "run again when its export has come, or let the run wait with `--wait-for-inputs`; `freshness: max_age_days` says what is allowed";
+    Some(Diagnostic::at(Code::StaleInput, spec.span, message).help(help))
 }
 
 fn no_rows(spec: &InputSpec, opened: &OpenedInput) -> Option<Diagnostic> {

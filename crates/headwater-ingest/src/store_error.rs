@@ -82,10 +82,13 @@ impl StoreError {
             StoreFailure::Failed => (Code::StoreFailed, "the store did not answer as it should"),
         };
         let problem = Diagnostic::of(code, self.place.clone(), message).note(self.message.clone());
-        match self.kind {
-            StoreFailure::Changed => problem.help("run again when the export has ended"),
-            _ => problem,
-        }
+        problem.help(match self.kind {
+            StoreFailure::Configuration => "correct the location, or what the environment says of its store",
+            StoreFailure::NotFound => "correct the location, or make the bucket",
+            StoreFailure::Denied => "allow the user of the run to list and read there, or give its environment the credentials of one who may",
+            StoreFailure::Changed => "run again when the export has ended",
+            StoreFailure::Failed => "check network and credentials, then run again",
+        })
     }
 }
 

@@ -47,7 +47,8 @@ pub async fn clear(operation: &Operation) -> Result<ClearReport, RunError> {
 pub async fn clearable(operation: &Operation) -> Result<ClearReport, RunError> {
     let stores = operation.stores();
     let publication = operation.publication(&stores)?;
-    let holder = publication.holder((operation.clock)()).await.map_err(|error| operation.failed(&error))?;
+    let holder = operation.stop.unless_asked(publication.holder((operation.clock)())).await?;
+    let holder = holder.map_err(|error| operation.failed(&error))?;
     let objects = waste(operation, &publication, holder.is_none()).await?;
     Ok(report(operation, false, holder.is_some(), objects))
 }

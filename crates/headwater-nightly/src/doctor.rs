@@ -53,14 +53,18 @@ pub struct Examination {
     pub failure: Option<FailureKind>,
 }
 
-/// Looks at what a night needs. Where no run is at work, the lease is taken and an object is made and removed under the
-/// outputs' location; nothing else is written.
-pub async fn examine(operation: &Operation, threads: usize, free_bytes: Option<u64>) -> Examination {
+/// Looks at what a night needs. Where no run is at work, the lease is taken, folders of published nights are brought in line
+/// with their manifests as every run does, and an object is made and removed under the outputs' location; nothing else is
+/// written.
+///
+/// # Errors
+/// When it is asked to stop.
+pub async fn examine(operation: &Operation, threads: usize, free_bytes: Option<u64>) -> Result<Examination, RunError> {
     let mut examination = Examination { findings: Vec::new(), failure: None };
-    examination.inputs(operation, threads).await;
-    examination.outputs(operation).await;
+    operation.stop.unless_asked(examination.inputs(operation, threads)).await?;
+    examination.outputs(operation).await?;
     examination.spill(&operation.project.engine.spill_dir, free_bytes);
-    examination
+    Ok(examination)
 }
 
 impl Examination {
@@ -106,21 +110,24 @@ impl Examination {
         }
     }
 
-    async fn outputs(&mut self, operation: &Operation) {
+    async fn outputs(&mut self, operation: &Operation) -> Result<(), RunError> {
         let stores = operation.stores();
         let publication = match operation.publication(&stores) {
             Ok(publication) => publication,
-            Err(error) => return self.broken("outputs", error.kind, &error.diagnostics),
+            Err(error) => {
+                self.broken("outputs", error.kind, &error.diagnostics);
+                return Ok(());
+            }
         };
         let told = self.findings.len();
-        if !self.records(operation, &publication).await {
+        if !operation.stop.unless_asked(self.records(operation, &publication)).await? {
             let (seen, remedy) = if self.findings.iter().skip(told).any(|found| found.health == Health::Broken) {
                 ("not looked at, because of what is broken", "look again when that is mended")
             } else {
                 ("a run may be at work, so nothing was written to look", "look again when it has ended")
             };
             self.add("permissions", Health::Unknown, seen, Some(remedy));
-            return;
+            return Ok(());
         }
         let probed = operation.under_lease(&publication, async |_| {
             publication.examine(&operation.run_id).await.map_err(|error| operation.failed(&error))
@@ -135,8 +142,10 @@ impl Examination {
                     self.clock((operation.clock)() - written_at);
                 }
             }
+            Err(error) if error.kind == FailureKind::Stopped => return Err(error),
             Err(error) => self.broken("outputs", error.kind, &error.diagnostics),
         }
+        Ok(())
     }
 
     /// The records that are there; whether nobody is at work.
@@ -170,7 +179,7 @@ impl Examination {
         false
     }
 
-    /// What is gone of the nights that are published: manifests, and objects of the last one.
+    /// What is gone or damaged of the nights that are published: manifests, and objects of the last one.
     async fn nights(&mut self, operation: &Operation, publication: &Publication, latest: &Manifest) {
         let mut gone = Vec::new();
         match publication.lost(latest).await {
@@ -188,6 +197,16 @@ impl Examination {
                 self.add("outputs", Health::Doubtful, seen, Some(remedy));
             }
             Ok(_) => {}
+            Err(error) => self.failed(operation, &error),
+        }
+        match publication.superseded(latest).await {
+            Ok(kept) => {
+                for manifest in kept.damaged {
+                    let seen = format!("{} cannot be used: {}", manifest.object, manifest.fault);
+                    let remedy = "restore it from a backup, or remove it: until then nothing is cleared away";
+                    self.add("outputs", Health::Doubtful, seen, Some(remedy));
+                }
+            }
             Err(error) => self.failed(operation, &error),
         }
         for what in gone {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use datafusion::datasource::object_store::ObjectStoreUrl;
 use headwater_diagnostics::Diagnostics;
 use headwater_ingest::{OpenedInputs, Stores};
@@ -23,6 +24,7 @@ use crate::rule_set::check_rules_over;
 use crate::run::{Published, RunRequest, sound};
 use crate::same_inputs;
 use crate::stage::{StagedTable, StagingArea};
+use crate::state_chain::resting_on_older_state;
 use crate::steps::Steps;
 use crate::watch::Moment;
 use crate::workshop::Workshop;
@@ -222,6 +224,7 @@ impl<'a> AtWork<'a> {
         let (manifest, unchanged) =
             self.put_in_place(manifest, &staged).await.map_err(|error| request.publishing(&error))?;
         self.clean_up().await;
+        let resting_on_older_state = self.resting_on_older_state(&manifest).await;
         self.steps.end(manifest.tables.iter().map(|table| table.rows).sum());
         let report = RunReport {
             run_id: request.run_id.clone(),
@@ -230,6 +233,7 @@ impl<'a> AtWork<'a> {
             manifest: manifest.number,
             unchanged,
             newest_night: manifest.nights.keys().next_back().copied().unwrap_or(request.as_of),
+            resting_on_older_state,
             accounts: manifest.table("account_metrics").map_or(0, |table| table.rows),
             segments: summary.segments,
             flags: summary.flags,
@@ -261,6 +265,15 @@ impl<'a> AtWork<'a> {
         let manifest = publication.number(Manifest { carries_on, ..manifest }, latest)?;
         publication.publish(&manifest, staged, self.site.lease, &self.request.stop).await?;
         Ok((manifest, unchanged))
+    }
+
+    /// The later nights that now rest on an older state. The night is published, whether or not the store says which.
+    async fn resting_on_older_state(&self, manifest: &Manifest) -> Vec<NaiveDate> {
+        let older = resting_on_older_state(self.site.publication, manifest, manifest.as_of).await;
+        older.unwrap_or_else(|error| {
+            tracing::warn!(event = "later_nights_not_looked_at", %error, "whether later nights carry on another state is not known");
+            Vec::new()
+        })
     }
 
     /// Removes what the night staged, what was held of it before, and what nothing references any more. The night is

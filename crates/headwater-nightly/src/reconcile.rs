@@ -101,7 +101,12 @@ fn metric_of(asked: &BridgeRequest, project: &Project) -> Result<Metric, RunErro
         let names: Vec<String> = Catalogue.names().into_iter().filter(groups).collect();
         let message = format!("`{}` is no metric of groups", asked.metric);
         let problem = Diagnostic::of(Code::UnknownName, "--metric", message);
-        let problem = problem.help("`headwater metrics` lists them");
+        let of_all = format!("total_{}", asked.metric);
+        let help = match Catalogue.metric(&asked.metric) {
+            Some(_) if names.contains(&of_all) => format!("it is of an account; of all of them it is `{of_all}`"),
+            _ => "`headwater metrics` lists them".to_owned(),
+        };
+        let problem = problem.help(help);
         RunError::new(FailureKind::NotFound, problem.suggest(&asked.metric, names.iter().map(String::as_str)))
     })
 }

@@ -28,6 +28,8 @@ pub struct RunReport {
     pub unchanged: bool,
     /// The newest night that is published now.
     pub newest_night: NaiveDate,
+    /// Later nights that carry on a state other than the one that is published before them now.
+    pub resting_on_older_state: Vec<NaiveDate>,
     /// Accounts judged.
     pub accounts: u64,
     /// Segments with their accounts and revenue.

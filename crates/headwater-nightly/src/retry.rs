@@ -26,11 +26,11 @@ async fn recorded(
     of: &str,
 ) -> Result<(chrono::NaiveDate, Vec<InputRecord>), RunError> {
     let failed = |error| operation.failed(&error);
-    let held = publication.held().await.map_err(failed)?;
+    let held = operation.stop.unless_asked(publication.held()).await?.map_err(failed)?;
     if let Some(night) = held.iter().find(|night| night.run_id == of) {
         return Ok((night.as_of, night.inputs.clone()));
     }
-    let published = publication.all().await.map_err(failed)?;
+    let published = operation.stop.unless_asked(publication.all()).await?.map_err(failed)?;
     if let Some(manifest) = named(&published.readable, of) {
         return Ok((manifest.as_of, manifest.inputs.clone()));
     }

@@ -8,7 +8,7 @@ use object_store::{ObjectStoreExt, PutPayload};
 use serde::Serialize;
 
 use crate::failure::{FailureKind, RunError};
-use crate::publish::{Kept, Lease, Manifest, Publication, PublishedTable};
+use crate::publish::{HeldNight, Kept, Lease, Manifest, Publication, PublishedTable};
 use crate::state_chain::resting_on_older_state;
 use crate::tenure::Operation;
 
@@ -117,11 +117,28 @@ pub(crate) fn named<'a>(manifests: &'a [Manifest], name: &str) -> Option<&'a Man
 
 async fn found(operation: &Operation, publication: &Publication, to: &str) -> Result<Manifest, RunError> {
     let failed = |error| operation.failed(&error);
-    let runs = publication.all().await.map_err(failed)?;
+    let runs = operation.stop.unless_asked(publication.all()).await?.map_err(failed)?;
     match named(&runs.readable, to) {
         Some(manifest) => Ok(manifest.clone()),
-        None => Err(unknown(operation, to, &runs, std::iter::empty())),
+        None => {
+            let held = operation.stop.unless_asked(publication.held()).await?.map_err(failed)?;
+            match held.iter().find(|night| night.run_id == to) {
+                Some(night) => Err(never_published(operation, night)),
+                None => Err(unknown(operation, to, &runs, std::iter::empty())),
+            }
+        }
     }
+}
+
+/// That a run's night was held, so that there is nothing to go back to.
+fn never_published(operation: &Operation, night: &HeldNight) -> RunError {
+    let HeldNight { as_of, run_id, .. } = night;
+    let location = operation.project.outputs.location.to_string();
+    let message = format!("the run `{run_id}` published nothing: its audits held the night of {as_of}");
+    let problem = Diagnostic::of(Code::UnknownRun, location, message).help(format!(
+        "`headwater retry {run_id}` runs the night again; `headwater status` lists the runs that were published"
+    ));
+    RunError::new(FailureKind::NotFound, problem)
 }
 
 /// Makes sure that every object of a manifest is there, with the content it had.

@@ -11,6 +11,7 @@ use crate::publish::{
     Clock, DamagedManifest, HeldNight, Kept, LeaseHolder, LeaseRecord, Manifest, Publication, PublishError, Superseded,
     UnreadableLease,
 };
+use crate::state_chain::resting_on_older_state;
 
 /// The state of a publication.
 #[derive(Debug, Clone, Serialize)]
@@ -29,6 +30,8 @@ pub struct Status {
     pub damaged: Vec<DamagedManifest>,
     /// Nights that their audits held, by night; what they staged is still there.
     pub held: Vec<HeldNight>,
+    /// Nights that carry on a state other than the one that is published before them now.
+    pub resting_on_older_state: Vec<NaiveDate>,
     /// Runs that were superseded and can be published again, by manifest.
     pub superseded: Vec<KeptRun>,
 }
@@ -68,6 +71,8 @@ pub struct Gaps {
     pub missing: Vec<NaiveDate>,
     /// Nights that are published and whose manifest is gone.
     pub lost: Vec<NaiveDate>,
+    /// Nights that carry on a state other than the one that is published before them now.
+    pub resting_on_older_state: Vec<NaiveDate>,
     /// Nights that their audits held, those among them that are published from another run too.
     pub held: Vec<HeldNight>,
 }
@@ -82,7 +87,8 @@ impl Status {
         let between = first.into_iter().flat_map(|first| first.iter_days()).take_while(|night| Some(*night) < last);
         let missing = between.filter(|night| !nights.contains(night)).collect();
         let (lost, held) = (self.lost.clone(), self.held.clone());
-        Gaps { location: self.location.clone(), first, last, missing, lost, held }
+        let resting_on_older_state = self.resting_on_older_state.clone();
+        Gaps { location: self.location.clone(), first, last, missing, lost, resting_on_older_state, held }
     }
 }
 
@@ -108,7 +114,12 @@ pub async fn status(project: &Project, environment: Vec<(String, String)>, clock
         }
         None => (Kept::default(), Vec::new()),
     };
+    let resting_on_older_state =
+        match latest.as_ref().and_then(|latest| latest.nights.keys().next().map(|first| (latest, *first))) {
+            Some((latest, first)) => resting_on_older_state(&publication, latest, first).await.map_err(failed)?,
+            None => Vec::new(),
+        };
     let Kept { readable, damaged } = superseded;
     let superseded = readable.into_iter().map(KeptRun::from).collect();
-    Ok(Status { location, at_work, unreadable_lease, latest, lost, damaged, held, superseded })
+    Ok(Status { location, at_work, unreadable_lease, latest, lost, damaged, held, resting_on_older_state, superseded })
 }

@@ -77,7 +77,8 @@ impl Operation {
     ) -> Result<T, RunError> {
         let failed = |error: PublishError| self.failed(&error);
         // Whoever finds another run at work writes nothing.
-        if publication.holder((self.clock)()).await.map_err(failed)?.is_none() {
+        let free = self.stop.unless_asked(publication.holder((self.clock)())).await?.map_err(failed)?.is_none();
+        if free {
             publication.confirm_clock(&self.run_id, &self.clock).await.map_err(failed)?;
         }
         let lease = publication.lease(&self.run_id, &self.host, Arc::clone(&self.clock)).await.map_err(failed)?;

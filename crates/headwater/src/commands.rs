@@ -110,7 +110,7 @@ async fn stoppable<T>(handle: StopHandle, work: impl Future<Output = T>, output:
         done = work => Ok(done),
         () = surroundings::told_twice(handle) => {
             let problem = Diagnostic::of(Code::RunStopped, "this run", "the run was stopped before it had cleared up")
-                .help("run again; if its lease was not released, it ends by itself within two minutes");
+                .help("`headwater status` says whether its night is published; if its lease was not released, it ends by itself within two minutes");
             output.diagnostics(&problem.into(), &Sources::default());
             Err(Exit::Failed)
         }

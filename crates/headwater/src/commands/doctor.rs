@@ -10,18 +10,22 @@ use crate::render::Output;
 use crate::surroundings;
 
 pub(crate) async fn run(global: &Global, output: &Output) -> Exit {
-    let (_, project) = match project(global, output) {
+    let (texts, project) = match project(global, output) {
         Ok(found) => found,
         Err(exit) => return exit,
     };
     let free_bytes = surroundings::free_bytes(&project.engine.spill_dir);
     let (operation, handle) = operation(project);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let Examination { findings, failure } =
-        match stoppable(handle, examine(&operation, threads, free_bytes), output).await {
-            Ok(examination) => examination,
-            Err(exit) => return exit,
-        };
+    let examined = stoppable(handle, examine(&operation, threads, free_bytes), output).await;
+    let Examination { findings, failure } = match examined {
+        Ok(Ok(examination)) => examination,
+        Ok(Err(error)) => {
+            output.diagnostics(&error.diagnostics, &texts.sources);
+            return error.kind.into();
+        }
+        Err(exit) => return exit,
+    };
     if output.is_data() {
         output.data(&json!({ "findings": findings }));
     } else {

@@ -49,7 +49,7 @@ pub(crate) fn run(metrics: &Metrics, output: &Output) -> Exit {
         }
     }
     if found.is_empty() && columns.is_empty() {
-        output.error(&format!("no metric matches `{wanted}`"));
+        output.error(&format!("no metric matches `{wanted}`; `headwater schema` tells the tables and their columns"));
         return Exit::NotFound;
     }
     Exit::Done

@@ -7,8 +7,8 @@ use headwater_nightly::{Gaps, KeptRun, Status, status};
 use super::project;
 use crate::args::{self, Global};
 use crate::exit::Exit;
-use crate::render::Output;
 use crate::render::table::{table, thousands};
+use crate::render::{Output, summary};
 use crate::surroundings;
 
 /// Nights shown; the rest is counted.
@@ -48,6 +48,7 @@ fn text_of_gaps(gaps: &Gaps) -> String {
             .map(|(first, last)| if first == last { format!("  {first}") } else { format!("  {first} to {last}") }),
     );
     lines.extend(lost(&gaps.lost));
+    lines.extend(summary::resting_on_older_state(&gaps.resting_on_older_state));
     lines.extend(gaps.held.iter().flat_map(|night| held(night, &gaps.location)));
     lines.join("\n")
 }
@@ -106,6 +107,7 @@ fn text(status: &Status) -> String {
     lines.extend(superseded(&status.superseded));
     lines.extend(lost(&status.lost));
     lines.extend(status.damaged.iter().map(damaged));
+    lines.extend(summary::resting_on_older_state(&status.resting_on_older_state));
     lines.extend(status.held.iter().flat_map(|night| held(night, &status.location)));
     lines.join("\n")
 }

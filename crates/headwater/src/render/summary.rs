@@ -47,6 +47,9 @@ pub(crate) fn summary(report: &RunReport, currency: &str) -> String {
     }
     line(&mut text, &format!("{} tables in {}", report.tables.len(), report.location));
     lists(&mut text, report);
+    if let Some(older) = resting_on_older_state(&report.resting_on_older_state) {
+        line(&mut text, &older);
+    }
     text.trim_end().to_owned()
 }
 

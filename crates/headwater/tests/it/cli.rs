@@ -66,12 +66,24 @@ impl Place {
 
     /// Starts a night and waits until something that begins with a path is there.
     pub(crate) fn run_until(&self, path: &str) -> AtWork {
-        let mut command = self.command(&["run", "--as-of", "2026-05-31"]);
+        self.begin(&["run", "--as-of", "2026-05-31"], &[], || !self.beginning_with(path).is_empty())
+    }
+
+    /// Starts a command with variables of its environment, and waits until it has come so far.
+    #[track_caller]
+    pub(crate) fn begin(
+        &self,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+        has_come_so_far: impl Fn() -> bool,
+    ) -> AtWork {
+        let mut command = self.command(arguments);
+        command.envs(variables.iter().copied());
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let began = Instant::now();
-        while self.beginning_with(path).is_empty() {
-            assert!(process.try_wait().unwrap().is_none(), "the run ended before {path} was there");
-            assert!(began.elapsed() < PATIENCE, "{path} does not come");
+        while !has_come_so_far() {
+            assert!(process.try_wait().unwrap().is_none(), "the command ended before it had come so far");
+            assert!(began.elapsed() < PATIENCE, "the command does not come so far");
             std::thread::sleep(Duration::from_millis(2));
         }
         AtWork { process }

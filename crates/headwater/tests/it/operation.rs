@@ -82,9 +82,21 @@ fn nights_that_carry_on_a_state_that_is_taken_back_are_named() {
     place
         .headwater(&["rollback", "--to", "1"])
         .says(0, &["Night of 2026-05-30", "The night of 2026-05-31 carries on a state that is no longer published"]);
+    place.headwater(&["status", "--gaps"]).says(0, &["The night of 2026-05-31 carries on a state"]);
     let again = place.headwater(&["rollback", "--to", "2"]);
     again.says(0, &["again as manifest 5"]);
     assert!(!again.stdout.contains("carries on"), "{}", again.stdout);
+    assert_eq!(place.json(&["status"])["resting_on_older_state"], serde_json::json!([]));
+    place.edit(
+        "rules/engagement.yaml",
+        "id: quiet_days, type: integer, value: 40",
+        "id: quiet_days, type: integer, value: 21",
+    );
+    place.headwater(&["run", "--as-of", "2026-05-30"]).says(
+        0,
+        &["manifest 6", "The night of 2026-05-31 carries on", "headwater backfill --from 2026-05-31 --to 2026-05-31"],
+    );
+    assert_eq!(place.json(&["status", "--gaps"])["resting_on_older_state"], serde_json::json!(["2026-05-31"]));
 }
 
 #[test]
@@ -118,6 +130,7 @@ fn a_superseded_manifest_that_is_damaged_stands_in_the_way_of_nothing_else() {
     assert_eq!(place.json(&["status"])["damaged"][0]["object"], "manifests/00000001.json");
     place.headwater(&["rollback", "--to", "1"]).says(9, &["E0707", "it may be in a manifest that cannot be read"]);
     place.headwater(&["rollback", "--to", "2"]).says(0, &["is published already"]);
+    place.headwater(&["doctor"]).says(0, &["doubtful  outputs: manifests/00000001.json cannot be used"]);
     // What it names is not known, so nothing is removed.
     place.headwater(&["gc"]).says(1, &["E0703", "manifests/00000001.json"]);
     std::fs::remove_file(place.path("published/manifests/00000001.json")).unwrap();

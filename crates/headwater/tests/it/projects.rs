@@ -288,7 +288,7 @@ fn two_policies_are_reconciled_switch_by_switch() {
     place.headwater(&before_all).says(5, &["not one account is left for this night"]);
     for (asked, code, said) in [
         (["--metric", "nrrr_12m", "--by", "total"], 9, "did you mean `nrr_12m`?"),
-        (["--metric", "mrr", "--by", "total"], 9, "`mrr` is no metric of groups"),
+        (["--metric", "mrr", "--by", "total"], 9, "of all of them it is `total_mrr`"),
         (["--metric", "nrr", "--by", "plann"], 9, "did you mean `plan`?"),
         (["--metric", "nrr", "--from", "chartmogle"], 2, "did you mean `chartmogul`?"),
     ] {

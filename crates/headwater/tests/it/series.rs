@@ -72,6 +72,7 @@ fn a_range_stops_at_the_first_night_that_is_held_and_the_gap_is_told() {
     let feedback = fs::read_dir(place.path("lake/feedback")).unwrap().next().unwrap().unwrap().path();
     fs::write(&spend, &bytes).unwrap();
     fs::copy(&feedback, place.path("lake/feedback/more.parquet")).unwrap();
+    place.headwater(&["rollback", "--to", &held]).says(9, &["E0707", "its audits held the night of 2026-05-28"]);
     let refused = place.headwater(&["retry", &held]);
     refused.says(5, &["E0512", "spend/part-0.parquet", "was written again", "feedback/more.parquet", "is new"]);
     refused.says(5, &["--accept-changed-inputs", "2 errors"]);

@@ -1,5 +1,8 @@
 //! A run that is told to end, and one that is killed.
 
+use std::net::{TcpListener, TcpStream};
+use std::sync::Mutex;
+
 use crate::cli::Place;
 
 /// How the folder of a run in the staging folder begins.
@@ -46,4 +49,37 @@ fn what_a_killed_run_left_is_removed_by_the_next() {
     place.run().says(0, &["published as manifest 1"]);
     assert!(left.iter().all(|path| !path.exists()));
     nothing_is_left(&place);
+}
+
+#[test]
+fn a_command_that_waits_for_a_store_ends_when_it_is_told_to() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let place = Place::demo();
+    place.edit("headwater.yaml", "location: published", "location: s3://bucket/published");
+    let store = format!(
+        "\nstores:\n  s3://bucket:\n    region: us-east-1\n    allow_http: true\n    path_style: true\n    endpoint: http://{}\n",
+        listener.local_addr().unwrap()
+    );
+    let project = std::fs::read_to_string(place.path("headwater.yaml")).unwrap();
+    place.write("headwater.yaml", &(project + &store));
+    let keys = [("AWS_ACCESS_KEY_ID", "any"), ("AWS_SECRET_ACCESS_KEY", "any")];
+    let commands: [&[&str]; 6] = [
+        &["doctor"],
+        &["gc"],
+        &["gc", "--dry-run"],
+        &["rollback", "--to", "1"],
+        &["retry", "1"],
+        &["run", "--as-of", "2026-05-31"],
+    ];
+    for command in commands {
+        // Whoever asks is never answered.
+        let asked: Mutex<Vec<TcpStream>> = Mutex::default();
+        let is_asked = || {
+            let mut asked = asked.lock().unwrap();
+            asked.extend(listener.accept().map(|(connection, _)| connection));
+            !asked.is_empty()
+        };
+        place.begin(command, &keys, is_asked).send("TERM").says(1, &["E0704"]);
+    }
 }
