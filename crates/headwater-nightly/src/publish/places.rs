@@ -120,6 +120,11 @@ impl Publication {
     /// When the store fails, or the lease was lost.
     pub async fn finish(&self, lease: &Lease) -> Result<(), PublishError> {
         let Some(latest) = self.latest_that_counts(lease).await? else { return Ok(()) };
+        let is_unfinished = lease.took_over() || self.has_staged(&latest.run_id).await?;
+        if is_unfinished {
+            // What the last run asked for may come late, its own note too.
+            self.note(latest.as_of).await?;
+        }
         let notes = self.notes(lease).await?;
         let aside = self.put_aside_now().await?;
         let recent = latest.nights.iter().filter(|(_, number)| number.saturating_add(RECENT) > latest.number);
@@ -131,20 +136,11 @@ impl Publication {
                 manifest => manifest?,
             };
             let is_over = notes.get(&night).copied().unwrap_or_default();
-            if let Some(manifest) = manifest {
-                let is_last = night == latest.as_of;
-                let is_unfinished = is_last && self.has_staged(&latest.run_id).await?;
-                if is_unfinished {
-                    // What the run asked for may come late, its note too.
-                    self.note(night).await?;
-                }
-                if is_over
-                    || is_unfinished
-                    || is_last && lease.took_over()
-                    || !self.is_in_place(&manifest, &aside, lease).await?
-                {
-                    self.settle_what_is_there(&manifest, lease).await?;
-                }
+            let is_due = is_over || is_unfinished && night == latest.as_of;
+            if let Some(manifest) = manifest
+                && (is_due || !self.is_in_place(&manifest, &aside, lease).await?)
+            {
+                self.settle_what_is_there(&manifest, lease).await?;
             }
             if is_over && !lease.took_over() {
                 self.forget(night).await?;
