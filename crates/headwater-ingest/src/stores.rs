@@ -80,9 +80,21 @@ impl Stores {
         if let Some(store) = opened.get(location.root()) {
             return Ok(Arc::clone(store));
         }
-        let store = self.build(location.root())?;
+        let store = self.build(location.root(), self.retry())?;
         opened.insert(location.root().to_owned(), Arc::clone(&store));
         Ok(store)
+    }
+
+    /// The same store, but for requests that fail: they are not tried again.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_to_ask_once(&self, location: &Location) -> Result<Arc<dyn ObjectStore>, StoreError> {
+        match location.root().split_once("://") {
+            // Nothing lies between these and what they keep.
+            Some(("file" | "memory", _)) => self.open(location),
+            _ => self.build(location.root(), RetryConfig { max_retries: 0, ..self.retry() }),
+        }
     }
 
     /// Makes the store known to a session, and gives the URL that scans of the session use for it.
@@ -102,21 +114,23 @@ impl Stores {
         Ok(url)
     }
 
-    fn build(&self, root: &str) -> Result<Arc<dyn ObjectStore>, StoreError> {
+    fn build(&self, root: &str, retry: RetryConfig) -> Result<Arc<dyn ObjectStore>, StoreError> {
         let scheme = root.split_once("://").map_or("", |(scheme, _)| scheme);
         let said = self.override_of(root);
         let built = match scheme {
             "file" => Ok(Arc::new(LocalFileSystem::new().with_automatic_cleanup(true)) as Arc<dyn ObjectStore>),
             "memory" => Ok(Arc::new(InMemory::new()) as Arc<dyn ObjectStore>),
-            "s3" | "s3a" => self.s3(root, &said).build().map(|store| Arc::new(store) as Arc<dyn ObjectStore>),
-            "gs" => self.gcs(root).build().map(|store| Arc::new(store) as Arc<dyn ObjectStore>),
-            _ => self.azure(root, &said).build().map(|store| Arc::new(store) as Arc<dyn ObjectStore>),
+            "s3" | "s3a" => {
+                self.s3(root, &said).with_retry(retry).build().map(|store| Arc::new(store) as Arc<dyn ObjectStore>)
+            }
+            "gs" => self.gcs(root).with_retry(retry).build().map(|store| Arc::new(store) as Arc<dyn ObjectStore>),
+            _ => self.azure(root, &said).with_retry(retry).build().map(|store| Arc::new(store) as Arc<dyn ObjectStore>),
         };
         built.map_err(|error| StoreError { kind: StoreFailure::Configuration, ..StoreError::of(root, error) })
     }
 
     fn s3(&self, root: &str, said: &StoreOverride) -> AmazonS3Builder {
-        let mut builder = AmazonS3Builder::new().with_url(root).with_retry(self.retry());
+        let mut builder = AmazonS3Builder::new().with_url(root);
         for (name, value) in self.variables("AWS_") {
             if let Ok(key) = name.parse() {
                 builder = builder.with_config(key, value);
@@ -138,7 +152,7 @@ impl Stores {
     }
 
     fn gcs(&self, root: &str) -> GoogleCloudStorageBuilder {
-        let mut builder = GoogleCloudStorageBuilder::new().with_url(root).with_retry(self.retry());
+        let mut builder = GoogleCloudStorageBuilder::new().with_url(root);
         for (name, value) in self.variables("GOOGLE_") {
             if let Ok(key) = name.parse() {
                 builder = builder.with_config(key, value);
@@ -148,7 +162,7 @@ impl Stores {
     }
 
     fn azure(&self, root: &str, said: &StoreOverride) -> MicrosoftAzureBuilder {
-        let mut builder = MicrosoftAzureBuilder::new().with_url(root).with_retry(self.retry());
+        let mut builder = MicrosoftAzureBuilder::new().with_url(root);
         for (name, value) in self.variables("AZURE_") {
             if let Ok(key) = name.parse() {
                 builder = builder.with_config(key, value);

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::failure::RunError;
-use crate::publish::{Publication, PublishError, Waste};
+use crate::publish::{Manifest, Publication, PublishError, Waste};
 use crate::tenure::Operation;
 
 /// What was cleared, or would be.
@@ -28,7 +28,8 @@ pub async fn clear(operation: &Operation) -> Result<ClearReport, RunError> {
     let stores = operation.stores();
     let publication = operation.publication(&stores)?;
     let objects = operation.under_lease(&publication, async |lease| {
-        let objects = waste(operation, &publication, true).await?;
+        let latest = publication.latest_under(lease).await.map_err(|error| operation.failed(&error))?;
+        let objects = waste(operation, &publication, latest.as_ref(), true).await?;
         // A removal may be cut short: what is left is found by the next.
         operation.stop.check()?;
         let cleared = publication.clear(&objects, lease).await;
@@ -49,13 +50,20 @@ pub async fn clearable(operation: &Operation) -> Result<ClearReport, RunError> {
     let publication = operation.publication(&stores)?;
     let holder = operation.stop.unless_asked(publication.holder((operation.clock)())).await?;
     let holder = holder.map_err(|error| operation.failed(&error))?;
-    let objects = waste(operation, &publication, holder.is_none()).await?;
+    let latest = operation.stop.unless_asked(publication.latest()).await?.map_err(|error| operation.failed(&error))?;
+    let objects = waste(operation, &publication, latest.as_ref(), holder.is_none()).await?;
     Ok(report(operation, false, holder.is_some(), objects))
 }
 
-async fn waste(operation: &Operation, publication: &Publication, is_alone: bool) -> Result<Vec<Waste>, RunError> {
+async fn waste(
+    operation: &Operation,
+    publication: &Publication,
+    latest: Option<&Manifest>,
+    is_alone: bool,
+) -> Result<Vec<Waste>, RunError> {
     let retention = operation.project.outputs.retention;
-    let found = operation.stop.unless_asked(publication.waste(retention, (operation.clock)(), is_alone)).await?;
+    let found = publication.waste(latest, retention, (operation.clock)(), is_alone);
+    let found = operation.stop.unless_asked(found).await?;
     found.map_err(|error: PublishError| operation.failed(&error))
 }
 

@@ -76,7 +76,7 @@ impl<'a> AtWork<'a> {
             tracing::warn!(event = "dead_staging_not_removed", %error, "what dead runs staged could not be removed");
         }
         site.publication.probe(&request.run_id).await.map_err(failed)?;
-        let latest = site.publication.latest().await.map_err(failed)?;
+        let latest = site.publication.latest_under(site.lease).await.map_err(failed)?;
         of_this_project(project, latest.as_ref())?;
         let number = latest.as_ref().and_then(|latest| latest.night_before(request.as_of)).map(|(_, number)| number);
         let before = match number {
@@ -289,7 +289,9 @@ impl<'a> AtWork<'a> {
             tracing::warn!(event = "staging_not_removed", %error, "what was staged could not be removed");
         }
         let cleared = async {
-            let waste = publication.waste(request.project.outputs.retention, (request.clock)(), true).await?;
+            let latest = publication.latest_under(lease).await?;
+            let waste =
+                publication.waste(latest.as_ref(), request.project.outputs.retention, (request.clock)(), true).await?;
             publication.clear(&waste, lease).await
         };
         if let Err(error) = cleared.await {

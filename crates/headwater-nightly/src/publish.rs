@@ -15,6 +15,7 @@ mod numbered;
 mod places;
 mod probe;
 mod publication;
+mod settling;
 mod staging;
 #[cfg(test)]
 mod tests;

@@ -265,6 +265,7 @@ pub(crate) fn manifest(
         nights: BTreeMap::new(),
         replaces: None,
         restores: None,
+        takes_back: None,
         carries_on: None,
     };
     (manifest, staged)

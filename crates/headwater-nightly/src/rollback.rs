@@ -55,7 +55,7 @@ async fn again(
 ) -> Result<RollbackReport, RunError> {
     let failed = |error| operation.failed(&error);
     let target = found(operation, publication, to).await?;
-    let latest = publication.latest().await.map_err(failed)?;
+    let latest = publication.latest_under(lease).await.map_err(failed)?;
     let Some(latest) = latest.filter(|_| target.number == number) else {
         return Err(unknown(operation, to, &Kept::default(), std::iter::empty()));
     };
@@ -92,6 +92,7 @@ async fn publish(
         run_id: operation.run_id.clone(),
         published_at: (operation.clock)(),
         restores: Some(target.number),
+        takes_back: None,
         ..target.clone()
     };
     let again = publication.number(again, Some(latest)).map_err(failed)?;

@@ -120,6 +120,6 @@ pub async fn status(project: &Project, environment: Vec<(String, String)>, clock
             None => Vec::new(),
         };
     let Kept { readable, damaged } = superseded;
-    let superseded = readable.into_iter().map(KeptRun::from).collect();
+    let superseded = readable.into_iter().filter(|old| !old.is_taken_back).map(KeptRun::from).collect();
     Ok(Status { location, at_work, unreadable_lease, latest, lost, damaged, held, resting_on_older_state, superseded })
 }

@@ -1,5 +1,8 @@
 //! A request to end a night before it is published, handed in from outside.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use std::future::Future;
 
 use datafusion::error::DataFusionError;
@@ -7,18 +10,30 @@ use tokio::sync::watch;
 
 /// Asks nights to stop. Dropping it asks nothing.
 #[derive(Debug)]
-pub struct StopHandle(watch::Sender<bool>);
+pub struct StopHandle {
+    asks: watch::Sender<bool>,
+    is_too_late: Arc<AtomicBool>,
+}
 
 impl StopHandle {
     /// Asks; there is no way back.
     pub fn request(&self) {
-        self.0.send_replace(true);
+        self.asks.send_replace(true);
+    }
+
+    /// Whether a request changes nothing any more.
+    #[must_use]
+    pub fn is_too_late(&self) -> bool {
+        self.is_too_late.load(Ordering::SeqCst)
     }
 }
 
 /// Whether a night is asked to stop. Every clone hears the same request.
 #[derive(Debug, Clone)]
-pub struct Stop(watch::Receiver<bool>);
+pub struct Stop {
+    asked: watch::Receiver<bool>,
+    is_too_late: Arc<AtomicBool>,
+}
 
 /// The run was asked to stop, and did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -35,8 +50,8 @@ impl Stop {
     /// A request that has not been made yet, and the handle that makes it.
     #[must_use]
     pub fn channel() -> (StopHandle, Self) {
-        let (sender, receiver) = watch::channel(false);
-        (StopHandle(sender), Self(receiver))
+        let ((asks, asked), is_too_late) = (watch::channel(false), Arc::default());
+        (StopHandle { asks, is_too_late: Arc::clone(&is_too_late) }, Self { asked, is_too_late })
     }
 
     /// A request that nobody can make.
@@ -50,7 +65,22 @@ impl Stop {
     /// # Errors
     /// When the run is asked to stop.
     pub fn check(&self) -> Result<(), Stopped> {
-        if *self.0.borrow() { Err(Stopped) } else { Ok(()) }
+        if *self.asked.borrow() { Err(Stopped) } else { Ok(()) }
+    }
+
+    /// Says that work has begun that a request stops.
+    pub(crate) fn begin(&self) {
+        self.is_too_late.store(false, Ordering::SeqCst);
+    }
+
+    /// The same where work goes on whatever is asked from here on.
+    ///
+    /// # Errors
+    /// When the run has been asked to stop before.
+    pub fn check_for_good(&self) -> Result<(), Stopped> {
+        self.check()?;
+        self.is_too_late.store(true, Ordering::SeqCst);
+        Ok(())
     }
 
     /// What `work` comes to. Work that is not done when the request comes is dropped where it waits.
@@ -66,7 +96,7 @@ impl Stop {
     }
 
     async fn asked(&self) {
-        let heard = self.0.clone().wait_for(|asked| *asked).await.is_ok();
+        let heard = self.asked.clone().wait_for(|asked| *asked).await.is_ok();
         if !heard {
             // The handle is gone, so nobody will ever ask.
             std::future::pending::<()>().await;
@@ -89,5 +119,16 @@ mod tests {
         assert_eq!(stop.check(), Err(Stopped));
         assert_eq!(Stop::never().unless_asked(async { 1 }).await, Ok(1));
         assert_eq!(Stop::never().check(), Ok(()));
+        assert_eq!(stop.check_for_good(), Err(Stopped));
+    }
+
+    #[tokio::test]
+    async fn a_request_may_come_too_late() {
+        let (handle, stop) = Stop::channel();
+        assert!(!handle.is_too_late());
+        assert_eq!(stop.check_for_good(), Ok(()));
+        assert!(handle.is_too_late());
+        stop.begin();
+        assert!(!handle.is_too_late());
     }
 }

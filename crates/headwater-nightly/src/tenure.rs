@@ -56,7 +56,8 @@ impl Operation {
     /// The publication of the project. Nothing is sent yet.
     pub(crate) fn publication(&self, stores: &Stores) -> Result<Publication, RunError> {
         let location = &self.project.outputs.location;
-        Ok(Publication::new(stores.open(location)?, location.path()).on_disk(location.local_path()))
+        let publication = Publication::new(stores.open(location)?, location.path());
+        Ok(publication.asking_once(stores.open_to_ask_once(location)?).on_disk(location.local_path()))
     }
 
     /// What is wrong with the place results go to.
@@ -76,6 +77,7 @@ impl Operation {
         work: impl AsyncFnOnce(&Lease) -> Result<T, RunError>,
     ) -> Result<T, RunError> {
         let failed = |error: PublishError| self.failed(&error);
+        self.stop.begin();
         // Whoever finds another run at work writes nothing.
         let free = self.stop.unless_asked(publication.holder((self.clock)())).await?.map_err(failed)?.is_none();
         if free {

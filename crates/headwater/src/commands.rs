@@ -104,7 +104,8 @@ fn operation(project: Project) -> (Operation, StopHandle) {
     (operation, handle)
 }
 
-/// What work comes to. A signal asks it to stop; after a second one it is left as it is, which is told.
+/// What work comes to. A signal asks it to stop; after a second one, or where it does not come to an end, it is left as it
+/// is, which is told.
 async fn stoppable<T>(handle: StopHandle, work: impl Future<Output = T>, output: &Output) -> Result<T, Exit> {
     tokio::select! {
         done = work => Ok(done),

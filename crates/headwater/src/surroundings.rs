@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, NaiveDate, TimeZone};
 use headwater_nightly::StopHandle;
@@ -90,19 +90,33 @@ pub(crate) fn free_bytes(_folder: &Path) -> Option<u64> {
     None
 }
 
-/// Asks a run to stop when the process is told to end, and returns when it is told a second time.
+/// How long a run that is told to end may take to clear up, where it has not published: a store may not answer.
+const TIME_TO_CLEAR_UP: Duration = Duration::from_secs(20);
+
+/// Asks a run to stop when the process is told to end, and returns when it is told a second time, or has had the time to.
 pub(crate) async fn told_twice(handle: StopHandle) {
     match Signals::listen() {
         Ok(mut signals) => {
             signals.next().await;
             tracing::info!(event = "stop_requested", "told to end; the run stops and clears up");
             handle.request();
-            signals.next().await;
+            tokio::select! {
+                () = signals.next() => {}
+                () = has_had_the_time(&handle) => {}
+            }
         }
         Err(error) => {
             tracing::warn!(event = "signals_not_heard", %error, "signals to end cannot be heard; the lease will end by itself after one");
             std::future::pending().await
         }
+    }
+}
+
+async fn has_had_the_time(handle: &StopHandle) {
+    tokio::time::sleep(TIME_TO_CLEAR_UP).await;
+    // What is published is completed, however long that takes.
+    if handle.is_too_late() {
+        std::future::pending().await
     }
 }
 

@@ -3,7 +3,7 @@
 //! INVARIANT(a number is given once): no manifest is removed because it came late. What was published before it is published
 //! again as the next one, so that whatever else is late meets the manifest it was meant for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -12,7 +12,7 @@ use object_store::{Error, ObjectStoreExt, PutPayload};
 
 use super::publication::Creation;
 use super::waste::is_past;
-use super::{Lease, Manifest, Publication, PublishError};
+use super::{Lease, LeaseRecord, Manifest, Publication, PublishError};
 
 /// The folder of notes, below the outputs' location: each has the name of a night whose folders are to be looked at again.
 const NOTES: &str = "_unsettled";
@@ -20,55 +20,70 @@ const NOTES: &str = "_unsettled";
 const NOTED_DAYS: u32 = 1;
 
 impl Publication {
-    /// The last manifest, under the lease. Where it came late, what was published before it is published again first, and
-    /// its night is noted.
+    /// The last manifest, under the lease. One that another run created since that run had lost its lease is late. Where
+    /// something is gone of what it names, cleared away as a dead run's, what was published before it is published again
+    /// first, and its night is noted.
     ///
     /// # Errors
     /// When the store fails, or the lease was lost.
-    pub(super) async fn latest_that_counts(&self, lease: &Lease) -> Result<Option<Manifest>, PublishError> {
+    pub async fn latest_under(&self, lease: &Lease) -> Result<Option<Manifest>, PublishError> {
         let Some(latest) = self.latest().await? else { return Ok(None) };
-        let Some(before) = self.before_late(&latest).await? else { return Ok(Some(latest)) };
-        self.note(latest.as_of).await?;
-        let number = self.manifests().after(latest.number)?;
+        if latest.number <= lease.counts() {
+            return Ok(Some(latest));
+        }
+        let counts = match self.before_late(&latest, lease.counts()).await? {
+            Some(before) => self.publish_instead(&latest, before, lease).await?,
+            None => latest,
+        };
+        lease.count(counts.number);
+        Ok(Some(counts))
+    }
+
+    /// Publishes a manifest again, in place of one that was created after it and came late.
+    async fn publish_instead(
+        &self,
+        late: &Manifest,
+        before: Manifest,
+        lease: &Lease,
+    ) -> Result<Manifest, PublishError> {
+        self.note(late.as_of).await?;
+        let number = self.manifests().after(late.number)?;
         let mut nights = before.nights.clone();
         nights.insert(before.as_of, number);
-        let (replaces, restores) = (Some(before.number), Some(before.number));
+        let (replaces, restores, takes_back) = (Some(before.number), Some(before.number), Some(late.number));
         // It stays what its run had published.
-        let again = Manifest { number, nights, replaces, restores, published_at: lease.now(), ..before };
+        let again = Manifest { number, nights, replaces, restores, takes_back, published_at: lease.now(), ..before };
         lease.confirm().await?;
         match self.create(&again).await? {
             Creation::Done => {}
             Creation::Taken => return Err(PublishError::LeaseLost),
             Creation::Failed(error) => return Err(error.into()),
         }
-        let (manifest, instead) = (self.manifests().name(latest.number), self.manifests().name(number));
-        tracing::warn!(event = "manifest_taken_back", as_of = %latest.as_of, manifest, instead, "nothing is there of what this manifest published: what was published before it is published again");
-        Ok(Some(again))
+        let (manifest, instead) = (self.manifests().name(late.number), self.manifests().name(number));
+        tracing::warn!(event = "manifest_taken_back", as_of = %late.as_of, manifest, instead, "this manifest came late, and what it names had been cleared away: what was published before it is published again");
+        Ok(again)
     }
 
-    /// What was published before the last manifest, where that one came late: nothing is there of what it was to publish,
-    /// which had been cleared away as a dead run's by then, and all of what was published before it. Where that is gone too,
-    /// the place of the tables is out of reach, or somebody has removed them, and their record counts.
-    async fn before_late(&self, latest: &Manifest) -> Result<Option<Manifest>, PublishError> {
-        if self.is_anything_there(latest).await? {
+    /// The last manifest that counts beside one that came late, where something is gone of what that one names, and the
+    /// other can be read.
+    async fn before_late(&self, late: &Manifest, counts: u64) -> Result<Option<Manifest>, PublishError> {
+        if self.lost_object(late).await?.is_none() {
             return Ok(None);
         }
-        match self.found(latest.number.saturating_sub(1)).await {
-            Ok(Some(before)) if self.lost_object(&before).await?.is_none() => Ok(Some(before)),
-            Ok(_) | Err(PublishError::BadManifest { .. }) => Ok(None),
-            Err(error) => Err(error),
+        match self.found(counts).await {
+            Err(PublishError::BadManifest { .. }) => Ok(None),
+            before => before,
         }
     }
 
-    /// Whether any object is there that a manifest has and the one before it had not, or there are none such.
-    async fn is_anything_there(&self, manifest: &Manifest) -> Result<bool, PublishError> {
-        let replaced = self.replaced_by(manifest).await?;
-        let old: BTreeSet<&str> = replaced.iter().flat_map(Manifest::files).map(|file| file.path.as_str()).collect();
-        let new: BTreeSet<&str> =
-            manifest.files().map(|file| file.path.as_str()).filter(|path| !old.contains(path)).collect();
-        let lost = self.lost_objects(manifest).await?;
-        let lost: BTreeSet<&str> = lost.iter().map(String::as_str).collect();
-        Ok(new.is_empty() || !new.is_subset(&lost))
+    /// The last manifest that counts by the last record of whoever held the lease before: the last one it knew of, or the one
+    /// that it has created itself since. Without such a record, all of them do.
+    pub(super) async fn last_that_counted(&self, holder: Option<&LeaseRecord>) -> Result<u64, PublishError> {
+        let last = self.manifests().last().await?;
+        let Some((holder, known)) = holder.and_then(|holder| Some((holder, holder.manifest?))) else { return Ok(last) };
+        let record = self.manifests().read::<Manifest>(last).await?;
+        let is_own = record.and_then(|record| record.says).is_some_and(|manifest| manifest.run_id == holder.run_id);
+        Ok(if is_own { last } else { known.min(last) })
     }
 
     /// Brings the folders of a night in line whose run lost its lease after it had created the manifest: under the lease once
@@ -94,6 +109,12 @@ impl Publication {
         }
     }
 
+    /// Whether the next manifest takes one back.
+    async fn is_taken_back(&self, manifest: &Manifest) -> Result<bool, PublishError> {
+        let next = self.manifests().read::<Manifest>(self.manifests().after(manifest.number)?).await?;
+        Ok(next.and_then(|record| record.says).is_some_and(|next| next.takes_back == Some(manifest.number)))
+    }
+
     /// Whether what a run published is what is published.
     async fn what_became_of(&self, manifest: &Manifest) -> Result<(), PublishError> {
         let there = self.manifests().read::<Manifest>(manifest.number).await?.and_then(|record| record.says);
@@ -101,9 +122,11 @@ impl Publication {
             return Err(PublishError::LeaseLost);
         }
         let Some(latest) = self.latest().await? else { return Err(PublishError::LeaseLost) };
-        if latest.takes_back(manifest)
-            || self.before_late(&latest).await?.is_some_and(|_| latest.number == manifest.number)
-        {
+        let is_taken_back = match self.before_late(&latest, manifest.number.saturating_sub(1)).await? {
+            Some(_) if latest.number == manifest.number => true,
+            _ => self.is_taken_back(manifest).await?,
+        };
+        if is_taken_back {
             return Err(PublishError::LeaseLost);
         }
         let current = self.current(&latest, manifest.as_of).await?;
@@ -122,7 +145,7 @@ impl Publication {
 
     /// Forgets a note.
     pub(super) async fn forget(&self, night: NaiveDate) -> Result<(), PublishError> {
-        self.delete(&self.note_of(night)).await
+        Ok(self.delete(&self.note_of(night)).await?)
     }
 
     fn note_of(&self, night: NaiveDate) -> Path {

@@ -48,6 +48,10 @@ pub struct LeaseRecord {
     pub taken_at: DateTime<Utc>,
     /// When the lease ends by itself.
     pub expires_at: DateTime<Utc>,
+    /// The last manifest that counted when the run looked last: one that another run created since is late. Not known of
+    /// records of earlier programs.
+    #[serde(default)]
+    pub manifest: Option<u64>,
 }
 
 /// The last record cannot be read, so the run that wrote it may be at work.
@@ -92,6 +96,8 @@ pub struct Lease {
     number: Arc<AtomicU64>,
     /// When this run takes it for ended, in microseconds: some time before the end that the last renewal gave it.
     ends_at: Arc<AtomicI64>,
+    /// The last manifest that counts.
+    manifest: Arc<AtomicU64>,
     /// One record is written after the other.
     writing: Arc<Mutex<()>>,
     record: LeaseRecord,
@@ -121,17 +127,17 @@ impl Lease {
     /// # Errors
     /// [`PublishError::LeaseHeld`] while another run holds it.
     pub(super) async fn take(
-        store: Arc<dyn ObjectStore>,
-        root: &Path,
+        publication: &Publication,
         run_id: &str,
         host: &str,
         clock: Clock,
     ) -> Result<Self, PublishError> {
-        let records = Numbered::new(store, Self::folder(root));
+        let records = Numbered::new(publication.store(), Self::folder(&publication.root));
         let last = records.last().await?;
         let before = records.read::<LeaseRecord>(last).await?;
         let now = clock();
         let took_over = before.as_ref().is_some_and(is_not_released);
+        let counts = publication.last_that_counted(before.as_ref().and_then(|before| before.says.as_ref())).await?;
         if let Some(holder) = before.and_then(|before| holder(before, records.name(last), now)) {
             return Err(PublishError::LeaseHeld(holder));
         }
@@ -141,10 +147,12 @@ impl Lease {
             state: LeaseState::Held,
             taken_at: now,
             expires_at: now + LASTS,
+            manifest: Some(counts),
         };
         let (number, ends_at) = (Arc::new(AtomicU64::new(last)), Arc::new(AtomicI64::new(i64::MIN)));
         let (writing, is_publishing) = (Arc::default(), Arc::new(AtomicBool::new(false)));
-        let lease = Self { records, number, ends_at, writing, record, took_over, is_publishing, clock };
+        let manifest = Arc::new(AtomicU64::new(counts));
+        let lease = Self { records, number, ends_at, manifest, writing, record, took_over, is_publishing, clock };
         lease.next(&lease.record).await?;
         lease.lasts_until(lease.record.expires_at);
         Ok(lease)
@@ -199,7 +207,7 @@ impl Lease {
     /// # Errors
     /// [`PublishError::LeaseLost`] when another run took over.
     pub async fn renew(&self) -> Result<(), PublishError> {
-        let record = LeaseRecord { expires_at: (self.clock)() + LASTS, ..self.record.clone() };
+        let record = self.record(LeaseState::Held, (self.clock)() + LASTS);
         self.next(&record).await.map_err(lost)?;
         self.lasts_until(record.expires_at);
         Ok(())
@@ -234,7 +242,7 @@ impl Lease {
             Ok(()) => Ok(self.clone()),
             Err(PublishError::LeaseLost) => {
                 self.ends();
-                Self::take(publication.store(), &publication.root, run_id, host, Arc::clone(&self.clock)).await
+                Self::take(publication, run_id, host, Arc::clone(&self.clock)).await
             }
             Err(error) => Err(error),
         }
@@ -367,9 +375,24 @@ impl Lease {
     /// # Errors
     /// When the store fails; the lease then ends by itself.
     pub async fn release(&self) -> Result<(), PublishError> {
-        let record = LeaseRecord { state: LeaseState::Released, expires_at: (self.clock)(), ..self.record.clone() };
+        let record = self.record(LeaseState::Released, (self.clock)());
         self.ends();
         self.next(&record).await.map_err(lost)
+    }
+
+    /// What the run says of itself now.
+    fn record(&self, state: LeaseState, expires_at: DateTime<Utc>) -> LeaseRecord {
+        LeaseRecord { state, expires_at, manifest: Some(self.counts()), ..self.record.clone() }
+    }
+
+    /// The last manifest that counts: a later one is late, unless it is this run's.
+    pub(super) fn counts(&self) -> u64 {
+        self.manifest.load(Ordering::SeqCst)
+    }
+
+    /// Says that a manifest counts.
+    pub(super) fn count(&self, manifest: u64) {
+        self.manifest.fetch_max(manifest, Ordering::SeqCst);
     }
 
     /// The time.

@@ -55,6 +55,9 @@ pub struct Manifest {
     /// The manifest that this one publishes again; none where the night was computed.
     #[serde(default)]
     pub restores: Option<u64>,
+    /// The manifest that came late, and that this one takes back.
+    #[serde(default)]
+    pub takes_back: Option<u64>,
     /// The earlier night whose state this one carries on; none where there was none.
     #[serde(default)]
     pub carries_on: Option<StateRecord>,
@@ -93,11 +96,6 @@ impl Manifest {
     /// Whether another manifest is current for its night by this one.
     pub(super) fn lists(&self, other: &Self) -> bool {
         self.nights.get(&other.as_of) == Some(&other.number)
-    }
-
-    /// Whether another manifest was published before this one, and is not among what this one builds on.
-    pub(super) fn takes_back(&self, other: &Self) -> bool {
-        self.number > other.number && self.nights.get(&other.as_of).is_none_or(|number| *number < other.number)
     }
 
     /// Why this cannot be what was published under a number, if it cannot.

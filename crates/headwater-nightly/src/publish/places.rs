@@ -14,7 +14,7 @@ use object_store::path::Path;
 use object_store::{Error, ObjectMeta, ObjectStoreExt, PutPayload, WriteMultipart};
 use sha2::{Digest, Sha256};
 
-use super::waste::{below, night_of};
+use super::waste::below;
 use super::{Lease, Manifest, Publication, PublishError, PublishedFile, PublishedTable};
 use crate::stop::Stop;
 
@@ -25,14 +25,7 @@ const RECENT: u64 = 8;
 /// Objects and folders that are looked at at the same time.
 const CONCURRENT_LOOKS: usize = 16;
 /// The mark of a folder that is whole.
-const MARK: &str = "_SUCCESS";
-
-/// What is aside while the folders of a night are brought in line.
-struct Spares {
-    aside: BTreeSet<Path>,
-    /// Whether a copy of what is shown stays there.
-    stay: bool,
-}
+pub(super) const MARK: &str = "_SUCCESS";
 
 impl Publication {
     /// Makes sure that the objects of a published table are in its folder.
@@ -93,7 +86,10 @@ impl Publication {
                 }
                 return Err(PublishError::MissingObject(file.path.clone()));
             };
-            placed.push(place.clone());
+            // What lay there before belongs to another version of the night too.
+            if !self.is_at(&place, file.bytes).await? {
+                placed.push(place.clone());
+            }
             self.copy(source, &place).await?;
         }
         Ok(())
@@ -119,7 +115,7 @@ impl Publication {
     /// # Errors
     /// When the store fails, or the lease was lost.
     pub async fn finish(&self, lease: &Lease) -> Result<(), PublishError> {
-        let Some(latest) = self.latest_that_counts(lease).await? else { return Ok(()) };
+        let Some(latest) = self.latest_under(lease).await? else { return Ok(()) };
         let is_unfinished = lease.took_over() || self.has_staged(&latest.run_id).await?;
         if is_unfinished {
             // What the last run asked for may come late, its own note too.
@@ -212,12 +208,15 @@ impl Publication {
     }
 
     /// The folder of a table of a night.
-    fn folder(&self, table: &str, manifest: &Manifest) -> Path {
+    pub(super) fn folder(&self, table: &str, manifest: &Manifest) -> Path {
         self.path(&format!("{table}/as_of_date={}", manifest.as_of))
     }
 
     /// The tables of a night, and without objects those that the manifest before it had and it has no longer.
-    async fn tables_of(&self, manifest: &Manifest) -> Result<BTreeMap<String, Vec<PublishedFile>>, PublishError> {
+    pub(super) async fn tables_of(
+        &self,
+        manifest: &Manifest,
+    ) -> Result<BTreeMap<String, Vec<PublishedFile>>, PublishError> {
         let replaced = self.replaced_by(manifest).await?;
         let mut tables: BTreeMap<String, Vec<PublishedFile>> = BTreeMap::new();
         tables.extend(replaced.into_iter().flat_map(|manifest| manifest.tables).map(|table| (table.name, Vec::new())));
@@ -240,114 +239,9 @@ impl Publication {
         Ok(lost.map(|(file, _)| file.path.clone()).collect())
     }
 
-    /// The objects that are aside.
-    async fn put_aside_now(&self) -> Result<BTreeSet<Path>, PublishError> {
-        Ok(self.list(&self.path(ASIDE)).await?.into_iter().map(|object| object.location).collect())
-    }
-
-    /// Brings the folders of a night in line with its manifest, table by table. A run that took over from one that may yet
-    /// wake up, and finish what it was at, notes the night first.
-    pub(super) async fn settle(&self, manifest: &Manifest, lease: &Lease) -> Result<(), PublishError> {
-        self.settle_tables(manifest, lease, |_| true).await
-    }
-
-    async fn settle_tables(
-        &self,
-        manifest: &Manifest,
-        lease: &Lease,
-        is_due: impl Fn(&PublishedTable) -> bool,
-    ) -> Result<(), PublishError> {
-        if lease.took_over() {
-            self.note(manifest.as_of).await?;
-        }
-        let spares =
-            Spares { aside: self.put_aside_now().await?, stay: self.keeps_spares(manifest.as_of, lease).await? };
-        let passed_over: BTreeSet<&str> =
-            manifest.tables.iter().filter(|table| !is_due(table)).map(|table| table.name.as_str()).collect();
-        for (name, files) in self.tables_of(manifest).await? {
-            if !passed_over.contains(name.as_str()) {
-                self.settle_folder(&self.folder(&name, manifest), &files, &spares, lease).await?;
-            }
-        }
-        // The last write may have come late too.
-        lease.confirm().await
-    }
-
-    async fn settle_folder(
-        &self,
-        folder: &Path,
-        files: &[PublishedFile],
-        spares: &Spares,
-        lease: &Lease,
-    ) -> Result<(), PublishError> {
-        let Spares { aside, stay } = spares;
-        lease.confirm().await?;
-        self.remove_drafts(folder, &|_| true)?;
-        let there: BTreeMap<Path, u64> =
-            self.list(folder).await?.into_iter().map(|object| (object.location, object.size)).collect();
-        let named: BTreeSet<Path> = files.iter().map(|file| self.path(&file.path)).collect();
-        let leaving = there.keys().filter(|path| path.extension() == Some("parquet") && !named.contains(path));
-        let leaving: Vec<&Path> = leaving.collect();
-        let mut coming = Vec::new();
-        for file in files {
-            let place = self.path(&file.path);
-            // What is aside takes the place of one that is there and damaged.
-            let is_whole = there.get(&place) == Some(&file.bytes)
-                && (!aside.contains(&self.aside(&file.path)) || self.sha256(&place).await? == file.sha256);
-            if !is_whole {
-                coming.push(file);
-            }
-        }
-        let mark = folder.clone().join(MARK);
-        if there.contains_key(&mark) && (files.is_empty() || !leaving.is_empty() || !coming.is_empty()) {
-            lease.check()?;
-            self.delete(&mark).await?;
-        }
-        for path in leaving {
-            let place = self.aside_of(path);
-            if !aside.contains(&place) {
-                self.copy(path, &place).await?;
-            }
-            lease.check()?;
-            self.delete(path).await?;
-        }
-        for file in coming {
-            lease.check()?;
-            self.copy(&self.aside(&file.path), &self.path(&file.path)).await?;
-            if lease.check().is_err() {
-                self.withdraw(file).await?;
-                return Err(PublishError::LeaseLost);
-            }
-        }
-        if !files.is_empty() {
-            lease.check()?;
-            self.store().put(&mark, PutPayload::from_bytes(Bytes::new())).await?;
-        }
-        let spare = files.iter().map(|file| self.aside(&file.path)).filter(|place| aside.contains(place));
-        for place in spare.filter(|_| !stay) {
-            lease.check()?;
-            self.delete(&place).await?;
-        }
-        Ok(())
-    }
-
-    /// Takes an object out of its folder again, unless what is published now names it: it was put there by a run that had
-    /// lost its lease.
-    async fn withdraw(&self, file: &PublishedFile) -> Result<(), PublishError> {
-        let Some(latest) = self.latest().await? else { return Ok(()) };
-        let current = match night_of(&file.path) {
-            Some(night) => self.current(&latest, night).await?,
-            None => None,
-        };
-        if current.is_some_and(|current| current.files().any(|named| named.path == file.path)) {
-            return Ok(());
-        }
-        self.delete(&self.path(&file.path)).await
-    }
-
     /// Copies an object. A disk copies by a second name for the same file, which another file system, mounted where a
     /// table's folder is, cannot have: there the content is copied.
-    async fn copy(&self, from: &Path, to: &Path) -> Result<(), PublishError> {
+    pub(super) async fn copy(&self, from: &Path, to: &Path) -> Result<(), Error> {
         match self.store().copy(from, to).await {
             Err(error) if is_of_other_file_system(&error) => {
                 let mut content = self.store().get(from).await?.into_stream();
@@ -358,16 +252,21 @@ impl Publication {
                 copy.finish().await?;
                 Ok(())
             }
-            copied => Ok(copied?),
+            copied => copied,
         }
     }
 
+    /// Marks a folder as whole.
+    pub(super) async fn mark(&self, mark: &Path) -> Result<(), Error> {
+        self.store().put(mark, PutPayload::from_bytes(Bytes::new())).await.map(drop)
+    }
+
     /// Where an object is when it is not shown.
-    fn aside(&self, path: &str) -> Path {
+    pub(super) fn aside(&self, path: &str) -> Path {
         self.path(&format!("{ASIDE}/{path}"))
     }
 
-    fn aside_of(&self, path: &Path) -> Path {
+    pub(super) fn aside_of(&self, path: &Path) -> Path {
         let below = path.prefix_match(&self.root).into_iter().flatten();
         below.fold(self.root.clone().join(ASIDE), |folder, part| folder.join(part))
     }
@@ -398,7 +297,7 @@ impl Publication {
         }
     }
 
-    async fn sha256(&self, place: &Path) -> Result<String, PublishError> {
+    pub(super) async fn sha256(&self, place: &Path) -> Result<String, PublishError> {
         let mut digest = Sha256::new();
         let mut bytes = self.store().get(place).await?.into_stream();
         while let Some(chunk) = bytes.try_next().await? {
@@ -425,7 +324,8 @@ impl Publication {
     }
 }
 
-fn is_of_other_file_system(error: &Error) -> bool {
+/// Whether a copy failed because a file can have no second name on another file system.
+pub(super) fn is_of_other_file_system(error: &Error) -> bool {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<std::io::Error>() {

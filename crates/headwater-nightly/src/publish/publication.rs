@@ -95,6 +95,8 @@ pub(super) enum Creation {
 #[derive(Debug, Clone)]
 pub struct Publication {
     store: Arc<dyn ObjectStore>,
+    /// The same store, asked by a client that does not ask again by itself.
+    once: Arc<dyn ObjectStore>,
     pub(super) root: Path,
     /// The same place as a folder, where it is on the local disk.
     pub(super) disk: Option<PathBuf>,
@@ -104,7 +106,7 @@ impl Publication {
     /// The publication below `root`.
     #[must_use]
     pub fn new(store: Arc<dyn ObjectStore>, root: Path) -> Self {
-        Self { store, root, disk: None }
+        Self { once: Arc::clone(&store), store, root, disk: None }
     }
 
     /// Says that the publication is this folder of the local disk, where killed runs leave files behind that a store
@@ -112,6 +114,17 @@ impl Publication {
     #[must_use]
     pub fn on_disk(self, folder: Option<PathBuf>) -> Self {
         Self { disk: folder, ..self }
+    }
+
+    /// Gives it the same store by a client that does not ask again by itself: what may have been heard is known then.
+    #[must_use]
+    pub fn asking_once(self, once: Arc<dyn ObjectStore>) -> Self {
+        Self { once, ..self }
+    }
+
+    /// The same, which asks its store no second time.
+    pub(super) fn once(&self) -> Self {
+        Self { store: Arc::clone(&self.once), ..self.clone() }
     }
 
     /// The store it is in.
@@ -135,7 +148,7 @@ impl Publication {
     /// # Errors
     /// [`PublishError::LeaseHeld`] while another run is at work.
     pub async fn lease(&self, run_id: &str, host: &str, clock: Clock) -> Result<Lease, PublishError> {
-        Lease::take(self.store(), &self.root, run_id, host, clock).await
+        Lease::take(self, run_id, host, clock).await
     }
 
     /// Who holds the lease, or may hold it; `None` where it is free.
@@ -235,7 +248,7 @@ impl Publication {
         let mut placed = Vec::new();
         let ready = self.put_aside(manifest, staged, &mut placed, lease, stop).await;
         let ready = match ready {
-            Ok(()) => lease.confirm().await.and_then(|()| Ok(stop.check()?)),
+            Ok(()) => lease.confirm().await.and_then(|()| Ok(stop.check_for_good()?)),
             error => error,
         };
         if let Err(error) = ready {
@@ -243,17 +256,20 @@ impl Publication {
             return Err(lease.lost_or(error).await);
         }
         match self.create(manifest).await? {
-            Creation::Done => match self.settle_published(manifest, staged, lease).await {
-                Ok(()) => Ok(()),
-                Err(error) if error.is_of_lease() => Err(error),
-                Err(error) => {
-                    // What the store has not done yet it may do later. Where it takes no note, the next run sees that this
-                    // one has not finished.
-                    self.note(manifest.as_of).await.ok();
-                    let name = self.manifests().name(manifest.number);
-                    Err(PublishError::Unfinished { manifest: name, error: Box::new(error) })
+            Creation::Done => {
+                lease.count(manifest.number);
+                match self.settle_published(manifest, staged, lease).await {
+                    Ok(()) => Ok(()),
+                    Err(error) if error.is_of_lease() => Err(error),
+                    Err(error) => {
+                        // What the store has not done yet it may do later. Where it takes no note, the next run sees that this
+                        // one has not finished.
+                        self.note(manifest.as_of).await.ok();
+                        let name = self.manifests().name(manifest.number);
+                        Err(PublishError::Unfinished { manifest: name, error: Box::new(error) })
+                    }
                 }
-            },
+            }
             Creation::Taken => Err(PublishError::LeaseLost),
             // It may come late, and name what was put aside.
             Creation::Failed(error) => Err(lease.lost_or(error.into()).await),
@@ -311,10 +327,10 @@ impl Publication {
         })
     }
 
-    pub(super) async fn delete(&self, path: &Path) -> Result<(), PublishError> {
+    pub(super) async fn delete(&self, path: &Path) -> Result<(), Error> {
         match self.store.delete(path).await {
-            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
+            Err(Error::NotFound { .. }) => Ok(()),
+            answer => answer,
         }
     }
 }

@@ -74,6 +74,7 @@ pub(super) fn night(run_id: &str, day: &str, objects: &[(&str, &str)]) -> Manife
         nights: Default::default(),
         replaces: None,
         restores: None,
+        takes_back: None,
         carries_on: None,
     }
 }
@@ -129,6 +130,17 @@ pub(super) async fn published(store: Arc<dyn ObjectStore>, clock: Clock) -> (Pub
     let lease = publication.lease("a", "here", clock).await.unwrap();
     let first = publish(&publication, manifest("a", "2026-05-30", "x"), None, &lease).await;
     (publication, lease, first)
+}
+
+/// What may be removed now.
+pub(super) async fn waste_of(
+    publication: &Publication,
+    retention: Retention,
+    clock: &Clock,
+    is_alone: bool,
+) -> Result<Vec<Waste>, PublishError> {
+    let latest = publication.latest().await?;
+    publication.waste(latest.as_ref(), retention, clock(), is_alone).await
 }
 
 /// How a failure is told: code, place and what stands there.

@@ -35,6 +35,8 @@ pub struct Superseded {
     pub manifest: Manifest,
     /// When another one took its place.
     pub since: DateTime<Utc>,
+    /// Whether it came late, and another one took it back: not all is there of what it names.
+    pub is_taken_back: bool,
 }
 
 /// A manifest that cannot be read, or is not what was published under its number.
@@ -103,17 +105,21 @@ impl Publication {
         old.damaged.extend(current.damaged);
         let mut all: Vec<&Manifest> = old.readable.iter().chain(&current.readable).collect();
         all.sort_by_key(|manifest| manifest.number);
-        // The next one of its night, or one by which it was taken back: what that had replaced is current once more.
+        let taken_back: BTreeSet<u64> = all.iter().filter_map(|manifest| manifest.takes_back).collect();
+        // The next one of its night, or the one that takes it back: what it had replaced is current once more.
         let since = |manifest: &Manifest| {
             let listed = all.iter().rposition(|other| other.lists(manifest)).map_or(0, |last| last + 1);
             let mut later = all.iter().skip(listed);
             later
-                .find(|other| other.as_of == manifest.as_of || other.takes_back(manifest))
+                .find(|other| other.as_of == manifest.as_of || other.takes_back == Some(manifest.number))
                 .map(|other| other.published_at)
         };
         let since: Vec<Option<DateTime<Utc>>> = old.readable.iter().map(since).collect();
         let superseded = old.readable.into_iter().zip(since);
-        let superseded = superseded.filter_map(|(manifest, since)| Some(Superseded { since: since?, manifest }));
+        let superseded = superseded.filter_map(|(manifest, since)| {
+            let is_taken_back = taken_back.contains(&manifest.number);
+            Some(Superseded { since: since?, is_taken_back, manifest })
+        });
         Ok(Kept { readable: superseded.collect(), damaged: old.damaged })
     }
 
@@ -144,20 +150,21 @@ impl Publication {
         Ok(kept)
     }
 
-    /// What may be removed now, by path. While another run may be at work, what it stages and puts aside is not told
+    /// What may be removed now beside the last manifest, by path. While another run may be at work, what it stages and puts aside is not told
     /// from what dead runs left, and neither is listed.
     ///
     /// # Errors
     /// When the store fails; [`PublishError::BadManifest`] where a manifest cannot be read: what it names is not known.
     pub async fn waste(
         &self,
+        latest: Option<&Manifest>,
         retention: Retention,
         now: DateTime<Utc>,
         is_alone: bool,
     ) -> Result<Vec<Waste>, PublishError> {
         let mut waste = self.staged_waste(retention, now, is_alone).await?;
-        if let Some(latest) = self.latest().await? {
-            waste.extend(self.superseded_waste(&latest, retention, now, is_alone).await?);
+        if let Some(latest) = latest {
+            waste.extend(self.superseded_waste(latest, retention, now, is_alone).await?);
         }
         waste.sort();
         Ok(waste)
@@ -234,7 +241,7 @@ impl Publication {
         // A run that had lost its lease may have created its manifest meanwhile.
         let named = self.named_aside().await?;
         if objects.iter().any(|waste| named.contains(&waste.path)) {
-            self.latest_that_counts(lease).await?;
+            self.latest_under(lease).await?;
         }
         Ok(())
     }

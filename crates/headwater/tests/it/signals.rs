@@ -1,6 +1,7 @@
 //! A run that is told to end, and one that is killed.
 
-use std::net::{TcpListener, TcpStream};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Mutex;
 
 use crate::cli::Place;
@@ -51,19 +52,25 @@ fn what_a_killed_run_left_is_removed_by_the_next() {
     nothing_is_left(&place);
 }
 
+/// What the environment says of a store that asks for nothing.
+const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "any"), ("AWS_SECRET_ACCESS_KEY", "any")];
+
+/// A demo that publishes to a store at an address.
+fn publishing_to(address: SocketAddr) -> Place {
+    let place = Place::demo();
+    place.edit("headwater.yaml", "location: published", "location: s3://bucket/published");
+    let store = format!(
+        "\nstores:\n  s3://bucket: {{region: us-east-1, allow_http: true, path_style: true, endpoint: \"http://{address}\"}}"
+    );
+    place.edit("headwater.yaml", "\noutputs:", &format!("{store}\noutputs:"));
+    place
+}
+
 #[test]
 fn a_command_that_waits_for_a_store_ends_when_it_is_told_to() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
-    let place = Place::demo();
-    place.edit("headwater.yaml", "location: published", "location: s3://bucket/published");
-    let store = format!(
-        "\nstores:\n  s3://bucket:\n    region: us-east-1\n    allow_http: true\n    path_style: true\n    endpoint: http://{}\n",
-        listener.local_addr().unwrap()
-    );
-    let project = std::fs::read_to_string(place.path("headwater.yaml")).unwrap();
-    place.write("headwater.yaml", &(project + &store));
-    let keys = [("AWS_ACCESS_KEY_ID", "any"), ("AWS_SECRET_ACCESS_KEY", "any")];
+    let place = publishing_to(listener.local_addr().unwrap());
     let commands: [&[&str]; 6] = [
         &["doctor"],
         &["gc"],
@@ -80,6 +87,32 @@ fn a_command_that_waits_for_a_store_ends_when_it_is_told_to() {
             asked.extend(listener.accept().map(|(connection, _)| connection));
             !asked.is_empty()
         };
-        place.begin(command, &keys, is_asked).send("TERM").says(1, &["E0704"]);
+        place.begin(command, &KEYS, is_asked).send("TERM").says(1, &["E0704", "= help"]);
     }
+}
+
+/// The store has nothing in it and takes nothing: what a run writes is not answered.
+#[test]
+fn a_run_that_cannot_clear_up_ends_all_the_same() {
+    const NOTHING: &str = "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>";
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let place = publishing_to(listener.local_addr().unwrap());
+    let unanswered: Mutex<Vec<TcpStream>> = Mutex::default();
+    let is_written_to = || {
+        if let Ok((mut connection, _)) = listener.accept() {
+            connection.set_nonblocking(false).unwrap();
+            let mut request = vec![0; 16_384];
+            let length = connection.read(&mut request).unwrap();
+            if request[..length].starts_with(b"GET ") {
+                let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", NOTHING.len());
+                connection.write_all((head + NOTHING).as_bytes()).unwrap();
+            } else {
+                unanswered.lock().unwrap().push(connection);
+            }
+        }
+        !unanswered.lock().unwrap().is_empty()
+    };
+    let command = place.begin(&["gc"], &KEYS, is_written_to);
+    command.send("TERM").says(1, &["E0704", "stopped before it had cleared up", "headwater status"]);
 }

@@ -6,9 +6,10 @@ use std::sync::atomic::Ordering;
 use object_store::memory::InMemory;
 
 use super::unreliable::{Memory, UnreliableStore};
-use super::{clock, is_there, manifest, path_of, publish, published, put, stores};
+use super::{clock, is_there, manifest, night, path_of, publish, published, put, staged, stores, waste_of};
 use crate::publish::publication::Creation;
 use crate::publish::*;
+use crate::stop::Stop;
 
 const RETENTION: Retention = Retention { superseded_days: 14, held_days: 14 };
 const DAY: i64 = 86_400;
@@ -33,7 +34,7 @@ async fn a_manifest_created_after_another_run_took_over_counts_only_where_its_ob
     put(&publication, aside, "y").await;
     seconds.store(300, Ordering::SeqCst);
     let lease = publication.lease("gc", "there", clock.clone()).await.unwrap();
-    let waste = publication.waste(RETENTION, clock(), true).await.unwrap();
+    let waste = waste_of(&publication, RETENTION, &clock, true).await.unwrap();
     assert_eq!(waste.len(), 1);
     // Cleared before: what was published before it is published again.
     publication.clear(&waste, &lease).await.unwrap();
@@ -42,7 +43,7 @@ async fn a_manifest_created_after_another_run_took_over_counts_only_where_its_ob
     publication.finish(&lease).await.unwrap();
     let latest = publication.latest().await.unwrap().unwrap();
     assert_eq!((latest.number, latest.restores, latest.tables), (3, Some(1), first.tables));
-    assert!(matches!(publication.settle_anew(&late, &sleeper).await, Err(PublishError::Replaced(_))));
+    assert!(matches!(publication.settle_anew(&late, &sleeper).await, Err(PublishError::LeaseLost)));
     // Seen before anything is cleared: what it names stays, and the next run shows it.
     put(&publication, aside, "y").await;
     let late = created_late(&publication, "2026-05-30").await;
@@ -69,6 +70,7 @@ async fn a_manifest_that_was_taken_back_goes_when_its_time_is_over() {
         let superseded = async || {
             let latest = publication.latest().await.unwrap().unwrap();
             let old = publication.superseded(&latest).await.unwrap().readable;
+            assert!(old.iter().all(|old| old.is_taken_back == (old.manifest.number == 3)));
             old.iter().map(|old| (old.manifest.number, (old.since - clock()).num_days())).collect::<Vec<_>>()
         };
         assert_eq!(superseded().await, [(2, 0), (3, 0)]);
@@ -80,35 +82,85 @@ async fn a_manifest_that_was_taken_back_goes_when_its_time_is_over() {
         assert_eq!(superseded().await, [(1, 0), (2, -10), (3, -10)]);
         seconds.store(14 * DAY, Ordering::SeqCst);
         lease.renew().await.unwrap();
-        let waste = publication.waste(RETENTION, clock(), true).await.unwrap();
+        let waste = waste_of(&publication, RETENTION, &clock, true).await.unwrap();
         publication.clear(&waste, &lease).await.unwrap();
         assert_eq!(superseded().await, [(1, -4)]);
         assert!(!is_there(&publication, "manifests/00000003.json").await);
     }
 }
 
-/// The folders of tables are out of reach for a while: what was published is still recorded.
+/// The folders of tables are out of reach for a while, or somebody has removed some: what was published is still recorded.
 #[tokio::test]
-async fn manifests_stay_where_no_night_is_there() {
+async fn manifests_stay_where_a_night_is_not_there() {
     for (store, _folder) in stores() {
         let (publication, lease, first) = published(store, clock().0).await;
         publish(&publication, manifest("b", "2026-05-31", "y"), Some(&first), &lease).await;
+        lease.release().await.unwrap();
         let objects = [path_of("t", "2026-05-30", "x"), path_of("t", "2026-05-31", "y")];
-        for object in &objects {
-            publication.delete(&publication.path(object)).await.unwrap();
+        for gone in [&objects[..], &objects[1..]] {
+            for object in gone {
+                publication.delete(&publication.path(object)).await.unwrap();
+            }
+            let lease = publication.lease("c", "there", clock().0).await.unwrap();
+            publication.finish(&lease).await.unwrap();
+            lease.release().await.unwrap();
+            assert_eq!(publication.latest().await.unwrap().unwrap().number, 2);
+            for (object, name) in objects.iter().zip(["x", "y"]) {
+                put(&publication, object, name).await;
+            }
+            let lease = publication.lease("d", "there", clock().0).await.unwrap();
+            publication.finish(&lease).await.unwrap();
+            lease.release().await.unwrap();
+            assert_eq!(publication.out_of_place(&publication.manifest(2).await.unwrap()).await.unwrap(), None);
         }
-        publication.finish(&lease).await.unwrap();
-        assert_eq!(publication.latest().await.unwrap().unwrap().number, 2);
-        for (object, name) in objects.iter().zip(["x", "y"]) {
-            put(&publication, object, name).await;
-        }
-        publication.finish(&lease).await.unwrap();
-        assert_eq!(publication.out_of_place(&publication.manifest(2).await.unwrap()).await.unwrap(), None);
-        // Only the last one is gone: it came late, and its night is not published.
-        publication.delete(&publication.path(&objects[1])).await.unwrap();
-        publication.finish(&lease).await.unwrap();
-        let latest = publication.latest().await.unwrap().unwrap();
-        assert_eq!(publication.out_of_place(&latest).await.unwrap(), None);
-        assert_eq!((latest.number, latest.nights), (3, [(first.as_of, 3)].into()));
     }
+}
+
+/// Some of what a late manifest names is there, for it is of another version too, and some was cleared away.
+#[tokio::test]
+async fn a_late_manifest_is_taken_back_by_whoever_sees_it_first_where_anything_is_gone() {
+    for comes in ["before the next run", "after it has looked", "before one that was killed"] {
+        let (publication, lease, first) = published(Arc::new(InMemory::new()), clock().0).await;
+        let older = night("b", "2026-05-30", &[("t", "y")]);
+        let older = publish(&publication, older, Some(&first), &lease).await;
+        let last = publish(&publication, night("c", "2026-05-30", &[("t", "z")]), Some(&older), &lease).await;
+        lease.release().await.unwrap();
+        let late = async || {
+            let late = night("late", "2026-05-30", &[("t", "v"), ("t", "y")]);
+            let late = publication.number(late, Some(&last)).unwrap();
+            let Creation::Done = publication.create(&late).await.unwrap() else { panic!("the number was free") };
+        };
+        if comes != "after it has looked" {
+            late().await;
+        }
+        if comes == "before one that was killed" {
+            let killed = publication.lease("killed", "there", clock().0).await.unwrap();
+            killed.release().await.unwrap();
+        }
+        let lease = publication.lease("d", "there", clock().0).await.unwrap();
+        publication.finish(&lease).await.unwrap();
+        if comes == "after it has looked" {
+            late().await;
+        }
+        let latest = publication.latest_under(&lease).await.unwrap().unwrap();
+        assert_eq!((latest.number, latest.restores, &latest.tables), (5, Some(3), &last.tables), "{comes}");
+        // What counts once counts whatever becomes of it.
+        publication.delete(&publication.path(&path_of("t", "2026-05-30", "z"))).await.unwrap();
+        let latest = publication.latest_under(&lease).await.unwrap().unwrap();
+        assert_eq!(latest.number, 5);
+    }
+}
+
+/// What lay aside already is of another version too, which can be published again.
+#[tokio::test]
+async fn what_lay_aside_before_stays_where_a_night_is_not_published() {
+    let (publication, lease, first) = published(Arc::new(InMemory::new()), clock().0).await;
+    let second = publish(&publication, manifest("b", "2026-05-30", "y"), Some(&first), &lease).await;
+    publication.note(first.as_of).await.unwrap();
+    let third = publication.number(night("c", "2026-05-30", &[("t", "x"), ("t", "z")]), Some(&second)).unwrap();
+    let files = staged(&publication, &third).await;
+    let mut broken = files.clone();
+    broken.insert(path_of("t", "2026-05-30", "z"), publication.path("_staging/nothing"));
+    assert!(publication.publish(&third, &broken, &lease, &Stop::never()).await.is_err());
+    assert_eq!(publication.missing(&first).await.unwrap(), Vec::<String>::new());
 }

@@ -8,7 +8,7 @@ use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 
-use super::{clock, night, objects_of, publish, published, put};
+use super::{clock, night, objects_of, publish, published, put, waste_of};
 use crate::publish::*;
 
 const RETENTION: Retention = Retention { superseded_days: 3, held_days: 3 };
@@ -16,7 +16,7 @@ const DAY: i64 = 86_400;
 
 /// What may be removed, as `reason path`.
 async fn waste(publication: &Publication, clock: &Clock, is_alone: bool) -> Vec<String> {
-    let waste = publication.waste(RETENTION, clock(), is_alone).await.unwrap();
+    let waste = waste_of(publication, RETENTION, clock, is_alone).await.unwrap();
     waste.iter().map(|waste| format!("{:?} {}", waste.reason, waste.path)).collect()
 }
 
@@ -49,7 +49,7 @@ async fn superseded_objects_go_when_their_time_is_over_and_named_ones_never() {
         "Superseded manifests/00000002.json",
     ];
     assert_eq!(waste(&publication, &clock, true).await, old);
-    let found = publication.waste(RETENTION, clock(), true).await.unwrap();
+    let found = waste_of(&publication, RETENTION, &clock, true).await.unwrap();
     publication.clear(&found, &lease).await.unwrap();
     assert_eq!(waste(&publication, &clock, true).await, Vec::<String>::new());
     for manifest in [&third, &fourth] {
@@ -58,11 +58,11 @@ async fn superseded_objects_go_when_their_time_is_over_and_named_ones_never() {
     assert!(objects_of(&publication).await.contains(&"t/as_of_date=2026-05-30/notes.txt".to_owned()));
     // Nothing is cleared with a lease that has ended, nor past a manifest that cannot be read.
     seconds.store(9 * DAY, Ordering::SeqCst);
-    let found = publication.waste(RETENTION, clock(), true).await.unwrap();
+    let found = waste_of(&publication, RETENTION, &clock, true).await.unwrap();
     assert!(!found.is_empty());
     assert!(matches!(publication.clear(&found, &lease).await, Err(PublishError::LeaseLost)));
     put(&publication, "manifests/00000003.json", "{").await;
-    assert!(matches!(publication.waste(RETENTION, clock(), true).await, Err(PublishError::BadManifest { .. })));
+    assert!(matches!(waste_of(&publication, RETENTION, &clock, true).await, Err(PublishError::BadManifest { .. })));
     let kept = publication.all().await.unwrap();
     assert_eq!(kept.readable.iter().map(|manifest| manifest.number).collect::<Vec<_>>(), [4]);
     assert_eq!(
@@ -110,7 +110,7 @@ async fn a_hundred_nights_leave_no_more_than_their_own_objects_and_the_last_days
             let next = Manifest { published_at: clock(), ..next };
             latest = Some(publish(&publication, next, latest.as_ref(), &lease).await);
         }
-        let found = publication.waste(RETENTION, clock(), true).await.unwrap();
+        let found = waste_of(&publication, RETENTION, &clock, true).await.unwrap();
         publication.clear(&found, &lease).await.unwrap();
         lease.release().await.unwrap();
     }

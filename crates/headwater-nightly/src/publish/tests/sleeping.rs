@@ -11,11 +11,13 @@ use futures::future::BoxFuture;
 use object_store::path::Path;
 
 use super::unreliable::{Fate, Memory, UnreliableStore};
-use super::{clock, night, objects_of, staged};
+use super::{clock, night, objects_of, staged, waste_of};
 use crate::publish::*;
 use crate::stop::Stop;
 
 const NIGHT: &str = "2026-05-30";
+/// What was published first: some of it comes back.
+const OLDEST: &[(&str, &str)] = &[("changed", "f"), ("kept", "d"), ("new", "j")];
 const OLD: &[(&str, &str)] = &[("changed", "a"), ("gone", "c"), ("kept", "d"), ("kept", "e")];
 const NEW: &[(&str, &str)] = &[("changed", "f"), ("kept", "d"), ("kept", "h"), ("new", "i")];
 
@@ -69,6 +71,8 @@ fn drowsy_store(
 /// What another run does while the first one sleeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Other {
+    /// It publishes what was published before the first version.
+    Oldest,
     /// It publishes the first version of the night again, from what is there or from what it staged.
     First { stages: bool },
     /// It publishes another night.
@@ -83,6 +87,7 @@ async fn run(publication: &Publication, clock: &Clock, run_id: &str, other: Othe
     publication.finish(&lease).await.unwrap();
     publication.sweep(run_id, &lease).await.unwrap();
     let next = match other {
+        Other::Oldest => Some(night(run_id, NIGHT, OLDEST)),
         Other::First { .. } => Some(night(run_id, NIGHT, OLD)),
         Other::Another => Some(night(run_id, "2026-05-31", OLD)),
         Other::Clears => None,
@@ -98,7 +103,7 @@ async fn run(publication: &Publication, clock: &Clock, run_id: &str, other: Othe
         publication.clear_staging(run_id).await.unwrap();
     }
     let retention = Retention { superseded_days: 14, held_days: 14 };
-    let waste = publication.waste(retention, clock(), true).await.unwrap();
+    let waste = waste_of(publication, retention, clock, true).await.unwrap();
     publication.clear(&waste, &lease).await.unwrap();
     lease.release().await.unwrap();
 }
@@ -129,6 +134,7 @@ async fn disturbed_at(number: i64, write: Write, others: &'static [Other]) -> bo
     let (clock, seconds) = clock();
     let within = Memory::new(clock.clone());
     let publication = Publication::new(UnreliableStore::whole(&within), Path::from("out"));
+    run(&publication, &clock, "oldest", Other::Oldest).await;
     run(&publication, &clock, "first", Other::First { stages: true }).await;
 
     let (beside, clock_beside, later) = (publication.clone(), clock.clone(), Arc::clone(&seconds));
@@ -208,7 +214,7 @@ async fn disturbed_at(number: i64, write: Write, others: &'static [Other]) -> bo
 async fn whatever_comes_late_no_night_is_lost_or_doubled() {
     const FIRST: Other = Other::First { stages: true };
     const AGAIN: Other = Other::First { stages: false };
-    let others: [&[Other]; 8] = [
+    let others: [&[Other]; 9] = [
         &[],
         &[FIRST],
         &[AGAIN],
@@ -217,6 +223,7 @@ async fn whatever_comes_late_no_night_is_lost_or_doubled() {
         &[AGAIN, Other::Clears],
         &[FIRST, Other::Another],
         &[Other::Another, Other::Clears],
+        &[Other::Oldest],
     ];
     let all_linger = [false, true].map(|backwards| Write::AllLinger { backwards });
     for write in [Write::Wakes, Write::WakesInThePast, Write::Kills, Write::Lingers].into_iter().chain(all_linger) {
