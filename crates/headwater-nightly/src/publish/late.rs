@@ -36,6 +36,8 @@ impl Publication {
             None => latest,
         };
         lease.count(counts.number);
+        // Whoever comes next must know, before anything is built on it.
+        lease.renew().await?;
         Ok(Some(counts))
     }
 

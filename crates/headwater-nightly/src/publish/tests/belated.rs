@@ -151,6 +151,27 @@ async fn a_late_manifest_is_taken_back_by_whoever_sees_it_first_where_anything_i
     }
 }
 
+/// A late manifest that counts is no less published than others when the next one comes late, and its objects are gone.
+#[tokio::test]
+async fn a_late_manifest_that_has_counted_stays() {
+    let (clock, seconds) = clock();
+    let store = UnreliableStore::whole(&Memory::new(clock.clone()));
+    let (publication, lease, first) = published(store, clock.clone()).await;
+    lease.release().await.unwrap();
+    let second = publication.number(manifest("late", "2026-05-31", "y"), Some(&first)).unwrap();
+    put(&publication, "_aside/t/as_of_date=2026-05-31/y.parquet", "y").await;
+    let third = publication.number(manifest("later", "2026-06-01", "z"), Some(&second)).unwrap();
+    for (late, run) in [(&second, "killed"), (&third, "last")] {
+        let Creation::Done = publication.create(late).await.unwrap() else { panic!("the number was free") };
+        seconds.fetch_add(300, Ordering::SeqCst);
+        let lease = publication.lease(run, "there", clock.clone()).await.unwrap();
+        publication.finish(&lease).await.unwrap();
+    }
+    let latest = publication.latest().await.unwrap().unwrap();
+    assert_eq!((latest.number, latest.restores, latest.takes_back), (4, Some(2), Some(3)));
+    assert_eq!(publication.out_of_place(&latest).await.unwrap(), None);
+}
+
 /// What lay aside already is of another version too, which can be published again.
 #[tokio::test]
 async fn what_lay_aside_before_stays_where_a_night_is_not_published() {

@@ -120,3 +120,23 @@ async fn what_a_late_deletion_takes_from_a_publication_is_put_aside_again() {
     let second = publish(&publication, second, Some(&first), &lease).await;
     assert_eq!(publication.out_of_place(&second).await.unwrap(), None);
 }
+
+/// The same, and the run is killed before it sees that: what it had staged is there.
+#[tokio::test]
+async fn what_a_late_deletion_takes_from_a_run_that_is_killed_is_put_aside_again_by_the_next() {
+    let (clock, seconds) = clock();
+    let store = UnreliableStore::whole(&Memory::new(clock.clone()));
+    let (publication, lease, first) = published(store, clock.clone()).await;
+    let second = night("b", "2026-05-30", &[("t", "x"), ("t", "y"), ("t", "z")]);
+    let second = publication.number(second, Some(&first)).unwrap();
+    let files = staged(&publication, &second).await;
+    publication.put_aside(&second, &files, &mut Vec::new(), &lease, &Stop::never()).await.unwrap();
+    publication.create(&second).await.unwrap();
+    publication.delete(&publication.path(&format!("_aside/{}", path_of("t", "2026-05-30", "y")))).await.unwrap();
+    seconds.store(300, Ordering::SeqCst);
+    let lease = publication.lease("c", "there", clock).await.unwrap();
+    publication.finish(&lease).await.unwrap();
+    publication.sweep("c", &lease).await.unwrap();
+    assert_eq!(publication.out_of_place(&second).await.unwrap(), None);
+    assert_eq!(publication.latest().await.unwrap().unwrap().number, 2);
+}
