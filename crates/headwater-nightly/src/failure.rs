@@ -169,8 +169,9 @@ fn store_diagnostic(place: &str, error: &object_store::Error) -> Diagnostic {
 
 impl From<Stopped> for RunError {
     fn from(_: Stopped) -> Self {
-        let problem = Diagnostic::of(Code::RunStopped, "this run", "the run was told to stop before it had published")
-            .help("run it again; what it had staged is removed, and its lease is released");
+        let problem =
+            Diagnostic::of(Code::RunStopped, "this run", "it was told to end, and ended before anything was published")
+                .help("run it again: what it had staged is removed, and its lease is released");
         Self::new(FailureKind::Stopped, problem)
     }
 }

@@ -10,6 +10,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use object_store::path::Path;
 use object_store::{Error, ObjectStoreExt, PutPayload};
 
+use super::numbered::Numbered;
 use super::publication::Creation;
 use super::waste::is_past;
 use super::{Lease, LeaseRecord, Manifest, Publication, PublishError};
@@ -79,10 +80,10 @@ impl Publication {
     }
 
     /// The last manifest that counts by the last record of whoever held the lease before: the last one it knew of, or the one
-    /// that it has created itself since. Without such a record, all of them do.
-    pub(super) async fn last_that_counted(&self, holder: Option<&LeaseRecord>) -> Result<u64, PublishError> {
+    /// that it has created itself since. Without any such record, all of them do.
+    pub(super) async fn last_that_counted(&self, leases: &Numbered) -> Result<u64, PublishError> {
         let last = self.manifests().last().await?;
-        let Some((holder, known)) = holder.and_then(|holder| Some((holder, holder.manifest?))) else { return Ok(last) };
+        let Some((holder, known)) = last_that_knows(leases).await? else { return Ok(last) };
         let record = self.manifests().read::<Manifest>(last).await?;
         let is_own = record.and_then(|record| record.says).is_some_and(|manifest| manifest.run_id == holder.run_id);
         Ok(if is_own { last } else { known.min(last) })
@@ -174,6 +175,19 @@ impl Publication {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// The last lease record that says which manifest counted, and which: later ones may be damaged.
+async fn last_that_knows(leases: &Numbered) -> Result<Option<(LeaseRecord, u64)>, PublishError> {
+    for number in leases.numbers().await?.into_iter().rev() {
+        let record = leases.read::<LeaseRecord>(number).await?.and_then(|record| record.says);
+        if let Some(record) = record
+            && let Some(manifest) = record.manifest
+        {
+            return Ok(Some((record, manifest)));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether the time of a note is over that the store wrote at a moment.

@@ -137,7 +137,7 @@ impl Lease {
         let before = records.read::<LeaseRecord>(last).await?;
         let now = clock();
         let took_over = before.as_ref().is_some_and(is_not_released);
-        let counts = publication.last_that_counted(before.as_ref().and_then(|before| before.says.as_ref())).await?;
+        let counts = publication.last_that_counted(&records).await?;
         if let Some(holder) = before.and_then(|before| holder(before, records.name(last), now)) {
             return Err(PublishError::LeaseHeld(holder));
         }

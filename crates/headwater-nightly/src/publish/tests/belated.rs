@@ -119,8 +119,10 @@ async fn manifests_stay_where_a_night_is_not_there() {
 /// Some of what a late manifest names is there, for it is of another version too, and some was cleared away.
 #[tokio::test]
 async fn a_late_manifest_is_taken_back_by_whoever_sees_it_first_where_anything_is_gone() {
-    for comes in ["before the next run", "after it has looked", "before one that was killed"] {
-        let (publication, lease, first) = published(Arc::new(InMemory::new()), clock().0).await;
+    for comes in ["before the next run", "after it has looked", "after a record that is damaged"] {
+        let (clock, seconds) = clock();
+        let store = UnreliableStore::whole(&Memory::new(clock.clone()));
+        let (publication, lease, first) = published(store, clock.clone()).await;
         let older = night("b", "2026-05-30", &[("t", "y")]);
         let older = publish(&publication, older, Some(&first), &lease).await;
         let last = publish(&publication, night("c", "2026-05-30", &[("t", "z")]), Some(&older), &lease).await;
@@ -133,11 +135,11 @@ async fn a_late_manifest_is_taken_back_by_whoever_sees_it_first_where_anything_i
         if comes != "after it has looked" {
             late().await;
         }
-        if comes == "before one that was killed" {
-            let killed = publication.lease("killed", "there", clock().0).await.unwrap();
-            killed.release().await.unwrap();
+        if comes == "after a record that is damaged" {
+            put(&publication, "_leases/00000003.json", "{").await;
         }
-        let lease = publication.lease("d", "there", clock().0).await.unwrap();
+        seconds.store(300, Ordering::SeqCst);
+        let lease = publication.lease("d", "there", clock).await.unwrap();
         publication.finish(&lease).await.unwrap();
         if comes == "after it has looked" {
             late().await;
