@@ -249,7 +249,7 @@ codes! {
         "Run again.";
     BadManifest "E0703" "a manifest that cannot be read",
         "The record of a published night is damaged, of an unknown version, or not the one that was published under its number.",
-        "Restore the object from a backup, or publish into a new location; remove it where no run wrote it.";
+        "Restore the object from a backup, or remove it; a night whose current manifest is removed has to be run again.";
     RunStopped "E0704" "the run was stopped",
         "An interrupt or a request to terminate came before the night was published. The last published night is untouched, what this one staged is removed, and the next run need not wait.",
         "Run again.";

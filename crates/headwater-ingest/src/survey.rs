@@ -119,7 +119,8 @@ fn up_to(until: Until<'_>, spec: &ObjectsSpec, objects: &[ObjectMeta]) -> Vec<Ob
 
 async fn no_objects(store: &dyn ObjectStore, spec: &ObjectsSpec) -> Diagnostic {
     let location = &spec.location;
-    let problem = Diagnostic::at(Code::NoObjects, spec.span, format!("no object matches `{location}`"));
+    let problem = Diagnostic::at(Code::NoObjects, spec.span, format!("no object matches `{location}`"))
+        .help("correct the path and its pattern, or see that the export has run");
     let folder = location.path();
     let (Some(name), Some(parent)) = (folder.filename(), folder.parent()) else {
         return problem;

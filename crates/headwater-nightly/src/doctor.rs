@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use chrono::TimeDelta;
-use headwater_diagnostics::{Code, Diagnostic, Diagnostics};
+use headwater_diagnostics::{Code, Diagnostic, Diagnostics, Place};
 use headwater_ingest::list_inputs;
 use serde::Serialize;
 
@@ -81,9 +81,14 @@ impl Examination {
     fn broken(&mut self, subject: &str, kind: FailureKind, problems: &Diagnostics) {
         self.failure.get_or_insert(kind);
         for problem in problems.sorted() {
-            let Diagnostic { code, message, label, notes, help, .. } = problem;
+            let Diagnostic { code, place, message, label, notes, help, .. } = problem;
+            // The subject says which location it is, and not which object there.
+            let object = match place {
+                Place::Named(object) => format!(": {object}"),
+                _ => String::new(),
+            };
             let because: String = label.iter().chain(notes).map(|because| format!(": {because}")).collect();
-            self.add(subject, Health::Broken, format!("{code} {message}{because}"), help.as_deref());
+            self.add(subject, Health::Broken, format!("{code} {message}{object}{because}"), help.as_deref());
         }
     }
 

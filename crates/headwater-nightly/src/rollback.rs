@@ -31,7 +31,7 @@ pub struct RollbackReport {
     pub replaced: Option<u64>,
     /// The tables of the night.
     pub tables: Vec<PublishedTable>,
-    /// Later nights that carry on a state other than the one that is published before them now.
+    /// Nights, from this one on, that carry on a state other than the one that is published before them now.
     pub resting_on_older_state: Vec<NaiveDate>,
 }
 
@@ -76,8 +76,15 @@ async fn again(
         restored_run: target.run_id,
         replaced,
         tables: target.tables,
-        resting_on_older_state: resting_on_older_state(publication, &now, target.as_of).await.map_err(failed)?,
+        resting_on_older_state: resting_on_older_state(publication, &now, day_before(target.as_of))
+            .await
+            .map_err(failed)?,
     })
+}
+
+/// The day after which nights are looked at: what is published again may itself carry on a state that is not published.
+fn day_before(as_of: NaiveDate) -> NaiveDate {
+    as_of.pred_opt().unwrap_or(as_of)
 }
 
 /// Publishes the manifest as the next one.

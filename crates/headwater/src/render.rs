@@ -94,7 +94,7 @@ impl Output {
     /// Writes a line to standard output. Whoever closed it does not want it, and the work is done all the same.
     fn print(&self, text: &str) {
         let mut out = anstream::stdout();
-        match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        match writeln!(out, "{}", self.secrets.hidden(text)).and_then(|()| out.flush()) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::BrokenPipe => {
                 tracing::debug!(event = "output_closed", %error, "standard output takes no more");
