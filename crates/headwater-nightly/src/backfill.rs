@@ -174,7 +174,9 @@ impl Series<'_> {
     }
 
     async fn night(&mut self, as_of: NaiveDate) -> Result<(), RunError> {
-        self.request.night.stop.check()?;
+        let stop = &self.request.night.stop;
+        stop.begin();
+        stop.check()?;
         if !self.request.again
             && let Some(manifest) = self.comparison.published_the_same(as_of).await?
         {

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::failure::RunError;
 use crate::publish::{Manifest, Publication, PublishError, Waste};
 use crate::tenure::Operation;
+use crate::workshop::remove_dead;
 
 /// What was cleared, or would be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -20,7 +21,8 @@ pub struct ClearReport {
 }
 
 /// Removes what nothing references any more: superseded manifests and objects past their time, what dead runs staged or
-/// put aside, what nights staged that were held long ago. What a kept manifest names stays.
+/// put aside, what nights staged that were held long ago, and their work folders on this machine. What a kept manifest
+/// names stays.
 ///
 /// # Errors
 /// When another run is at work, the store fails, or a manifest cannot be read.
@@ -31,14 +33,15 @@ pub async fn clear(operation: &Operation) -> Result<ClearReport, RunError> {
         let latest = publication.latest_under(lease).await.map_err(|error| operation.failed(&error))?;
         let objects = waste(operation, &publication, latest.as_ref(), true).await?;
         // A removal may be cut short: what is left is found by the next.
-        operation.stop.check()?;
-        let cleared = publication.clear(&objects, lease).await;
+        let cleared = publication.clear(&objects, lease, &operation.stop).await;
         cleared.map_err(|error| operation.failed(&error))?;
         // What writes that were cut short left on a local disk is no object.
         publication.sweep(&operation.run_id, lease).await.map_err(|error| operation.failed(&error))?;
         Ok(objects)
     });
-    Ok(report(operation, true, false, objects.await?))
+    let objects = objects.await?;
+    remove_dead(&operation.project.engine.spill_dir);
+    Ok(report(operation, true, false, objects))
 }
 
 /// What [`clear`] would remove. Nothing is written.

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::engine::{Engine, EngineLimits};
 use crate::failure::{FailureKind, RunError};
-use crate::publish::{LeaseHolder, Manifest, ProbeStep, Publication, PublishError};
+use crate::publish::{DamagedManifest, LeaseHolder, Manifest, ProbeStep, Publication, PublishError};
 use crate::tenure::Operation;
 
 /// Clocks that differ by less are fine: stores tell whole seconds.
@@ -208,8 +208,8 @@ impl Examination {
             Ok(kept) => {
                 for manifest in kept.damaged {
                     let seen = format!("{} cannot be used: {}", manifest.object, manifest.fault);
-                    let remedy = "restore it from a backup, or remove it: until then nothing is cleared away";
-                    self.add("outputs", Health::Doubtful, seen, Some(remedy));
+                    let remedy = format!("{}: until then nothing is cleared away", DamagedManifest::REMEDY);
+                    self.add("outputs", Health::Doubtful, seen, Some(&remedy));
                 }
             }
             Err(error) => self.failed(operation, &error),

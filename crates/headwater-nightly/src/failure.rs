@@ -7,7 +7,7 @@ use headwater_diagnostics::{Code, Diagnostic, Diagnostics};
 use headwater_ingest::{OpenError, StoreError, innermost_cause};
 
 use crate::engine::EngineError;
-use crate::publish::{LeaseHolder, PublishError, is_occupied};
+use crate::publish::{DamagedManifest, LeaseHolder, PublishError};
 use crate::stop::Stopped;
 
 /// The kind of a failure; each has its exit code.
@@ -91,9 +91,10 @@ impl RunError {
                 FailureKind::Failed,
                 Diagnostic::of(Code::BadManifest, format!("{place}/{object}"), "this manifest cannot be built on")
                     .label(fault)
-                    .help(
-                        "restore it from a backup, or remove it; a night whose manifest is removed has to be run again",
-                    ),
+                    .help(format!(
+                        "{}; a night whose manifest is removed has to be run again",
+                        DamagedManifest::REMEDY
+                    )),
             ),
             PublishError::LostManifest(object) => (
                 FailureKind::Failed,
@@ -109,6 +110,12 @@ impl RunError {
                 FailureKind::Failed,
                 Diagnostic::of(Code::NoNumberLeft, format!("{place}/{object}"), "no number is left after this record")
                     .help("no run counts this far: remove the object"),
+            ),
+            PublishError::Occupied(object) => (
+                FailureKind::Failed,
+                Diagnostic::of(Code::StoreFailed, format!("{place}/{object}"), "this record cannot be written")
+                    .label("something that is no object, such as a folder, is in its place")
+                    .help("remove what is in the place of the record, then run again"),
             ),
             PublishError::MissingObject(path) => (
                 FailureKind::Failed,
@@ -159,19 +166,19 @@ fn held_lease(place: &str, holder: &LeaseHolder) -> Diagnostic {
 
 fn store_diagnostic(place: &str, error: &object_store::Error) -> Diagnostic {
     let cause = innermost_cause(error).map_or_else(String::new, |cause| format!(": {cause}"));
-    let help = if is_occupied(error) {
-        "remove what is in the place of the record, then run again"
-    } else {
-        "check network, credentials, permissions and free space, then run again"
-    };
-    Diagnostic::of(Code::StoreFailed, place, "the store failed").label(format!("{error}{cause}")).help(help)
+    Diagnostic::of(Code::StoreFailed, place, "the store failed")
+        .label(format!("{error}{cause}"))
+        .help("check network, credentials, permissions and free space, then run again")
 }
 
 impl From<Stopped> for RunError {
     fn from(_: Stopped) -> Self {
-        let problem =
-            Diagnostic::of(Code::RunStopped, "this run", "it was told to end, and ended before anything was published")
-                .help("run it again: what it had staged is removed, and its lease is released");
+        let problem = Diagnostic::of(
+            Code::RunStopped,
+            "this run",
+            "it was told to end, and ended; what was published last is untouched",
+        )
+        .help("run it again: what it had staged is removed, and its lease is released");
         Self::new(FailureKind::Stopped, problem)
     }
 }

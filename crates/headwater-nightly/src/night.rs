@@ -26,6 +26,7 @@ use crate::same_inputs;
 use crate::stage::{StagedTable, StagingArea};
 use crate::state_chain::resting_on_older_state;
 use crate::steps::Steps;
+use crate::stop::Stop;
 use crate::watch::Moment;
 use crate::workshop::Workshop;
 
@@ -292,7 +293,7 @@ impl<'a> AtWork<'a> {
             let latest = publication.latest_under(lease).await?;
             let waste =
                 publication.waste(latest.as_ref(), request.project.outputs.retention, (request.clock)(), true).await?;
-            publication.clear(&waste, lease).await
+            publication.clear(&waste, lease, &Stop::never()).await
         };
         if let Err(error) = cleared.await {
             tracing::warn!(event = "waste_not_removed", %error, "what nothing references could not be removed");

@@ -26,7 +26,6 @@ pub use manifest::{
     InputObject, InputRecord, Manifest, Phase, PublishedFile, PublishedTable, RuleFileRecord, StateRecord, StepRecord,
     manifest_schema,
 };
-pub(crate) use numbered::is_occupied;
 pub use probe::{Probe, ProbeStep};
 pub use publication::{Publication, PublishError};
 pub use staging::{FailedAudit, HeldNight};

@@ -42,9 +42,7 @@ impl Workshop {
         let lock = locked_folder(&folder).map_err(|error| {
             failed(&format!("create the folder {}", folder.display()), DataFusionError::IoError(error))
         })?;
-        if let Err(error) = sweep(spill_dir) {
-            tracing::warn!(event = "dead_folders_not_listed", %error, folder = %spill_dir.display(), "folders of dead runs could not be looked for");
-        }
+        remove_dead(spill_dir);
         Ok(Self { area: WorkArea::new(folder.join("tables")), folder, _lock: lock })
     }
 
@@ -91,9 +89,19 @@ fn locked_folder(folder: &Path) -> io::Result<File> {
     Err(io::Error::other("another run keeps removing it"))
 }
 
-/// Removes the folders of runs whose process is gone.
+/// Removes the folders of runs whose process is gone, where there are any. Nothing depends on it.
+pub(crate) fn remove_dead(spill_dir: &Path) {
+    if let Err(error) = sweep(spill_dir) {
+        tracing::warn!(event = "dead_folders_not_listed", %error, folder = %spill_dir.display(), "folders of dead runs could not be looked for");
+    }
+}
+
 fn sweep(spill_dir: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(spill_dir)? {
+    let entries = match fs::read_dir(spill_dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
         let entry = entry?;
         if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
             continue;

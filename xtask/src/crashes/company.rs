@@ -69,6 +69,7 @@ impl Company {
         succeeds(command.stdout(Stdio::null()).stderr(Stdio::null()), "the company could not be made")?;
         let mut lake = files_of(&demo.join("lake"))?;
         lake.retain(|path, _| INPUTS.iter().any(|input| path.starts_with(&format!("{input}/"))));
+        self.store.make_room(LAKE)?;
         self.store.put(LAKE, &lake)
     }
 
@@ -131,7 +132,8 @@ impl Company {
     fn prepare(&self, cell: &str, large: &str) -> Outcome {
         let folder = self.store.folder.join(cell);
         fs::create_dir_all(folder.join("rules"))?;
-        let location = |below: &str| self.store.kind.location(&self.store.folder, below);
+        self.store.make_room(cell)?;
+        let location = |place: &str| self.store.kind.location(&self.store.folder, place);
         let project = PROJECT.replace("LAKE", &location(LAKE));
         let project = project.replace("PUBLISHED", &location(&format!("{cell}/published")));
         fs::write(folder.join("headwater.yaml"), project)?;

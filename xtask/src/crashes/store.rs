@@ -21,8 +21,6 @@ use tokio::runtime::Runtime;
 use super::request::exchange;
 use crate::{Outcome, target};
 
-/// The bucket, or container, of everything.
-const BUCKET: &str = "lake";
 /// The account of azurite, and its key, which its documentation gives to everybody.
 const ACCOUNT: &str = "devstoreaccount1";
 const KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
@@ -80,13 +78,19 @@ impl Kind {
 
     /// A place of the store, as projects write it; `folder` is where a store on disk is.
     #[must_use]
-    pub fn location(self, folder: &FilePath, below: &str) -> String {
+    pub fn location(self, folder: &FilePath, place: &str) -> String {
         match self {
-            Self::Disk => folder.join(below).display().to_string(),
-            Self::S3 => format!("s3://{BUCKET}/{below}"),
-            Self::Azure => format!("az://{BUCKET}/{below}"),
+            Self::Disk => folder.join(place).display().to_string(),
+            Self::S3 => format!("s3://{}/{place}", bucket(place)),
+            Self::Azure => format!("az://{}/{place}", bucket(place)),
         }
     }
+}
+
+/// The bucket, or container, of a place. Each has its own: the servers look through a whole bucket to list what is below a
+/// path of it.
+fn bucket(place: &str) -> &str {
+    place.split('/').next().unwrap_or(place)
 }
 
 /// A store, with its server where it has one.
@@ -99,7 +103,6 @@ pub struct Store {
     /// The folder of a store on disk.
     pub folder: PathBuf,
     server: Option<Child>,
-    store: Arc<dyn ObjectStore>,
     runtime: Runtime,
 }
 
@@ -107,10 +110,9 @@ impl Store {
     /// A store on disk.
     ///
     /// # Errors
-    /// Where the folder is not there.
+    /// Where the harness cannot run it.
     pub fn disk(folder: &FilePath) -> Outcome<Self> {
-        let store = Arc::new(LocalFileSystem::new_with_prefix(folder)?);
-        Self::new(Kind::Disk, 0, folder, None, store)
+        Self::new(Kind::Disk, 0, folder, None)
     }
 
     /// Starts moto, by the path of `moto_server`.
@@ -120,14 +122,7 @@ impl Store {
     pub fn moto(program: &FilePath, folder: &FilePath) -> Outcome<Self> {
         let port = free_port()?;
         let server = served(Command::new(program).args(["-H", "127.0.0.1", "-p", &port.to_string()]), port)?;
-        let mut builder = AmazonS3Builder::new().with_bucket_name(BUCKET);
-        for (name, value) in Kind::S3.environment(port) {
-            builder = builder.with_config(name.to_ascii_lowercase().parse()?, value);
-        }
-        let made =
-            exchange(port, &format!("PUT /{BUCKET} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 0\r\n"))?;
-        let store = Self::new(Kind::S3, port, folder, Some(server), Arc::new(builder.build()?))?;
-        if made.starts_with("HTTP/1.1 200") { Ok(store) } else { Err(made.into()) }
+        Self::new(Kind::S3, port, folder, Some(server))
     }
 
     /// Starts azurite, by the path of its `blob/main.js`.
@@ -141,25 +136,47 @@ impl Store {
         command.arg(program).arg("--location").arg(folder.join("azurite"));
         command.args(["--skipApiVersionCheck", "--disableTelemetry", "--silent", "--blobPort", &port.to_string()]);
         let server = served(&mut command, port)?;
-        let mut builder = MicrosoftAzureBuilder::new().with_container_name(BUCKET);
-        for (name, value) in Kind::Azure.environment(port) {
-            builder = builder.with_config(name.to_ascii_lowercase().parse()?, value);
-        }
-        let made = make_container(port);
-        let store = Self::new(Kind::Azure, port, folder, Some(server), Arc::new(builder.build()?))?;
-        let made = made?;
-        if made.starts_with("HTTP/1.1 201") { Ok(store) } else { Err(made.into()) }
+        Self::new(Kind::Azure, port, folder, Some(server))
     }
 
-    fn new(
-        kind: Kind,
-        port: u16,
-        folder: &FilePath,
-        server: Option<Child>,
-        store: Arc<dyn ObjectStore>,
-    ) -> Outcome<Self> {
+    fn new(kind: Kind, port: u16, folder: &FilePath, server: Option<Child>) -> Outcome<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { kind, port, folder: folder.to_owned(), server, store, runtime })
+        Ok(Self { kind, port, folder: folder.to_owned(), server, runtime })
+    }
+
+    /// Makes the bucket, or container, of a place that is not there yet.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn make_room(&self, place: &str) -> Outcome {
+        let (made, expected) = match self.kind {
+            Kind::Disk => return Ok(()),
+            Kind::S3 => (make_bucket(self.port, bucket(place))?, "HTTP/1.1 200"),
+            Kind::Azure => (make_container(self.port, bucket(place))?, "HTTP/1.1 201"),
+        };
+        if made.starts_with(expected) { Ok(()) } else { Err(made.into()) }
+    }
+
+    fn client(&self, place: &str) -> Outcome<Arc<dyn ObjectStore>> {
+        let options = self.kind.environment(self.port).into_iter();
+        let options = options.map(|(name, value)| (name.to_ascii_lowercase(), value));
+        Ok(match self.kind {
+            Kind::Disk => Arc::new(LocalFileSystem::new_with_prefix(&self.folder)?),
+            Kind::S3 => {
+                let mut builder = AmazonS3Builder::new().with_bucket_name(bucket(place));
+                for (name, value) in options {
+                    builder = builder.with_config(name.parse()?, value);
+                }
+                Arc::new(builder.build()?)
+            }
+            Kind::Azure => {
+                let mut builder = MicrosoftAzureBuilder::new().with_container_name(bucket(place));
+                for (name, value) in options {
+                    builder = builder.with_config(name.parse()?, value);
+                }
+                Arc::new(builder.build()?)
+            }
+        })
     }
 
     /// Every object below a place, by its path below it.
@@ -167,11 +184,11 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub fn objects(&self, place: &str) -> Outcome<Objects> {
-        let root = Path::from(place);
+        let (store, root) = (self.client(place)?, Path::from(place));
         let read = async {
-            let listed: Vec<_> = self.store.list(Some(&root)).try_collect().await?;
+            let listed: Vec<_> = store.list(Some(&root)).try_collect().await?;
             let reads = futures::stream::iter(listed).map(async |object| {
-                let bytes = self.store.get(&object.location).await?.bytes().await?;
+                let bytes = store.get(&object.location).await?.bytes().await?;
                 Ok::<_, object_store::Error>((object.location, bytes))
             });
             reads.buffered(CONCURRENT).try_collect::<Vec<_>>().await
@@ -187,9 +204,10 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub fn put(&self, place: &str, objects: &Objects) -> Outcome {
+        let store = self.client(place)?;
         let writes =
             futures::stream::iter(objects).map(Ok).try_for_each_concurrent(CONCURRENT, async |(path, bytes)| {
-                self.store.put(&Path::parse(format!("{place}/{path}"))?, bytes.clone().into()).await.map(drop)
+                store.put(&Path::parse(format!("{place}/{path}"))?, bytes.clone().into()).await.map(drop)
             });
         Ok(self.runtime.block_on(writes)?)
     }
@@ -249,15 +267,18 @@ fn served(command: &mut Command, port: u16) -> Outcome<Child> {
     Ok(server)
 }
 
-fn make_container(port: u16) -> Outcome<String> {
+fn make_bucket(port: u16, bucket: &str) -> Outcome<String> {
+    exchange(port, &format!("PUT /{bucket} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 0\r\n"))
+}
+
+fn make_container(port: u16, container: &str) -> Outcome<String> {
+    let target = format!("/{ACCOUNT}/{container}?restype=container");
     let mut request = HttpRequest::new(HttpRequestBody::empty());
     *request.method_mut() = "PUT".parse()?;
-    *request.uri_mut() = format!("http://127.0.0.1:{port}/{ACCOUNT}/{BUCKET}?restype=container").parse()?;
+    *request.uri_mut() = format!("http://127.0.0.1:{port}{target}").parse()?;
     let credential = AzureCredential::AccessKey(AzureAccessKey::try_new(KEY)?);
     AzureAuthorizer::new(&credential, ACCOUNT).authorize(&mut request);
-    let mut head = format!(
-        "PUT /{ACCOUNT}/{BUCKET}?restype=container HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 0\r\n"
-    );
+    let mut head = format!("PUT {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 0\r\n");
     for (name, value) in request.headers() {
         head.push_str(&format!("{name}: {}\r\n", value.to_str()?));
     }

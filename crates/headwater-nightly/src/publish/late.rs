@@ -10,7 +10,6 @@ use chrono::{DateTime, NaiveDate, Utc};
 use object_store::path::Path;
 use object_store::{Error, ObjectStoreExt, PutPayload};
 
-use super::numbered::Numbered;
 use super::publication::Creation;
 use super::waste::is_past;
 use super::{Lease, LeaseRecord, Manifest, Publication, PublishError};
@@ -21,9 +20,9 @@ const NOTES: &str = "_unsettled";
 const NOTED_DAYS: u32 = 1;
 
 impl Publication {
-    /// The last manifest, under the lease. One that another run created since that run had lost its lease is late. Where
-    /// something is gone of what it names, cleared away as a dead run's, what was published before it is published again
-    /// first, and its night is noted.
+    /// The last manifest that counts, as whoever holds the lease sees it. One that came since from a run that no longer held
+    /// it is late. Where something is gone of what that one names, cleared away as a dead run's, what was published before it
+    /// is published again first, and its night is noted.
     ///
     /// # Errors
     /// When the store fails, or the lease was lost.
@@ -60,7 +59,7 @@ impl Publication {
         match self.create(&again).await? {
             Creation::Done => {}
             Creation::Taken => return Err(PublishError::LeaseLost),
-            Creation::Failed(error) => return Err(error.into()),
+            Creation::Failed(error) => return Err(error),
         }
         let (manifest, instead) = (self.manifests().name(late.number), self.manifests().name(number));
         tracing::warn!(event = "manifest_taken_back", as_of = %late.as_of, manifest, instead, "this manifest came late, and what it names had been cleared away: what was published before it is published again");
@@ -79,14 +78,17 @@ impl Publication {
         }
     }
 
-    /// The last manifest that counts by the last record of whoever held the lease before: the last one it knew of, or the one
-    /// that it has created itself since. Without any such record, all of them do.
-    pub(super) async fn last_that_counted(&self, leases: &Numbered) -> Result<u64, PublishError> {
+    /// The last manifest that counts, by a record of whoever held the lease before and the manifest it knew of: that one, or
+    /// the one that it has created itself since. Without any such record, all of them do.
+    pub(super) async fn last_that_counted(&self, known: Option<(LeaseRecord, u64)>) -> Result<u64, PublishError> {
         let last = self.manifests().last().await?;
-        let Some((holder, known)) = last_that_knows(leases).await? else { return Ok(last) };
+        let Some((holder, known)) = known else { return Ok(last) };
+        if known >= last {
+            return Ok(last);
+        }
         let record = self.manifests().read::<Manifest>(last).await?;
         let is_own = record.and_then(|record| record.says).is_some_and(|manifest| manifest.run_id == holder.run_id);
-        Ok(if is_own { last } else { known.min(last) })
+        Ok(if is_own { last } else { known })
     }
 
     /// Brings the folders of a night in line whose run lost its lease after it had created the manifest: under the lease once
@@ -125,9 +127,10 @@ impl Publication {
             return Err(PublishError::LeaseLost);
         }
         let Some(latest) = self.latest().await? else { return Err(PublishError::LeaseLost) };
-        let is_taken_back = match self.before_late(&latest, manifest.number.saturating_sub(1)).await? {
-            Some(_) if latest.number == manifest.number => true,
-            _ => self.is_taken_back(manifest).await?,
+        let is_taken_back = if latest.number == manifest.number {
+            self.before_late(&latest, manifest.number.saturating_sub(1)).await?.is_some()
+        } else {
+            self.is_taken_back(manifest).await?
         };
         if is_taken_back {
             return Err(PublishError::LeaseLost);
@@ -175,19 +178,6 @@ impl Publication {
             Err(error) => Err(error.into()),
         }
     }
-}
-
-/// The last lease record that says which manifest counted, and which: later ones may be damaged.
-async fn last_that_knows(leases: &Numbered) -> Result<Option<(LeaseRecord, u64)>, PublishError> {
-    for number in leases.numbers().await?.into_iter().rev() {
-        let record = leases.read::<LeaseRecord>(number).await?.and_then(|record| record.says);
-        if let Some(record) = record
-            && let Some(manifest) = record.manifest
-        {
-            return Ok(Some((record, manifest)));
-        }
-    }
-    Ok(None)
 }
 
 /// Whether the time of a note is over that the store wrote at a moment.

@@ -133,14 +133,16 @@ impl Lease {
         clock: Clock,
     ) -> Result<Self, PublishError> {
         let records = Numbered::new(publication.store(), Self::folder(&publication.root));
-        let last = records.last().await?;
+        let numbers = records.numbers().await?;
+        let last = numbers.last().copied().unwrap_or(0);
         let before = records.read::<LeaseRecord>(last).await?;
         let now = clock();
         let took_over = before.as_ref().is_some_and(is_not_released);
-        let counts = publication.last_that_counted(&records).await?;
+        let says = before.as_ref().and_then(|before| before.says.clone());
         if let Some(holder) = before.and_then(|before| holder(before, records.name(last), now)) {
             return Err(PublishError::LeaseHeld(holder));
         }
+        let counts = publication.last_that_counted(last_that_knows(&records, says, &numbers).await?).await?;
         let record = LeaseRecord {
             run_id: run_id.to_owned(),
             host: host.to_owned(),
@@ -220,7 +222,7 @@ impl Lease {
     /// [`PublishError::LeaseLost`] when another run took over; what the store said, once the lease has ended by it.
     pub async fn keep(&self) -> Result<(), PublishError> {
         match self.renew().await {
-            Err(PublishError::Store(error))
+            Err(error @ (PublishError::Store(_) | PublishError::Occupied(_)))
                 if (self.clock)().timestamp_micros() < self.ends_at.load(Ordering::SeqCst) =>
             {
                 tracing::warn!(event = "lease_not_renewed", %error, "the lease could not be renewed yet");
@@ -442,6 +444,25 @@ fn holder(record: Record<LeaseRecord>, object: String, now: DateTime<Utc>) -> Op
             holds.then_some(LeaseHolder::Run(lease))
         }
         None => (until > now).then_some(LeaseHolder::Unknown(UnreadableLease { object, until })),
+    }
+}
+
+/// The last record that says which manifest counted, and which: later ones may be damaged. `last` is what the last one says.
+async fn last_that_knows(
+    records: &Numbered,
+    last: Option<LeaseRecord>,
+    numbers: &[u64],
+) -> Result<Option<(LeaseRecord, u64)>, PublishError> {
+    let mut says = last;
+    let mut earlier = numbers.iter().rev().skip(1);
+    loop {
+        if let Some(record) = says
+            && let Some(manifest) = record.manifest
+        {
+            return Ok(Some((record, manifest)));
+        }
+        let Some(number) = earlier.next() else { return Ok(None) };
+        says = records.read::<LeaseRecord>(*number).await?.and_then(|record| record.says);
     }
 }
 

@@ -11,14 +11,6 @@ use serde::de::DeserializeOwned;
 
 use super::PublishError;
 
-/// What failures are told by that are of records and not of their store.
-const RECORDS: &str = "records";
-
-/// Whether something that is no record is in the place of one.
-pub(crate) fn is_occupied(error: &Error) -> bool {
-    matches!(error, Error::Generic { store: RECORDS, .. })
-}
-
 /// A folder of numbered JSON records.
 #[derive(Debug, Clone)]
 pub(super) struct Numbered {
@@ -97,25 +89,25 @@ impl Numbered {
     }
 
     /// Writes a record under a number that must be free.
-    pub(super) async fn create<T: Serialize>(&self, number: u64, record: &T) -> Result<Create, Error> {
+    ///
+    /// # Errors
+    /// When the store fails; [`PublishError::Occupied`] where something is in the record's place that is no object.
+    pub(super) async fn create<T: Serialize>(&self, number: u64, record: &T) -> Result<Create, PublishError> {
         let mut text = serde_json::to_vec_pretty(record).unwrap_or_default();
         text.push(b'\n');
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         match self.store.put_opts(&self.path(number), PutPayload::from(text), options).await {
             Ok(_) => Ok(Create::Done),
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => self.taken(number).await,
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         }
     }
 
     /// Makes sure that a record has the number. On a disk, a folder of its name would look like one, for ever.
-    async fn taken(&self, number: u64) -> Result<Create, Error> {
+    async fn taken(&self, number: u64) -> Result<Create, PublishError> {
         match self.store.head(&self.path(number)).await {
-            Err(Error::NotFound { .. }) => {
-                let fault = format!("{} is taken by something that is no object, such as a folder", self.name(number));
-                Err(Error::Generic { store: RECORDS, source: fault.into() })
-            }
-            Err(error) => Err(error),
+            Err(Error::NotFound { .. }) => Err(PublishError::Occupied(self.name(number))),
+            Err(error) => Err(error.into()),
             Ok(_) => Ok(Create::Taken),
         }
     }

@@ -146,18 +146,25 @@ impl Publication {
     }
 
     /// Puts aside again what is gone of a night whose run was cut short and is still staged: the late deletion of another
-    /// run may have taken it.
-    async fn put_aside_what_is_staged(&self, manifest: &Manifest) -> Result<(), PublishError> {
-        let lost: BTreeSet<String> = self.lost_objects(manifest).await?.into_iter().collect();
+    /// run may have taken it. `lost` keeps what is gone for good.
+    async fn put_aside_what_is_staged(
+        &self,
+        manifest: &Manifest,
+        lost: &mut BTreeSet<String>,
+    ) -> Result<(), PublishError> {
         if lost.is_empty() {
             return Ok(());
         }
         let staged = self.list(&self.path(&Self::staging(&manifest.run_id))).await?;
-        for file in manifest.files().filter(|file| lost.contains(&file.path)) {
+        for file in manifest.files() {
+            if !lost.contains(&file.path) {
+                continue;
+            }
             // Staged objects have other names: they are told by their content.
             for object in staged.iter().filter(|object| object.size == file.bytes) {
                 if self.sha256(&object.location).await? == file.sha256 {
                     self.copy(&object.location, &self.aside(&file.path)).await?;
+                    lost.remove(&file.path);
                     break;
                 }
             }
@@ -168,8 +175,8 @@ impl Publication {
     /// Brings those folders of a night in line whose objects are there. Nothing brings back what is gone but the night
     /// itself, which must not be kept from running.
     async fn settle_what_is_there(&self, manifest: &Manifest, lease: &Lease) -> Result<(), PublishError> {
-        self.put_aside_what_is_staged(manifest).await?;
-        let lost: BTreeSet<String> = self.lost_objects(manifest).await?.into_iter().collect();
+        let mut lost: BTreeSet<String> = self.lost_objects(manifest).await?.into_iter().collect();
+        self.put_aside_what_is_staged(manifest, &mut lost).await?;
         for object in &lost {
             tracing::warn!(event = "published_object_lost", as_of = %manifest.as_of, object, "an object of a published night is gone: run the night again");
         }

@@ -45,6 +45,9 @@ pub enum PublishError {
     /// A record whose number is the highest there is.
     #[error("no record can follow {0}")]
     NoNumberLeft(String),
+    /// Something that is no object, such as a folder, is where a record has to be written.
+    #[error("{0} is taken by something that is no object, such as a folder")]
+    Occupied(String),
     /// An object that a manifest lists is gone or has another size.
     #[error("published object {0} is not what its manifest says")]
     MissingObject(String),
@@ -88,7 +91,7 @@ pub(super) enum Creation {
     /// Another one has its number.
     Taken,
     /// It is not there.
-    Failed(Error),
+    Failed(PublishError),
 }
 
 /// The outputs' location in its store.
@@ -272,7 +275,7 @@ impl Publication {
             }
             Creation::Taken => Err(PublishError::LeaseLost),
             // It may come late, and name what was put aside.
-            Creation::Failed(error) => Err(lease.lost_or(error.into()).await),
+            Creation::Failed(error) => Err(lease.lost_or(error).await),
         }
     }
 
@@ -316,7 +319,7 @@ impl Publication {
         }
         let there = match manifests.read::<Manifest>(number).await {
             Ok(there) => there,
-            Err(error) => return Err(created.err().unwrap_or(error).into()),
+            Err(error) => return Err(created.err().unwrap_or(error.into())),
         };
         Ok(match (there, created) {
             (Some(record), _) if record.says.as_ref().is_some_and(|says| says.run_id == manifest.run_id) => {

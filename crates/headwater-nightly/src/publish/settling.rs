@@ -24,6 +24,25 @@ struct Settling<'a> {
     keeps_spares: AtomicBool,
 }
 
+/// A change of a folder.
+#[derive(Debug, Clone, Copy)]
+enum Change<'a> {
+    Delete(&'a Path),
+    Copy(&'a Path, &'a Path),
+    /// Marks it as whole.
+    Mark(&'a Path),
+}
+
+impl Change<'_> {
+    async fn made_in(self, publication: &Publication) -> Result<(), Error> {
+        match self {
+            Self::Delete(path) => publication.delete(path).await,
+            Self::Copy(from, to) => publication.copy(from, to).await,
+            Self::Mark(mark) => publication.mark(mark).await,
+        }
+    }
+}
+
 impl Publication {
     /// The objects that are aside.
     pub(super) async fn put_aside_now(&self) -> Result<BTreeSet<Path>, PublishError> {
@@ -102,63 +121,44 @@ impl Settling<'_> {
         }
         let mark = folder.clone().join(MARK);
         if there.contains_key(&mark) && (files.is_empty() || !leaving.is_empty() || !coming.is_empty()) {
-            self.delete(&mark).await?;
+            self.ask(Change::Delete(&mark)).await?;
         }
         for path in leaving {
             let place = publication.aside_of(path);
             if !aside.contains(&place) {
-                self.copy(path, &place).await?;
+                self.ask(Change::Copy(path, &place)).await?;
             }
-            self.delete(path).await?;
+            self.ask(Change::Delete(path)).await?;
         }
         for file in coming {
-            self.copy(&publication.aside(&file.path), &publication.path(&file.path)).await?;
+            self.ask(Change::Copy(&publication.aside(&file.path), &publication.path(&file.path))).await?;
             if lease.check().is_err() {
                 publication.withdraw(file).await?;
                 return Err(PublishError::LeaseLost);
             }
         }
         if !files.is_empty() {
-            self.mark(&mark).await?;
+            self.ask(Change::Mark(&mark)).await?;
         }
         let spare = files.iter().map(|file| publication.aside(&file.path)).filter(|place| aside.contains(place));
         for place in spare {
             if !self.keeps_spares.load(Ordering::SeqCst) {
-                self.delete(&place).await?;
+                self.ask(Change::Delete(&place)).await?;
             }
         }
         Ok(())
     }
 
-    async fn delete(&self, path: &Path) -> Result<(), PublishError> {
+    /// Asks the store for a change. Where it fails, it may have heard all the same, and do it later: the night is noted
+    /// before it is asked once more.
+    async fn ask(&self, change: Change<'_>) -> Result<(), PublishError> {
         self.lease.check()?;
-        match self.once.delete(path).await {
-            Err(error) if self.is_noted(&error).await => Ok(self.publication.delete(path).await?),
-            answer => Ok(answer?),
+        let Err(error) = change.made_in(&self.once).await else { return Ok(()) };
+        let may_come_late = matches!(error, Error::Generic { .. }) && !is_of_other_file_system(&error);
+        if !may_come_late || self.publication.note(self.night).await.is_err() {
+            return Err(error.into());
         }
-    }
-
-    async fn copy(&self, from: &Path, to: &Path) -> Result<(), PublishError> {
-        self.lease.check()?;
-        match self.once.copy(from, to).await {
-            Err(error) if self.is_noted(&error).await => Ok(self.publication.copy(from, to).await?),
-            answer => Ok(answer?),
-        }
-    }
-
-    async fn mark(&self, mark: &Path) -> Result<(), PublishError> {
-        self.lease.check()?;
-        match self.once.mark(mark).await {
-            Err(error) if self.is_noted(&error).await => Ok(self.publication.mark(mark).await?),
-            answer => Ok(answer?),
-        }
-    }
-
-    /// Whether something is asked once more that the store may have heard, and may do later: the night is noted then.
-    async fn is_noted(&self, error: &Error) -> bool {
-        let is_heard = matches!(error, Error::Generic { .. }) && !is_of_other_file_system(error);
-        let is_noted = is_heard && self.publication.note(self.night).await.is_ok();
-        self.keeps_spares.fetch_or(is_noted, Ordering::SeqCst);
-        is_noted
+        self.keeps_spares.store(true, Ordering::SeqCst);
+        Ok(change.made_in(self.publication).await?)
     }
 }

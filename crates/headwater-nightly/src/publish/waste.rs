@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::places::ASIDE;
 use super::{Lease, Manifest, Publication, PublishError};
+use crate::stop::Stop;
 
 /// Manifests that are read at the same time.
 const CONCURRENT_READS: usize = 16;
@@ -46,6 +47,11 @@ pub struct DamagedManifest {
     pub object: String,
     /// What is wrong with it.
     pub fault: String,
+}
+
+impl DamagedManifest {
+    /// What can be done.
+    pub const REMEDY: &str = "restore it from a backup, or remove it";
 }
 
 /// Manifests that can be read, and those that cannot.
@@ -221,14 +227,19 @@ impl Publication {
     /// Removes waste. Whoever calls this holds the lease, and found the waste under it.
     ///
     /// # Errors
-    /// When the store fails, or the lease was lost: what is not removed yet is waste still.
-    pub async fn clear(&self, waste: &[Waste], lease: &Lease) -> Result<(), PublishError> {
+    /// When the store fails, the lease was lost, or the run is asked to stop: what is not removed yet is waste still.
+    pub async fn clear(&self, waste: &[Waste], lease: &Lease, stop: &Stop) -> Result<(), PublishError> {
         let named = self.named_aside().await?;
         let waste = waste.iter().filter(|waste| !named.contains(&waste.path));
         // A manifest whose objects are gone would promise what is not there.
         let (manifests, objects): (Vec<&Waste>, Vec<&Waste>) = waste.partition(|waste| waste.bytes.is_none());
+        let mut asked = Ok(());
         for batch in manifests.chunks(BATCH).chain(objects.chunks(BATCH)) {
             lease.check()?;
+            asked = stop.check();
+            if asked.is_err() {
+                break;
+            }
             let paths: Vec<_> = batch.iter().map(|waste| Ok(self.path(&waste.path))).collect();
             let mut removed = self.store().delete_stream(stream::iter(paths).boxed());
             while let Some(answer) = removed.next().await {
@@ -243,7 +254,7 @@ impl Publication {
         if objects.iter().any(|waste| named.contains(&waste.path)) {
             self.latest_under(lease).await?;
         }
-        Ok(())
+        Ok(asked?)
     }
 
     /// Where objects of the last manifest are, or would be, while they are not shown.

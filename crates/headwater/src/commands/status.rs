@@ -60,7 +60,7 @@ fn lost(nights: &[NaiveDate]) -> impl Iterator<Item = String> {
 
 fn damaged(manifest: &DamagedManifest) -> String {
     let DamagedManifest { object, fault } = manifest;
-    format!("Damaged: {object} cannot be used ({fault}); restore it from a backup, or remove it")
+    format!("Damaged: {object} cannot be used ({fault}); {}", DamagedManifest::REMEDY)
 }
 
 /// Nights that follow each other, as their first and last.

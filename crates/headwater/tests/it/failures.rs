@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::cli::Place;
+use crate::cli::{Outcome, Place};
 
 /// Ten mistakes, one a line that is marked with its code.
 const TEN_MISTAKES: &str = r#"version: 1
@@ -72,9 +72,18 @@ fn inputs_that_break_their_contract_are_all_named() {
         "subscriptions:   {path: \"subscriptions/*.parquet\"}",
         "subscriptions: {path: \"subscriptions/*.parquet\", columns: {mrr: is_trial}}",
     );
-    place
-        .run()
-        .says(5, &["E0501", "E0503", "E0504", "no_such_folder", "lake/orders", "spend/part-0.parquet", "= help"]);
+    place.run().says(
+        5,
+        &[
+            "E0501",
+            "E0503",
+            "E0504",
+            "no_such_folder",
+            "lake/orders",
+            "spend/part-0.parquet",
+            "see that the export has run",
+        ],
+    );
     assert!(place.is_untouched());
 }
 
@@ -183,6 +192,13 @@ fn warnings_stop_a_night_only_where_they_are_denied() {
 
 #[test]
 fn what_dead_runs_left_is_removed_and_what_others_work_on_is_not() {
+    for run_or_clear in [Place::run, |place: &Place| place.headwater(&["gc"])] {
+        left_by_dead_runs(run_or_clear);
+    }
+}
+
+/// What dead runs left, and others, before a command that removes what nobody works on, and what is there after it.
+fn left_by_dead_runs(run_or_clear: fn(&Place) -> Outcome) {
     let place = Place::demo();
     for file in [
         "published/_staging/run_id=dead/account_metrics/part-00000.parquet#1",
@@ -198,7 +214,7 @@ fn what_dead_runs_left_is_removed_and_what_others_work_on_is_not() {
     }
     let lock = fs::File::options().write(true).open(place.path(".headwater/spill/run-alive/headwater.lock")).unwrap();
     lock.lock().unwrap();
-    place.run().says(0, &["published as manifest 1"]);
+    run_or_clear(&place).says(0, &[]);
     assert!(!place.path("published/_staging").exists());
     let mut left = place.beginning_with(".headwater/spill/");
     left.sort();
@@ -220,6 +236,18 @@ fn records_that_no_run_wrote_are_named() {
         if code == 7 {
             place.headwater(&["status"]).says(0, &["A run may be at work until", file]);
         }
+    }
+}
+
+#[test]
+fn a_folder_in_the_place_of_a_record_is_named() {
+    for record in ["manifests/00000001.json", "_leases/00000001.json"] {
+        let place = Place::demo();
+        place.write(&format!("published/{record}/notes.txt"), "somebody's");
+        place
+            .run()
+            .says(1, &["E0602", record, "a folder, is in its place", "remove what is in the place of the record"]);
+        assert!(place.beginning_with("published/account_metrics/").is_empty());
     }
 }
 

@@ -97,6 +97,10 @@ fn nights_that_carry_on_a_state_that_is_taken_back_are_named() {
         &["manifest 6", "The night of 2026-05-31 carries on", "headwater backfill --from 2026-05-31 --to 2026-05-31"],
     );
     assert_eq!(place.json(&["status", "--gaps"])["resting_on_older_state"], serde_json::json!(["2026-05-31"]));
+    // What is published again may itself carry on a state that is not published.
+    place.run().says(0, &["published as manifest 7"]);
+    assert_eq!(place.json(&["status"])["resting_on_older_state"], serde_json::json!([]));
+    place.headwater(&["rollback", "--to", "3"]).says(0, &["The night of 2026-05-31 carries on a state"]);
 }
 
 #[test]
@@ -135,6 +139,11 @@ fn a_superseded_manifest_that_is_damaged_stands_in_the_way_of_nothing_else() {
     place.headwater(&["gc"]).says(1, &["E0703", "manifests/00000001.json"]);
     std::fs::remove_file(place.path("published/manifests/00000001.json")).unwrap();
     place.headwater(&["gc"]).says(0, &[]);
+    // The last one is built on.
+    place.write("published/manifests/00000002.json", "{");
+    let broken = ["broken    outputs: E0703", "manifests/00000002.json", "restore it from a backup, or remove it"];
+    place.headwater(&["doctor"]).says(1, &broken);
+    place.run().says(1, &broken[1..]);
 }
 
 #[test]

@@ -37,7 +37,7 @@ async fn a_manifest_created_after_another_run_took_over_counts_only_where_its_ob
     let waste = waste_of(&publication, RETENTION, &clock, true).await.unwrap();
     assert_eq!(waste.len(), 1);
     // Cleared before: what was published before it is published again.
-    publication.clear(&waste, &lease).await.unwrap();
+    publication.clear(&waste, &lease, &Stop::never()).await.unwrap();
     let late = created_late(&publication, "2026-05-30").await;
     assert!(matches!(publication.settle_anew(&late, &sleeper).await, Err(PublishError::LeaseLost)));
     publication.finish(&lease).await.unwrap();
@@ -47,7 +47,7 @@ async fn a_manifest_created_after_another_run_took_over_counts_only_where_its_ob
     // Seen before anything is cleared: what it names stays, and the next run shows it.
     put(&publication, aside, "y").await;
     let late = created_late(&publication, "2026-05-30").await;
-    publication.clear(&waste, &lease).await.unwrap();
+    publication.clear(&waste, &lease, &Stop::never()).await.unwrap();
     assert_eq!(publication.missing(&late).await.unwrap(), Vec::<String>::new());
     assert!(matches!(publication.settle(&late, &sleeper).await, Err(PublishError::LeaseLost)));
     publication.finish(&lease).await.unwrap();
@@ -83,7 +83,7 @@ async fn a_manifest_that_was_taken_back_goes_when_its_time_is_over() {
         seconds.store(14 * DAY, Ordering::SeqCst);
         lease.renew().await.unwrap();
         let waste = waste_of(&publication, RETENTION, &clock, true).await.unwrap();
-        publication.clear(&waste, &lease).await.unwrap();
+        publication.clear(&waste, &lease, &Stop::never()).await.unwrap();
         assert_eq!(superseded().await, [(1, -4)]);
         assert!(!is_there(&publication, "manifests/00000003.json").await);
     }

@@ -10,6 +10,7 @@ use object_store::path::Path;
 
 use super::{clock, night, objects_of, publish, published, put, waste_of};
 use crate::publish::*;
+use crate::stop::Stop;
 
 const RETENTION: Retention = Retention { superseded_days: 3, held_days: 3 };
 const DAY: i64 = 86_400;
@@ -50,7 +51,11 @@ async fn superseded_objects_go_when_their_time_is_over_and_named_ones_never() {
     ];
     assert_eq!(waste(&publication, &clock, true).await, old);
     let found = waste_of(&publication, RETENTION, &clock, true).await.unwrap();
-    publication.clear(&found, &lease).await.unwrap();
+    let (handle, asked) = Stop::channel();
+    handle.request();
+    assert!(matches!(publication.clear(&found, &lease, &asked).await, Err(PublishError::Stopped(_))));
+    assert_eq!(waste(&publication, &clock, true).await, old);
+    publication.clear(&found, &lease, &Stop::never()).await.unwrap();
     assert_eq!(waste(&publication, &clock, true).await, Vec::<String>::new());
     for manifest in [&third, &fourth] {
         assert_eq!(publication.missing(manifest).await.unwrap(), Vec::<String>::new());
@@ -60,7 +65,7 @@ async fn superseded_objects_go_when_their_time_is_over_and_named_ones_never() {
     seconds.store(9 * DAY, Ordering::SeqCst);
     let found = waste_of(&publication, RETENTION, &clock, true).await.unwrap();
     assert!(!found.is_empty());
-    assert!(matches!(publication.clear(&found, &lease).await, Err(PublishError::LeaseLost)));
+    assert!(matches!(publication.clear(&found, &lease, &Stop::never()).await, Err(PublishError::LeaseLost)));
     put(&publication, "manifests/00000003.json", "{").await;
     assert!(matches!(waste_of(&publication, RETENTION, &clock, true).await, Err(PublishError::BadManifest { .. })));
     let kept = publication.all().await.unwrap();
@@ -111,7 +116,7 @@ async fn a_hundred_nights_leave_no_more_than_their_own_objects_and_the_last_days
             latest = Some(publish(&publication, next, latest.as_ref(), &lease).await);
         }
         let found = waste_of(&publication, RETENTION, &clock, true).await.unwrap();
-        publication.clear(&found, &lease).await.unwrap();
+        publication.clear(&found, &lease, &Stop::never()).await.unwrap();
         lease.release().await.unwrap();
     }
     let latest = latest.unwrap();

@@ -104,7 +104,7 @@ async fn run(publication: &Publication, clock: &Clock, run_id: &str, other: Othe
     }
     let retention = Retention { superseded_days: 14, held_days: 14 };
     let waste = waste_of(publication, retention, clock, true).await.unwrap();
-    publication.clear(&waste, &lease).await.unwrap();
+    publication.clear(&waste, &lease, &Stop::never()).await.unwrap();
     lease.release().await.unwrap();
 }
 
