@@ -7,9 +7,10 @@ use headwater_diagnostics::{Code, Diagnostic, Diagnostics, Place};
 use headwater_ingest::list_inputs;
 use serde::Serialize;
 
+use crate::all_tables::carried_tables;
 use crate::engine::{Engine, EngineLimits};
 use crate::failure::{FailureKind, RunError};
-use crate::publish::{DamagedManifest, LeaseHolder, Manifest, ProbeStep, Publication, PublishError};
+use crate::publish::{DamagedManifest, LeaseHolder, Manifest, Probe, ProbeStep, Publication, PublishError};
 use crate::tenure::Operation;
 
 /// Clocks that differ by less are fine: stores tell whole seconds.
@@ -124,21 +125,20 @@ impl Examination {
                 return Ok(());
             }
         };
+        // What is told is what is there when the lease has been had: whoever has it finishes what was cut short.
+        let probed = probed(operation, &publication).await?;
         let told = self.findings.len();
-        if !operation.stop.unless_asked(self.records(operation, &publication)).await? {
-            let (seen, remedy) = if self.findings.iter().skip(told).any(|found| found.health == Health::Broken) {
-                ("not looked at, because of what is broken", "look again when that is mended")
-            } else {
-                ("a run may be at work, so nothing was written to look", "look again when it has ended")
-            };
-            self.add("permissions", Health::Unknown, seen, Some(remedy));
-            return Ok(());
-        }
-        let probed = operation.under_lease(&publication, async |_| {
-            publication.examine(&operation.run_id).await.map_err(|error| operation.failed(&error))
-        });
-        match probed.await {
-            Ok(probe) => {
+        operation.stop.unless_asked(self.records(operation, &publication)).await?;
+        match probed {
+            None => {
+                let (seen, remedy) = if self.findings.iter().skip(told).any(|found| found.health == Health::Broken) {
+                    ("not looked at, because of what is broken", "look again when that is mended")
+                } else {
+                    ("a run may be at work, so nothing was written to look", "look again when it has ended")
+                };
+                self.add("permissions", Health::Unknown, seen, Some(remedy));
+            }
+            Some(Ok(probe)) => {
                 self.fine("lease", "it can be taken and released");
                 for step in probe.steps {
                     self.step(step);
@@ -147,14 +147,13 @@ impl Examination {
                     self.clock((operation.clock)() - written_at);
                 }
             }
-            Err(error) if error.kind == FailureKind::Stopped => return Err(error),
-            Err(error) => self.broken("outputs", error.kind, &error.diagnostics),
+            Some(Err(error)) => self.broken("outputs", error.kind, &error.diagnostics),
         }
         Ok(())
     }
 
-    /// The records that are there; whether nobody is at work.
-    async fn records(&mut self, operation: &Operation, publication: &Publication) -> bool {
+    /// The records that are there, and who is at work.
+    async fn records(&mut self, operation: &Operation, publication: &Publication) {
         let holder = publication.holder((operation.clock)()).await;
         let latest = publication.latest().await;
         match (holder, latest) {
@@ -171,7 +170,13 @@ impl Examination {
                     self.nights(operation, publication, latest).await;
                 }
                 match holder {
-                    None => return true,
+                    None => {
+                        if let Some(latest) = &latest
+                            && let Err(error) = carried_on(publication, latest).await
+                        {
+                            self.failed(operation, &error);
+                        }
+                    }
                     Some(holder @ LeaseHolder::Run(_)) => self.add("lease", Health::Doubtful, holder.to_string(), None),
                     Some(holder @ LeaseHolder::Unknown(_)) => {
                         let remedy = "remove the record once no run is at work";
@@ -181,7 +186,6 @@ impl Examination {
             }
             (Err(error), _) | (_, Err(error)) => self.failed(operation, &error),
         }
-        false
     }
 
     /// What is gone or damaged of the nights that are published: manifests, and objects of the last one.
@@ -276,4 +280,35 @@ impl Examination {
             Some(bytes) => self.fine("spill folder", format!("{place} has {} MiB free", bytes >> 20)),
         }
     }
+}
+
+/// What the store lets this user do, tried under the lease; nothing where a run may be at work, or nothing can be built on
+/// what is published.
+///
+/// # Errors
+/// When the run is asked to stop.
+async fn probed(operation: &Operation, publication: &Publication) -> Result<Option<Result<Probe, RunError>>, RunError> {
+    let is_free = async {
+        matches!(publication.holder((operation.clock)()).await, Ok(None)) && publication.latest().await.is_ok()
+    };
+    if !operation.stop.unless_asked(is_free).await? {
+        return Ok(None);
+    }
+    let probed = operation.under_lease(publication, async |_| {
+        publication.examine(&operation.run_id).await.map_err(|error| operation.failed(&error))
+    });
+    match probed.await {
+        Err(error) if error.kind == FailureKind::Stopped => Err(error),
+        probed => Ok(Some(probed)),
+    }
+}
+
+/// Makes sure that the next night finds the state that it carries on.
+async fn carried_on(publication: &Publication, latest: &Manifest) -> Result<(), PublishError> {
+    let Some(newest) = latest.nights.keys().next_back() else { return Ok(()) };
+    let Some(newest) = publication.current(latest, *newest).await? else { return Ok(()) };
+    for table in carried_tables().iter().filter_map(|carried| newest.table(&carried.name)) {
+        publication.confirm_table(table).await?;
+    }
+    Ok(())
 }

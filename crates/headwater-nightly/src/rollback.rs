@@ -1,7 +1,5 @@
 //! Publishing what an earlier run published of its night again, as the next manifest.
 
-use std::collections::BTreeMap;
-
 use chrono::NaiveDate;
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics};
 use object_store::{ObjectStoreExt, PutPayload};
@@ -104,10 +102,11 @@ async fn publish(
     };
     let again = publication.number(again, Some(latest)).map_err(failed)?;
     // As long as a run has something staged, the next one finishes what it had begun.
-    let staged = publication.path(&format!("{}/rollback.json", Publication::staging(&operation.run_id)));
+    let begun = publication.path(&format!("{}/rollback.json", Publication::staging(&operation.run_id)));
     let record = serde_json::json!({ "restores": target.number }).to_string();
-    publication.store().put(&staged, PutPayload::from(record)).await.map_err(|error| failed(error.into()))?;
-    publication.publish(&again, &BTreeMap::new(), lease, &operation.stop).await.map_err(failed)?;
+    publication.store().put(&begun, PutPayload::from(record)).await.map_err(|error| failed(error.into()))?;
+    let staged = publication.stage_again(&again, lease).await.map_err(failed)?;
+    publication.publish(&again, &staged, lease, &operation.stop).await.map_err(failed)?;
     let (as_of, manifest) = (again.as_of, again.number);
     tracing::info!(event = "night_rolled_back", %as_of, run_id = again.run_id, manifest, restores = target.number, "published again");
     if let Err(error) = publication.clear_staging(&operation.run_id).await {

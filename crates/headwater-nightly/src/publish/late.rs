@@ -17,7 +17,7 @@ use super::{Lease, LeaseRecord, Manifest, Publication, PublishError};
 /// The folder of notes, below the outputs' location: each has the name of a night whose folders are to be looked at again.
 const NOTES: &str = "_unsettled";
 /// How long a night is looked at that is noted, in days: who has slept for longer is not waited for.
-const NOTED_DAYS: u32 = 1;
+pub(super) const NOTED_DAYS: u32 = 1;
 
 impl Publication {
     /// The last manifest that counts, as whoever holds the lease sees it. One that came since from a run that no longer held

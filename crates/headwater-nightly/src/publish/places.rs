@@ -14,7 +14,8 @@ use object_store::path::Path;
 use object_store::{Error, ObjectMeta, ObjectStoreExt, PutPayload, WriteMultipart};
 use sha2::{Digest, Sha256};
 
-use super::waste::below;
+use super::late::NOTED_DAYS;
+use super::waste::{below, is_past};
 use super::{Lease, Manifest, Publication, PublishError, PublishedFile, PublishedTable};
 use crate::stop::Stop;
 
@@ -74,7 +75,9 @@ impl Publication {
             let is_whole = self.is_whole(file).await?;
             // A run that is asleep may be about to delete it where it is: of that, a second one is kept.
             let is_safe = is_whole
-                && (!keeps_spares || self.is_at(&place, file.bytes).await? && self.is_at(&shown, file.bytes).await?);
+                && (!keeps_spares
+                    || self.is_at(&place, file.bytes).await?
+                        && (staged.contains_key(&file.path) || self.is_at(&shown, file.bytes).await?));
             if is_safe {
                 continue;
             }
@@ -93,6 +96,31 @@ impl Publication {
             self.copy(source, &place).await?;
         }
         Ok(())
+    }
+
+    /// Copies what a manifest names and lies only aside to where its run stages, in case a run is asleep that may delete it:
+    /// what is staged can be put aside again. Where the copies are, by the final paths.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn stage_again(
+        &self,
+        manifest: &Manifest,
+        lease: &Lease,
+    ) -> Result<BTreeMap<String, Path>, PublishError> {
+        let mut staged = BTreeMap::new();
+        if !self.keeps_spares(manifest.as_of, lease).await? {
+            return Ok(staged);
+        }
+        for (nth, file) in manifest.files().enumerate() {
+            let aside = self.aside(&file.path);
+            if self.find(file).await?.as_ref() == Some(&aside) {
+                let copy = self.path(&format!("{}/again-{nth:05}.parquet", Self::staging(&manifest.run_id)));
+                self.copy(&aside, &copy).await?;
+                staged.insert(file.path.clone(), copy);
+            }
+        }
+        Ok(staged)
     }
 
     /// Removes what was put aside for a manifest that will not be.
@@ -172,8 +200,8 @@ impl Publication {
         Ok(())
     }
 
-    /// Brings those folders of a night in line whose objects are there. Nothing brings back what is gone but the night
-    /// itself, which must not be kept from running.
+    /// Brings those folders of a night in line whose objects are there, and takes the mark from the others. Nothing brings
+    /// back what is gone but the night itself, which must not be kept from running.
     async fn settle_what_is_there(&self, manifest: &Manifest, lease: &Lease) -> Result<(), PublishError> {
         let mut lost: BTreeSet<String> = self.lost_objects(manifest).await?.into_iter().collect();
         self.put_aside_what_is_staged(manifest, &mut lost).await?;
@@ -211,12 +239,19 @@ impl Publication {
         Ok(found.into_iter().flatten().find_map(|path| below(&self.root, &path)))
     }
 
-    /// The manifest that another one replaced, where it is kept and can be read.
-    pub(super) async fn replaced_by(&self, manifest: &Manifest) -> Result<Option<Manifest>, PublishError> {
-        match manifest.replaces {
-            Some(number) => Ok(self.manifests().read::<Manifest>(number).await?.and_then(|record| record.says)),
-            None => Ok(None),
+    /// What a night had before a manifest, the last first: the version that it replaced, and those of a day before it, whose
+    /// runs may yet do what they were at. One that is gone or damaged ends the line.
+    async fn earlier(&self, manifest: &Manifest) -> Result<Vec<Manifest>, PublishError> {
+        let mut earlier = Vec::new();
+        let mut next = manifest.replaces;
+        while let Some(number) = next {
+            let record = self.manifests().read::<Manifest>(number).await?;
+            let Some(version) = record.and_then(|record| record.says) else { break };
+            let may_come_late = !is_past(version.published_at, NOTED_DAYS, manifest.published_at);
+            next = version.replaces.filter(|before| *before < number && may_come_late);
+            earlier.push(version);
         }
+        Ok(earlier)
     }
 
     async fn out_of_folder(&self, folder: Path, files: &[PublishedFile]) -> Result<Option<Path>, PublishError> {
@@ -240,14 +275,14 @@ impl Publication {
         self.path(&format!("{table}/as_of_date={}", manifest.as_of))
     }
 
-    /// The tables of a night, and without objects those that the manifest before it had and it has no longer.
+    /// The tables of a night, and without objects those that it had before and has no longer.
     pub(super) async fn tables_of(
         &self,
         manifest: &Manifest,
     ) -> Result<BTreeMap<String, Vec<PublishedFile>>, PublishError> {
-        let replaced = self.replaced_by(manifest).await?;
+        let earlier = self.earlier(manifest).await?;
         let mut tables: BTreeMap<String, Vec<PublishedFile>> = BTreeMap::new();
-        tables.extend(replaced.into_iter().flat_map(|manifest| manifest.tables).map(|table| (table.name, Vec::new())));
+        tables.extend(earlier.into_iter().flat_map(|manifest| manifest.tables).map(|table| (table.name, Vec::new())));
         tables.extend(manifest.tables.iter().map(|table| (table.name.clone(), table.files.clone())));
         Ok(tables)
     }

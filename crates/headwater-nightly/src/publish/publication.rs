@@ -319,7 +319,7 @@ impl Publication {
         }
         let there = match manifests.read::<Manifest>(number).await {
             Ok(there) => there,
-            Err(error) => return Err(created.err().unwrap_or(error.into())),
+            Err(error) => return Err(created.err().unwrap_or_else(|| error.into())),
         };
         Ok(match (there, created) {
             (Some(record), _) if record.says.as_ref().is_some_and(|says| says.run_id == manifest.run_id) => {

@@ -55,6 +55,7 @@ impl Publication {
         self.settle_tables(manifest, lease, |_| true).await
     }
 
+    /// The same for the tables that are due; the others lose their marks.
     pub(super) async fn settle_tables(
         &self,
         manifest: &Manifest,
@@ -75,8 +76,11 @@ impl Publication {
         let passed_over: BTreeSet<&str> =
             manifest.tables.iter().filter(|table| !is_due(table)).map(|table| table.name.as_str()).collect();
         for (name, files) in self.tables_of(manifest).await? {
-            if !passed_over.contains(name.as_str()) {
-                settling.folder(&self.folder(&name, manifest), &files).await?;
+            let folder = self.folder(&name, manifest);
+            if passed_over.contains(name.as_str()) {
+                settling.ask(Change::Delete(&folder.join(MARK))).await?;
+            } else {
+                settling.folder(&folder, &files).await?;
             }
         }
         // The last write may have come late too.

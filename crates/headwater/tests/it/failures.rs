@@ -278,6 +278,7 @@ fn a_published_object_that_is_gone_stops_the_next_night() {
     let place = Place::demo();
     place.headwater(&["run", "--as-of", "2026-05-30"]).says(0, &[]);
     fs::remove_dir_all(place.path("published/segment_scores")).unwrap();
+    place.headwater(&["doctor"]).says(1, &["broken    outputs: E0703", "segment_scores"]);
     place.run().says(1, &["E0703", "segment_scores"]);
 }
 

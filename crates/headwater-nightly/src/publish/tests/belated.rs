@@ -187,3 +187,62 @@ async fn what_lay_aside_before_stays_where_a_night_is_not_published() {
     assert!(publication.publish(&third, &broken, &lease, &Stop::never()).await.is_err());
     assert_eq!(publication.missing(&first).await.unwrap(), Vec::<String>::new());
 }
+
+/// A table that the night no longer has, and had two versions ago.
+#[tokio::test]
+async fn a_table_of_an_earlier_version_that_comes_late_is_taken_out() {
+    let (publication, lease, first) = published(Arc::new(InMemory::new()), clock().0).await;
+    let mut last =
+        publish(&publication, night("b", "2026-05-30", &[("t", "x"), ("u", "y")]), Some(&first), &lease).await;
+    for (run, name) in [("c", "z"), ("d", "v")] {
+        last = publish(&publication, manifest(run, "2026-05-30", name), Some(&last), &lease).await;
+    }
+    let late = [path_of("u", "2026-05-30", "y"), "u/as_of_date=2026-05-30/_SUCCESS".to_owned()];
+    for object in &late {
+        put(&publication, object, "y").await;
+    }
+    put(&publication, &path_of("others", "2026-05-30", "w"), "w").await;
+    publication.finish(&lease).await.unwrap();
+    assert!(!is_there(&publication, &late[0]).await && !is_there(&publication, &late[1]).await);
+    assert_eq!(publication.out_of_place(&last).await.unwrap(), None);
+    // What no version of the night had is somebody else's.
+    assert!(is_there(&publication, &path_of("others", "2026-05-30", "w")).await);
+}
+
+/// A folder that cannot be brought in line is not said to be whole.
+#[tokio::test]
+async fn a_folder_whose_object_is_lost_loses_its_mark() {
+    let (publication, lease, first) = published(Arc::new(InMemory::new()), clock().0).await;
+    let next = publication.number(night("b", "2026-05-30", &[("t", "y"), ("u", "z")]), Some(&first)).unwrap();
+    put(&publication, "_aside/u/as_of_date=2026-05-30/z.parquet", "z").await;
+    let Creation::Done = publication.create(&next).await.unwrap() else { panic!("the number was free") };
+    lease.count(next.number);
+    publication.finish(&lease).await.unwrap();
+    assert!(!is_there(&publication, "t/as_of_date=2026-05-30/_SUCCESS").await);
+    assert!(is_there(&publication, "u/as_of_date=2026-05-30/_SUCCESS").await);
+    assert!(is_there(&publication, &path_of("u", "2026-05-30", "z")).await);
+}
+
+/// A superseded version is published again, and what a run asked for before deletes its only object, before the manifest is
+/// there or after.
+#[tokio::test]
+async fn what_is_published_again_and_deleted_late_is_staged() {
+    for is_killed in [false, true] {
+        let (publication, lease, first) = published(Arc::new(InMemory::new()), clock().0).await;
+        let second = publish(&publication, manifest("b", "2026-05-30", "y"), Some(&first), &lease).await;
+        publication.note(first.as_of).await.unwrap();
+        let again = publication.number(Manifest { run_id: "c".to_owned(), ..first.clone() }, Some(&second)).unwrap();
+        let staged = publication.stage_again(&again, &lease).await.unwrap();
+        assert_eq!(staged.len(), 1);
+        publication.put_aside(&again, &staged, &mut Vec::new(), &lease, &Stop::never()).await.unwrap();
+        publication.delete(&publication.path("_aside/t/as_of_date=2026-05-30/x.parquet")).await.unwrap();
+        if is_killed {
+            let Creation::Done = publication.create(&again).await.unwrap() else { panic!("the number was free") };
+            lease.count(again.number);
+            publication.finish(&lease).await.unwrap();
+        } else {
+            publication.publish(&again, &staged, &lease, &Stop::never()).await.unwrap();
+        }
+        assert_eq!(publication.out_of_place(&again).await.unwrap(), None);
+    }
+}
