@@ -230,8 +230,8 @@ codes! {
         "The URL's scheme is unknown, or the store cannot be configured from it and the environment.",
         "Use a path, `s3://`, `gs://` or `az://`, and set the store's usual environment variables.";
     StoreFailed "E0602" "the store failed",
-        "A request to the store failed after its retries.",
-        "Check network, credentials and permissions, then run again.";
+        "A request to the store failed after its retries, or something that is no object is where a record has to be written.",
+        "Check network, credentials and permissions, or remove what is in the place of the record, then run again.";
     UnsafeStore "E0603" "a store that ignores conditional writes",
         "Publication rests on creating an object only if it is not there; this store lets a second create pass.",
         "Publish to a store that honours conditional creates.";
@@ -248,8 +248,8 @@ codes! {
         "Another run took over while this one worked, so this one has not published.",
         "Run again.";
     BadManifest "E0703" "a manifest that cannot be read",
-        "The record of a published night is damaged, of an unknown version, or not the one that was published under its number.",
-        "Restore the object from a backup, or remove it; a night whose current manifest is removed has to be run again.";
+        "The record of a published night is damaged, of an unknown version, or not the one that was published under its number, or an object that it names is gone or was changed.",
+        "Restore the object from a backup. A damaged manifest can also be removed: a night whose current manifest is removed has to be run again, and until then its folders stay as they are. A night whose object is gone can be run again.";
     RunStopped "E0704" "the run was stopped",
         "An interrupt or a request to terminate came before the night was published. The last published night is untouched, what this one staged is removed, and the next run need not wait.",
         "Run again.";

@@ -154,9 +154,8 @@ impl Examination {
 
     /// The records that are there, and who is at work.
     async fn records(&mut self, operation: &Operation, publication: &Publication) {
-        let holder = publication.holder((operation.clock)()).await;
-        let latest = publication.latest().await;
-        match (holder, latest) {
+        // A store that does not answer is waited for once.
+        match tokio::join!(publication.holder((operation.clock)()), publication.latest()) {
             (Ok(holder), Ok(latest)) => {
                 let seen = match &latest {
                     Some(latest) if latest.nights.len() == 1 => {

@@ -7,7 +7,7 @@ use headwater_diagnostics::{Code, Diagnostic, Diagnostics};
 use headwater_ingest::{OpenError, StoreError, innermost_cause};
 
 use crate::engine::EngineError;
-use crate::publish::{DamagedManifest, LeaseHolder, PublishError};
+use crate::publish::{DamagedManifest, LeaseHolder, PublishError, night_of};
 use crate::stop::Stopped;
 
 /// The kind of a failure; each has its exit code.
@@ -92,7 +92,7 @@ impl RunError {
                 Diagnostic::of(Code::BadManifest, format!("{place}/{object}"), "this manifest cannot be built on")
                     .label(fault)
                     .help(format!(
-                        "{}; a night whose manifest is removed has to be run again",
+                        "{}; a night whose manifest is removed has to be run again, and until then its folders stay as they are",
                         DamagedManifest::REMEDY
                     )),
             ),
@@ -124,7 +124,12 @@ impl RunError {
                     format!("{place}/{path}"),
                     "an object of an earlier night is gone or was changed",
                 )
-                .help("restore it from a backup, or publish that night again: this night carries its state on"),
+                .help(match night_of(path) {
+                    Some(night) => format!(
+                        "restore it from a backup, or run that night again: `headwater run --as-of {night}`; the next night carries its state on"
+                    ),
+                    None => "restore it from a backup, or run that night again".to_owned(),
+                }),
             ),
             PublishError::Stopped(_) => return Self::from(Stopped),
             PublishError::Store(error) => (FailureKind::Failed, store_diagnostic(place, error)),

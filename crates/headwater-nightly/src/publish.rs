@@ -29,6 +29,7 @@ pub use manifest::{
 pub use probe::{Probe, ProbeStep};
 pub use publication::{Publication, PublishError};
 pub use staging::{FailedAudit, HeldNight};
+pub(crate) use waste::night_of;
 pub use waste::{DamagedManifest, Kept, Retention, Superseded, Waste, WasteReason};
 
 /// The wall clock, handed in.

@@ -179,7 +179,8 @@ pub(crate) fn unknown<'a>(
         damaged => format!("it may be in a manifest that cannot be read: {}", damaged.join(", ")),
     };
     let known = kept.readable.iter().map(|manifest| manifest.run_id.as_str()).chain(held);
-    let problem = Diagnostic::of(Code::UnknownRun, location, format!("no record of the run `{run}` is kept"))
+    let named = if run.parse::<u64>().is_ok() { "manifest" } else { "run" };
+    let problem = Diagnostic::of(Code::UnknownRun, location, format!("no record of the {named} `{run}` is kept"))
         .label(label)
         .help("`headwater status` lists the runs that are kept");
     RunError::new(FailureKind::NotFound, problem.suggest(run, known))

@@ -6,7 +6,7 @@ use std::error::Error;
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::company::Company;
 use super::disk;
@@ -24,6 +24,8 @@ const LEASE: Duration = Duration::from_secs(122);
 const TABLE: &str = "TABLE";
 /// Cells that are worked on at the same time.
 const WORKERS: usize = 3;
+/// Cells that are disturbed before those before them are made up.
+const BATCH: usize = 45;
 /// The exit code of a night that may be tried again.
 const MAY_RETRY: i32 = 1;
 
@@ -102,25 +104,53 @@ fn rotated(kills: &[Fault], turn: usize) -> Vec<Fault> {
     kills.iter().copied().chain(other).collect()
 }
 
-/// Disturbs a run in each cell, lets the leases end, and runs the night again in each.
+/// Disturbs a run in each cell, lets the leases end, and runs the night again in each. While the leases of some end, the
+/// next ones are disturbed.
 ///
 /// # Errors
 /// Where the harness itself fails; what Headwater does wrong is in the result.
 pub fn try_all(company: &Company, cells: &[Cell], leases: Leases) -> Outcome<Vec<Tried>> {
-    let mut all = side_by_side(cells, |at, cell| disturb(company, &format!("cell-{at:04}"), cell))?;
-    if leases == Leases::Waited {
-        thread::sleep(LEASE);
-    }
-    let settled = side_by_side(&all, |_, tried| {
-        if leases == Leases::Ended {
-            end_lease(company, &tried.place)?;
+    let mut all = Vec::new();
+    let mut waiting: Option<Disturbed> = None;
+    for (nth, batch) in cells.chunks(BATCH).enumerate() {
+        let place = |at: usize| format!("cell-{:04}", nth * BATCH + at);
+        let tried = side_by_side(batch, |at, cell| disturb(company, &place(at), cell))?;
+        let disturbed = Disturbed { tried, since: Instant::now() };
+        if let Some(before) = waiting.replace(disturbed) {
+            all.extend(before.made_up(company, leases)?);
         }
-        settle(company, &tried.place)
-    })?;
-    for (tried, odd) in all.iter_mut().zip(settled) {
-        tried.odd.extend(odd);
+    }
+    if let Some(last) = waiting {
+        all.extend(last.made_up(company, leases)?);
     }
     Ok(all)
+}
+
+/// Cells whose leases end.
+struct Disturbed {
+    tried: Vec<Tried>,
+    since: Instant,
+}
+
+impl Disturbed {
+    /// Runs the night again in each.
+    fn made_up(mut self, company: &Company, leases: Leases) -> Outcome<Vec<Tried>> {
+        if leases == Leases::Waited {
+            thread::sleep(LEASE.saturating_sub(self.since.elapsed()));
+        }
+        let settled = side_by_side(&self.tried, |_, tried| {
+            if leases == Leases::Ended {
+                end_lease(company, &tried.place)?;
+            }
+            let odd = settle(company, &tried.place)?;
+            company.store.clear_room(&tried.place)?;
+            Ok(odd)
+        })?;
+        for (tried, odd) in self.tried.iter_mut().zip(settled) {
+            tried.odd.extend(odd);
+        }
+        Ok(self.tried)
+    }
 }
 
 /// Does some work for each of several, a few at a time; the results are in their order.

@@ -29,13 +29,14 @@ const CONCURRENT_LOOKS: usize = 16;
 pub(super) const MARK: &str = "_SUCCESS";
 
 impl Publication {
-    /// Makes sure that the objects of a published table are in its folder.
+    /// Makes sure that the objects of a published table are in its folder, with the content that they had. They are read.
     ///
     /// # Errors
-    /// [`PublishError::MissingObject`] where one is not, or has another size.
+    /// [`PublishError::MissingObject`] where one is not.
     pub async fn confirm_table(&self, table: &PublishedTable) -> Result<(), PublishError> {
         for file in &table.files {
-            if !self.is_at(&self.path(&file.path), file.bytes).await? {
+            let place = self.path(&file.path);
+            if !self.is_at(&place, file.bytes).await? || self.sha256(&place).await? != file.sha256 {
                 return Err(PublishError::MissingObject(file.path.clone()));
             }
         }
@@ -206,7 +207,7 @@ impl Publication {
         let mut lost: BTreeSet<String> = self.lost_objects(manifest).await?.into_iter().collect();
         self.put_aside_what_is_staged(manifest, &mut lost).await?;
         for object in &lost {
-            tracing::warn!(event = "published_object_lost", as_of = %manifest.as_of, object, "an object of a published night is gone: run the night again");
+            tracing::warn!(event = "published_object_lost", as_of = %manifest.as_of, object, "an object of a published night is gone, or has another size: run the night again");
         }
         let is_whole = |table: &PublishedTable| !table.files.iter().any(|file| lost.contains(&file.path));
         self.settle_tables(manifest, lease, is_whole).await

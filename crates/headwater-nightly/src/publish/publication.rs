@@ -274,6 +274,10 @@ impl Publication {
                 }
             }
             Creation::Taken => Err(PublishError::LeaseLost),
+            Creation::Failed(error @ PublishError::Occupied(_)) => {
+                self.take_back(&placed, lease).await;
+                Err(error)
+            }
             // It may come late, and name what was put aside.
             Creation::Failed(error) => Err(lease.lost_or(error).await),
         }

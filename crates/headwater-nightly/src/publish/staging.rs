@@ -75,7 +75,11 @@ impl Publication {
     /// # Errors
     /// When the store fails, or the last manifest cannot be read.
     pub async fn give_up(&self, run_id: &str) -> Result<(), PublishError> {
-        match self.latest().await? {
+        let latest = match self.latest().await {
+            Err(PublishError::BadManifest { .. }) if !self.has_staged(run_id).await? => return Ok(()),
+            latest => latest?,
+        };
+        match latest {
             Some(latest) if latest.run_id == run_id => Ok(()),
             _ => self.clear_staging(run_id).await,
         }

@@ -280,6 +280,6 @@ fn names<'a>(manifests: impl Iterator<Item = &'a Manifest>) -> BTreeSet<String> 
 }
 
 /// The night of an object, from its path.
-pub(super) fn night_of(path: &str) -> Option<NaiveDate> {
+pub(crate) fn night_of(path: &str) -> Option<NaiveDate> {
     path.split('/').find_map(|part| part.strip_prefix("as_of_date=")?.parse().ok())
 }

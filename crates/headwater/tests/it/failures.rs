@@ -274,12 +274,22 @@ fn secrets_in_the_project_file_are_refused() {
 }
 
 #[test]
-fn a_published_object_that_is_gone_stops_the_next_night() {
+fn a_published_object_that_is_gone_or_changed_stops_the_next_night() {
     let place = Place::demo();
     place.headwater(&["run", "--as-of", "2026-05-30"]).says(0, &[]);
+    let object = place.published("segment_scores").into_keys().find(|path| path.ends_with(".parquet")).unwrap();
+    let path = place.path(&format!("published/{object}"));
+    let told = ["E0703", &object, "gone or was changed", "headwater run --as-of 2026-05-30"];
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    place.headwater(&["doctor"]).says(1, &told);
+    place.run().says(1, &told);
     fs::remove_dir_all(place.path("published/segment_scores")).unwrap();
-    place.headwater(&["doctor"]).says(1, &["broken    outputs: E0703", "segment_scores"]);
-    place.run().says(1, &["E0703", "segment_scores"]);
+    place.headwater(&["doctor"]).says(1, &told);
+    place.run().says(1, &told);
+    place.headwater(&["run", "--as-of", "2026-05-30"]).says(0, &["every byte as it was published before"]);
+    place.run().says(0, &[]);
 }
 
 #[test]
