@@ -75,8 +75,10 @@ pub fn run(options: &Options, print: &(dyn Fn(&str) + Sync)) -> Outcome {
             print(&cells.iter().map(line).collect::<String>());
             return Ok(0);
         }
-        let tried = try_all(&company, &cells, Leases::Waited)?;
-        print(&table(kind, &company, &tried));
+        print(&format!("{}: an undisturbed night makes {} requests", kind.name(), company.points.len()));
+        let tell = |tried: &[Tried]| print(&table(kind, tried));
+        let tried = try_all(&company, &cells::spread(&cells), Leases::Waited, &tell)?;
+        print(&format!("{}: {} cells\n{}", kind.name(), tried.len(), outcomes(&tried)));
         Ok(tried.iter().filter(|tried| !tried.odd.is_empty()).count())
     })
 }
@@ -123,13 +125,11 @@ impl Place {
     }
 }
 
-/// A line a cell, and the outcomes counted.
-fn table(kind: Kind, company: &Company, tried: &[Tried]) -> String {
-    let mut text = format!("\n{}: an undisturbed night makes {} requests\n", kind.name(), company.points.len());
-    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+/// A line a cell.
+fn table(kind: Kind, tried: &[Tried]) -> String {
+    let mut text = String::new();
     for cell in tried {
         let verdict = if cell.odd.is_empty() { "as promised" } else { "ODD" };
-        *counts.entry((cell.cell.fault.words(), &cell.outcome)).or_default() += 1;
         text.push_str(&format!(
             "{:<6} {:<44} {:<14} {:<24} {verdict}\n",
             kind.name(),
@@ -139,8 +139,16 @@ fn table(kind: Kind, company: &Company, tried: &[Tried]) -> String {
         ));
         text.extend(cell.odd.iter().map(|odd| format!("         {odd}\n")));
     }
-    text.push_str(&format!("{}: {} cells\n", kind.name(), tried.len()));
-    text + &counted(counts)
+    text
+}
+
+/// The outcomes of cells, counted.
+fn outcomes(tried: &[Tried]) -> String {
+    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for cell in tried {
+        *counts.entry((cell.cell.fault.words(), &cell.outcome)).or_default() += 1;
+    }
+    counted(counts)
 }
 
 /// A line for each outcome, with how often it was.

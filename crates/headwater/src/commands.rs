@@ -108,12 +108,14 @@ fn operation(project: Project) -> (Operation, StopHandle) {
 /// is, which is told.
 async fn stoppable<T>(handle: StopHandle, work: impl Future<Output = T>, output: &Output) -> Result<T, Exit> {
     tokio::select! {
-        done = work => Ok(done),
+        // Signals are heard before the work begins.
+        biased;
         () = surroundings::told_twice(handle) => {
             let problem = Diagnostic::of(Code::RunStopped, "this run", "the run was stopped before it had cleared up")
                 .help("`headwater status` says whether its night is published; if its lease was not released, it ends by itself within two minutes");
             output.diagnostics(&problem.into(), &Sources::default());
             Err(Exit::Failed)
         }
+        done = work => Ok(done),
     }
 }

@@ -24,6 +24,8 @@ const LEASE: Duration = Duration::from_secs(122);
 const TABLE: &str = "TABLE";
 /// Cells that are worked on at the same time.
 const WORKERS: usize = 3;
+/// Rounds through the night.
+const ROUNDS: usize = 8;
 /// Cells that are disturbed before those before them are made up.
 const BATCH: usize = 45;
 /// The exit code of a night that may be tried again.
@@ -82,6 +84,11 @@ pub(super) fn choose(company: &Company, every: usize) -> Vec<Cell> {
     cells
 }
 
+/// The cells in another order: one that is ended early has disturbed every part of the night.
+pub(super) fn spread(cells: &[Cell]) -> Vec<Cell> {
+    (0..ROUNDS).flat_map(|round| cells.iter().skip(round).step_by(ROUNDS)).cloned().collect()
+}
+
 /// The points of the undisturbed night by their kind, in their order.
 fn kinds(company: &Company) -> Vec<(String, Vec<Point>)> {
     let tables: BTreeSet<&str> = company.tables.keys().filter_map(|path| path.split('/').next()).collect();
@@ -105,23 +112,29 @@ fn rotated(kills: &[Fault], turn: usize) -> Vec<Fault> {
 }
 
 /// Disturbs a run in each cell, lets the leases end, and runs the night again in each. While the leases of some end, the
-/// next ones are disturbed.
+/// next ones are disturbed. What came of cells is told as soon as it is known.
 ///
 /// # Errors
 /// Where the harness itself fails; what Headwater does wrong is in the result.
-pub fn try_all(company: &Company, cells: &[Cell], leases: Leases) -> Outcome<Vec<Tried>> {
+pub fn try_all(company: &Company, cells: &[Cell], leases: Leases, tell: &dyn Fn(&[Tried])) -> Outcome<Vec<Tried>> {
     let mut all = Vec::new();
+    let mut made_up = |disturbed: Disturbed| {
+        let tried = disturbed.made_up(company, leases)?;
+        tell(&tried);
+        all.extend(tried);
+        Outcome::Ok(())
+    };
     let mut waiting: Option<Disturbed> = None;
     for (nth, batch) in cells.chunks(BATCH).enumerate() {
         let place = |at: usize| format!("cell-{:04}", nth * BATCH + at);
         let tried = side_by_side(batch, |at, cell| disturb(company, &place(at), cell))?;
         let disturbed = Disturbed { tried, since: Instant::now() };
         if let Some(before) = waiting.replace(disturbed) {
-            all.extend(before.made_up(company, leases)?);
+            made_up(before)?;
         }
     }
     if let Some(last) = waiting {
-        all.extend(last.made_up(company, leases)?);
+        made_up(last)?;
     }
     Ok(all)
 }

@@ -31,7 +31,7 @@ fn a_night_killed_at_any_request_leaves_a_whole_one_and_is_made_up_by_the_next()
         .iter()
         .map(|(name, fault, _)| Cell { point: Point { name: (*name).to_owned(), occurrence: 1 }, fault: *fault })
         .collect();
-    for (tried, (_, _, expected)) in try_all(&company, &cells, Leases::Ended).unwrap().iter().zip(CELLS) {
+    for (tried, (_, _, expected)) in try_all(&company, &cells, Leases::Ended, &|_| {}).unwrap().iter().zip(CELLS) {
         assert_eq!((tried.outcome.as_str(), tried.odd.as_slice()), (*expected, &[][..]), "{:?}", tried.cell);
     }
 }

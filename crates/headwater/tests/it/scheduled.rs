@@ -99,6 +99,7 @@ fn airflow_gives_the_program_the_keys_of_a_connection() {
     };
     let place = Published.place();
     let store = Store::moto(&moto, &place.path("")).unwrap();
+    store.make_room("lake").unwrap();
     place.edit("headwater.yaml", "location: published", "location: s3://lake/published");
     let connection = serde_json::json!({
         "conn_type": "aws", "login": "test", "password": "test",
