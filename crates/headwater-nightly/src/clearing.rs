@@ -1,11 +1,13 @@
 //! Removing what nothing references any more, or listing it.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
 use crate::failure::RunError;
 use crate::publish::{Manifest, Publication, PublishError, Waste};
 use crate::tenure::Operation;
-use crate::workshop::remove_dead;
+use crate::workshop::{dead_folders, remove_dead};
 
 /// What was cleared, or would be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,6 +20,8 @@ pub struct ClearReport {
     pub another_run_at_work: bool,
     /// The objects, by path.
     pub objects: Vec<Waste>,
+    /// The work folders of dead runs on this machine, by path.
+    pub work_folders: Vec<String>,
 }
 
 /// Removes what nothing references any more: superseded manifests and objects past their time, what dead runs staged or
@@ -40,8 +44,8 @@ pub async fn clear(operation: &Operation) -> Result<ClearReport, RunError> {
         Ok(objects)
     });
     let objects = objects.await?;
-    remove_dead(&operation.project.engine.spill_dir);
-    Ok(report(operation, true, false, objects))
+    let work_folders = remove_dead(&operation.project.engine.spill_dir);
+    Ok(ClearReport { is_removed: true, ..report(operation, objects, &work_folders) })
 }
 
 /// What [`clear`] would remove. Nothing is written.
@@ -55,7 +59,8 @@ pub async fn clearable(operation: &Operation) -> Result<ClearReport, RunError> {
     let holder = holder.map_err(|error| operation.failed(&error))?;
     let latest = operation.stop.unless_asked(publication.latest()).await?.map_err(|error| operation.failed(&error))?;
     let objects = waste(operation, &publication, latest.as_ref(), holder.is_none()).await?;
-    Ok(report(operation, false, holder.is_some(), objects))
+    let work_folders = dead_folders(&operation.project.engine.spill_dir);
+    Ok(ClearReport { another_run_at_work: holder.is_some(), ..report(operation, objects, &work_folders) })
 }
 
 async fn waste(
@@ -70,6 +75,13 @@ async fn waste(
     found.map_err(|error: PublishError| operation.failed(&error))
 }
 
-fn report(operation: &Operation, is_removed: bool, another_run_at_work: bool, objects: Vec<Waste>) -> ClearReport {
-    ClearReport { location: operation.project.outputs.location.to_string(), is_removed, another_run_at_work, objects }
+/// What was found, before anything is removed.
+fn report(operation: &Operation, objects: Vec<Waste>, work_folders: &[PathBuf]) -> ClearReport {
+    ClearReport {
+        location: operation.project.outputs.location.to_string(),
+        is_removed: false,
+        another_run_at_work: false,
+        objects,
+        work_folders: work_folders.iter().map(|folder| folder.display().to_string()).collect(),
+    }
 }

@@ -89,28 +89,22 @@ fn locked_folder(folder: &Path) -> io::Result<File> {
     Err(io::Error::other("another run keeps removing it"))
 }
 
-/// Removes the folders of runs whose process is gone, where there are any. Nothing depends on it.
-pub(crate) fn remove_dead(spill_dir: &Path) {
-    if let Err(error) = sweep(spill_dir) {
-        tracing::warn!(event = "dead_folders_not_listed", %error, folder = %spill_dir.display(), "folders of dead runs could not be looked for");
-    }
+/// The folders of runs whose process is gone, by name.
+pub(crate) fn dead_folders(spill_dir: &Path) -> Vec<PathBuf> {
+    let mut folders = run_folders(spill_dir);
+    folders.retain(|folder| lock_of_dead(folder).is_some());
+    folders
 }
 
-fn sweep(spill_dir: &Path) -> io::Result<()> {
-    let entries = match fs::read_dir(spill_dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
-    };
-    for entry in entries {
-        let entry = entry?;
-        if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
-            continue;
-        }
-        let folder = entry.path();
-        let Some(lock) = dead(&folder) else { continue };
+/// Removes the folders of runs whose process is gone; those that it removed, by name. Nothing depends on it.
+pub(crate) fn remove_dead(spill_dir: &Path) -> Vec<PathBuf> {
+    let mut gone = Vec::new();
+    for folder in run_folders(spill_dir) {
+        let Some(lock) = lock_of_dead(&folder) else { continue };
         match removed(&folder) {
             Ok(()) => {
-                tracing::info!(event = "dead_folder_removed", folder = %folder.display(), "removed the work folder of a dead run")
+                tracing::info!(event = "dead_folder_removed", folder = %folder.display(), "removed the work folder of a dead run");
+                gone.push(folder);
             }
             Err(error) => {
                 tracing::warn!(event = "dead_folder_not_removed", %error, folder = %folder.display(), "the work folder of a dead run could not be removed");
@@ -119,11 +113,30 @@ fn sweep(spill_dir: &Path) -> io::Result<()> {
         // Until here: whoever makes this folder at the same time waits for the lock, and makes it again.
         drop(lock);
     }
-    Ok(())
+    gone
+}
+
+/// What is named as folders of runs are, by name.
+fn run_folders(spill_dir: &Path) -> Vec<PathBuf> {
+    let listed = fs::read_dir(spill_dir).and_then(|entries| entries.collect::<io::Result<Vec<_>>>());
+    let mut folders: Vec<PathBuf> = match listed {
+        Ok(entries) => {
+            let of_runs = entries.iter().filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
+            of_runs.map(fs::DirEntry::path).collect()
+        }
+        Err(error) => {
+            if error.kind() != io::ErrorKind::NotFound {
+                tracing::warn!(event = "dead_folders_not_listed", %error, folder = %spill_dir.display(), "folders of dead runs could not be looked for");
+            }
+            Vec::new()
+        }
+    };
+    folders.sort();
+    folders
 }
 
 /// The lock on a folder that no run holds; nothing where one does, where locks do not work, or where it is no run's.
-fn dead(folder: &Path) -> Option<File> {
+fn lock_of_dead(folder: &Path) -> Option<File> {
     let file = File::options().write(true).open(folder.join(LOCK)).ok()?;
     match file.try_lock() {
         Ok(()) => Some(file),
@@ -171,7 +184,9 @@ mod tests {
         let dead = left_behind(spill, "dead");
         fs::write(dead.join(LOCK), b"").unwrap();
         let foreign = left_behind(spill, "of-somebody-else");
+        assert_eq!(dead_folders(spill), std::slice::from_ref(&dead));
         let workshop = Workshop::open(spill, "mine").unwrap();
+        assert!(dead_folders(spill).is_empty());
         assert!(workshop.folder().is_dir());
         assert!(!dead.exists());
         assert!(foreign.join("tables/accounts-0/00000.parquet").exists());

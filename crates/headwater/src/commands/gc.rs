@@ -36,12 +36,13 @@ fn text(report: &ClearReport) -> String {
     if report.another_run_at_work {
         lines.push("Another run may be at work; what it stages or puts aside is not listed".to_owned());
     }
+    let done = if report.is_removed { "Removed" } else { "Would be removed" };
+    lines.extend(report.work_folders.iter().map(|folder| format!("{done}: the work folder of a dead run {folder}")));
     if report.objects.is_empty() {
         lines.push(format!("Nothing to remove in {}", report.location));
         return lines.join("\n");
     }
-    let done = if report.is_removed { "Removed from" } else { "Would be removed from" };
-    lines.push(format!("{done} {}", report.location));
+    lines.push(format!("{done} from {}", report.location));
     let mut reasons: BTreeMap<WasteReason, (u64, u64)> = BTreeMap::new();
     for waste in &report.objects {
         let (objects, bytes) = reasons.entry(waste.reason).or_default();
@@ -62,8 +63,8 @@ fn text(report: &ClearReport) -> String {
 fn words(reason: WasteReason) -> &'static str {
     match reason {
         WasteReason::Superseded => "superseded, and past its time",
-        WasteReason::Unnamed => "put aside by a dead run",
-        WasteReason::DeadRun => "staged by a dead run",
+        WasteReason::Unnamed => "put aside by a run that published nothing",
+        WasteReason::DeadRun => "staged by a run that is over",
         WasteReason::HeldLongAgo => "of a night held long ago",
     }
 }
