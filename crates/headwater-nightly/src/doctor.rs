@@ -10,7 +10,9 @@ use serde::Serialize;
 use crate::all_tables::carried_tables;
 use crate::engine::{Engine, EngineLimits};
 use crate::failure::{FailureKind, RunError};
-use crate::publish::{DamagedManifest, LeaseHolder, Manifest, Probe, ProbeStep, Publication, PublishError};
+use crate::publish::{
+    DamagedManifest, LeaseHolder, Manifest, Probe, ProbeStep, Publication, PublishError, PublishedFile,
+};
 use crate::tenure::Operation;
 
 /// Clocks that differ by less are fine: stores tell whole seconds.
@@ -125,18 +127,24 @@ impl Examination {
                 return Ok(());
             }
         };
+        // A store that does not answer is waited for once.
+        let first_look = async { tokio::try_join!(publication.holder((operation.clock)()), publication.latest()) };
+        let is_free = match operation.stop.unless_asked(first_look).await? {
+            Ok((holder, _)) => holder.is_none(),
+            Err(error) => {
+                self.failed(operation, &error);
+                let seen = "not looked at, because of what is broken";
+                self.add("permissions", Health::Unknown, seen, Some("look again when that is mended"));
+                return Ok(());
+            }
+        };
         // What is told is what is there when the lease has been had: whoever has it finishes what was cut short.
-        let probed = probed(operation, &publication).await?;
-        let told = self.findings.len();
+        let probed = if is_free { Some(probed(operation, &publication).await?) } else { None };
         operation.stop.unless_asked(self.records(operation, &publication)).await?;
         match probed {
             None => {
-                let (seen, remedy) = if self.findings.iter().skip(told).any(|found| found.health == Health::Broken) {
-                    ("not looked at, because of what is broken", "look again when that is mended")
-                } else {
-                    ("a run may be at work, so nothing was written to look", "look again when it has ended")
-                };
-                self.add("permissions", Health::Unknown, seen, Some(remedy));
+                let seen = "a run may be at work, so nothing was written to look";
+                self.add("permissions", Health::Unknown, seen, Some("look again when it has ended"));
             }
             Some(Ok(probe)) => {
                 self.fine("lease", "it can be taken and released");
@@ -154,9 +162,8 @@ impl Examination {
 
     /// The records that are there, and who is at work.
     async fn records(&mut self, operation: &Operation, publication: &Publication) {
-        // A store that does not answer is waited for once.
-        match tokio::join!(publication.holder((operation.clock)()), publication.latest()) {
-            (Ok(holder), Ok(latest)) => {
+        match tokio::try_join!(publication.holder((operation.clock)()), publication.latest()) {
+            Ok((holder, latest)) => {
                 let seen = match &latest {
                     Some(latest) if latest.nights.len() == 1 => {
                         format!("1 night, the last manifest is {}", latest.number)
@@ -165,17 +172,14 @@ impl Examination {
                     None => "nothing is published yet".to_owned(),
                 };
                 self.fine("outputs", format!("{}: {seen}", operation.project.outputs.location));
+                if let Err(error) = publication.confirm_next(latest.as_ref()) {
+                    self.failed(operation, &error);
+                }
                 if let Some(latest) = &latest {
-                    self.nights(operation, publication, latest).await;
+                    self.nights(operation, publication, latest, holder.is_none()).await;
                 }
                 match holder {
-                    None => {
-                        if let Some(latest) = &latest
-                            && let Err(error) = carried_on(publication, latest).await
-                        {
-                            self.failed(operation, &error);
-                        }
-                    }
+                    None => {}
                     Some(holder @ LeaseHolder::Run(_)) => self.add("lease", Health::Doubtful, holder.to_string(), None),
                     Some(holder @ LeaseHolder::Unknown(_)) => {
                         let remedy = "remove the record once no run is at work";
@@ -183,23 +187,33 @@ impl Examination {
                     }
                 }
             }
-            (Err(error), _) | (_, Err(error)) => self.failed(operation, &error),
+            Err(error) => self.failed(operation, &error),
         }
     }
 
-    /// What is gone or damaged of the nights that are published: manifests, and objects of the last one.
-    async fn nights(&mut self, operation: &Operation, publication: &Publication, latest: &Manifest) {
+    /// What is gone or damaged of the nights that are published: manifests, objects of the last one, and the state that the
+    /// next night carries on, which is read where no run is at work.
+    async fn nights(&mut self, operation: &Operation, publication: &Publication, latest: &Manifest, is_free: bool) {
         let mut gone = Vec::new();
+        let carried = if is_free { carried_on(publication, latest).await } else { Ok(()) };
+        let keeps_next_from_running = match &carried {
+            Err(PublishError::MissingObject(object)) => Some(object.as_str()),
+            _ => None,
+        };
         match publication.lost(latest).await {
             Ok(nights) => gone.extend(nights.iter().map(|night| format!("the manifest of the night of {night}"))),
             Err(error) => self.failed(operation, &error),
         }
-        match publication.lost_object(latest).await {
-            Ok(object) => gone.extend(object.map(|object| format!("{object}, of the night of {},", latest.as_of))),
+        match publication.lost_objects(latest).await {
+            Ok(objects) => {
+                // Each is told once.
+                let others = objects.iter().filter(|object| Some(object.as_str()) != keeps_next_from_running);
+                gone.extend(others.map(|object| format!("{object}, of the night of {},", latest.as_of)));
+            }
             Err(error) => self.failed(operation, &error),
         }
         match publication.out_of_place(latest).await {
-            Ok(Some(object)) if gone.is_empty() => {
+            Ok(Some(object)) if gone.is_empty() && carried.is_ok() => {
                 let seen = format!("{object} is not as the manifest of the night of {} says", latest.as_of);
                 let remedy = "the next run brings the folders of the night in line";
                 self.add("outputs", Health::Doubtful, seen, Some(remedy));
@@ -218,8 +232,10 @@ impl Examination {
             Err(error) => self.failed(operation, &error),
         }
         for what in gone {
-            let remedy = "restore it from a backup, or run that night again";
-            self.add("outputs", Health::Doubtful, format!("{what} is gone"), Some(remedy));
+            self.add("outputs", Health::Doubtful, format!("{what} is gone"), Some(PublishedFile::REMEDY));
+        }
+        if let Err(error) = &carried {
+            self.failed(operation, error);
         }
     }
 
@@ -281,24 +297,17 @@ impl Examination {
     }
 }
 
-/// What the store lets this user do, tried under the lease; nothing where a run may be at work, or nothing can be built on
-/// what is published.
+/// What the store lets this user do, tried under the lease.
 ///
 /// # Errors
 /// When the run is asked to stop.
-async fn probed(operation: &Operation, publication: &Publication) -> Result<Option<Result<Probe, RunError>>, RunError> {
-    let is_free = async {
-        matches!(publication.holder((operation.clock)()).await, Ok(None)) && publication.latest().await.is_ok()
-    };
-    if !operation.stop.unless_asked(is_free).await? {
-        return Ok(None);
-    }
+async fn probed(operation: &Operation, publication: &Publication) -> Result<Result<Probe, RunError>, RunError> {
     let probed = operation.under_lease(publication, async |_| {
         publication.examine(&operation.run_id).await.map_err(|error| operation.failed(&error))
     });
     match probed.await {
         Err(error) if error.kind == FailureKind::Stopped => Err(error),
-        probed => Ok(Some(probed)),
+        probed => Ok(probed),
     }
 }
 

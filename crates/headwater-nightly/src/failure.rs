@@ -7,7 +7,7 @@ use headwater_diagnostics::{Code, Diagnostic, Diagnostics};
 use headwater_ingest::{OpenError, StoreError, innermost_cause};
 
 use crate::engine::EngineError;
-use crate::publish::{DamagedManifest, LeaseHolder, PublishError, night_of};
+use crate::publish::{DamagedManifest, LeaseHolder, PublishError, PublishedFile, night_of};
 use crate::stop::Stopped;
 
 /// The kind of a failure; each has its exit code.
@@ -126,9 +126,10 @@ impl RunError {
                 )
                 .help(match night_of(path) {
                     Some(night) => format!(
-                        "restore it from a backup, or run that night again: `headwater run --as-of {night}`; the next night carries its state on"
+                        "{}: `headwater run --as-of {night}`; the next night carries its state on",
+                        PublishedFile::REMEDY
                     ),
-                    None => "restore it from a backup, or run that night again".to_owned(),
+                    None => PublishedFile::REMEDY.to_owned(),
                 }),
             ),
             PublishError::Stopped(_) => return Self::from(Stopped),

@@ -79,6 +79,7 @@ impl<'a> AtWork<'a> {
         site.publication.probe(&request.run_id).await.map_err(failed)?;
         let latest = site.publication.latest_under(site.lease).await.map_err(failed)?;
         of_this_project(project, latest.as_ref())?;
+        site.publication.confirm_next(latest.as_ref()).map_err(failed)?;
         let number = latest.as_ref().and_then(|latest| latest.night_before(request.as_of)).map(|(_, number)| number);
         let before = match number {
             Some(number) => Some(site.publication.manifest(number).await.map_err(failed)?),

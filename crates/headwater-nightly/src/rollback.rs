@@ -6,7 +6,7 @@ use object_store::{ObjectStoreExt, PutPayload};
 use serde::Serialize;
 
 use crate::failure::{FailureKind, RunError};
-use crate::publish::{HeldNight, Kept, Lease, Manifest, Publication, PublishedTable};
+use crate::publish::{HeldNight, Kept, Lease, Manifest, Publication, PublishedFile, PublishedTable};
 use crate::state_chain::resting_on_older_state;
 use crate::tenure::Operation;
 
@@ -117,9 +117,13 @@ async fn publish(
 
 /// The manifest that a run published, or that has a number.
 pub(crate) fn named<'a>(manifests: &'a [Manifest], name: &str) -> Option<&'a Manifest> {
-    let number: Option<u64> = name.parse().ok();
     let by_run = manifests.iter().find(|manifest| manifest.run_id == name);
-    by_run.or_else(|| manifests.iter().find(|manifest| Some(manifest.number) == number))
+    by_run.or_else(|| manifests.iter().find(|manifest| Some(manifest.number) == number(name)))
+}
+
+/// The number of a manifest, where a name is one.
+fn number(name: &str) -> Option<u64> {
+    name.parse().ok()
 }
 
 async fn found(operation: &Operation, publication: &Publication, to: &str) -> Result<Manifest, RunError> {
@@ -158,8 +162,7 @@ async fn whole(operation: &Operation, publication: &Publication, target: &Manife
     let location = &operation.project.outputs.location;
     let problems = missing.into_iter().map(|path| {
         let message = format!("this object of manifest {} is gone or was changed", target.number);
-        Diagnostic::of(Code::IncompleteRun, format!("{location}/{path}"), message)
-            .help("restore it from a backup, or run that night again")
+        Diagnostic::of(Code::IncompleteRun, format!("{location}/{path}"), message).help(PublishedFile::REMEDY)
     });
     Err(RunError::new(FailureKind::NotFound, problems.collect::<Diagnostics>()))
 }
@@ -179,7 +182,7 @@ pub(crate) fn unknown<'a>(
         damaged => format!("it may be in a manifest that cannot be read: {}", damaged.join(", ")),
     };
     let known = kept.readable.iter().map(|manifest| manifest.run_id.as_str()).chain(held);
-    let named = if run.parse::<u64>().is_ok() { "manifest" } else { "run" };
+    let named = if number(run).is_some() { "manifest" } else { "run" };
     let problem = Diagnostic::of(Code::UnknownRun, location, format!("no record of the {named} `{run}` is kept"))
         .label(label)
         .help("`headwater status` lists the runs that are kept");

@@ -137,6 +137,11 @@ pub struct PublishedFile {
     pub sha256: String,
 }
 
+impl PublishedFile {
+    /// What can be done where it is gone or was changed.
+    pub const REMEDY: &str = "restore it from a backup, or run that night again";
+}
+
 /// An object that an input was read from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InputObject {

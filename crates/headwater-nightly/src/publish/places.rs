@@ -51,7 +51,7 @@ impl Publication {
     pub async fn missing(&self, manifest: &Manifest) -> Result<Vec<String>, PublishError> {
         let mut missing = Vec::new();
         for file in manifest.files() {
-            if !self.is_whole(file).await? {
+            if self.find_whole(file).await?.is_none() {
                 missing.push(file.path.clone());
             }
         }
@@ -71,24 +71,18 @@ impl Publication {
         let keeps_spares = self.keeps_spares(manifest.as_of, lease).await?;
         for file in manifest.files() {
             stop.check()?;
-            let (shown, place) = (self.path(&file.path), self.aside(&file.path));
+            let place = self.aside(&file.path);
             // An object of the same name and size may be damaged all the same, and the staged one is whole.
-            let is_whole = self.is_whole(file).await?;
+            let whole = self.find_whole(file).await?;
             // A run that is asleep may be about to delete it where it is: of that, a second one is kept.
-            let is_safe = is_whole
-                && (!keeps_spares
-                    || self.is_at(&place, file.bytes).await?
-                        && (staged.contains_key(&file.path) || self.is_at(&shown, file.bytes).await?));
-            if is_safe {
+            if whole.is_some() && (!keeps_spares || self.has_spare(file, staged).await?) {
                 continue;
             }
-            let there = self.find(file).await?.filter(|there| is_whole && *there != place);
-            let source = staged.get(&file.path).or(there.as_ref());
-            let Some(source) = source else {
-                if is_whole {
-                    continue;
-                }
-                return Err(PublishError::MissingObject(file.path.clone()));
+            let source = match (staged.get(&file.path), &whole) {
+                (Some(staged), _) => staged,
+                (None, Some(whole)) if *whole == place => continue,
+                (None, Some(whole)) => whole,
+                (None, None) => return Err(PublishError::MissingObject(file.path.clone())),
             };
             // What lay there before belongs to another version of the night too.
             if !self.is_at(&place, file.bytes).await? {
@@ -296,7 +290,11 @@ impl Publication {
         Ok(self.lost_objects(manifest).await?.into_iter().next())
     }
 
-    pub(super) async fn lost_objects(&self, manifest: &Manifest) -> Result<Vec<String>, PublishError> {
+    /// The objects of a manifest that are at neither of their places in their size, by their paths.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn lost_objects(&self, manifest: &Manifest) -> Result<Vec<String>, PublishError> {
         let looks: Vec<_> = manifest.files().map(|file| self.find(file)).collect();
         let places: Vec<Option<Path>> = stream::iter(looks).buffered(CONCURRENT_LOOKS).try_collect().await?;
         let lost = manifest.files().zip(places).filter(|(_, place)| place.is_none());
@@ -335,12 +333,18 @@ impl Publication {
         below.fold(self.root.clone().join(ASIDE), |folder, part| folder.join(part))
     }
 
-    /// Whether an object of a manifest is at one of its places and has the content it says. It is read.
-    async fn is_whole(&self, file: &PublishedFile) -> Result<bool, PublishError> {
+    /// Where an object of a manifest is, if it has the content it says. It is read.
+    async fn find_whole(&self, file: &PublishedFile) -> Result<Option<Path>, PublishError> {
         match self.find(file).await? {
-            Some(place) => Ok(self.sha256(&place).await? == file.sha256),
-            None => Ok(false),
+            Some(place) if self.sha256(&place).await? == file.sha256 => Ok(Some(place)),
+            _ => Ok(None),
         }
+    }
+
+    /// Whether an object is aside, and at another place besides: shown, or staged.
+    async fn has_spare(&self, file: &PublishedFile, staged: &BTreeMap<String, Path>) -> Result<bool, PublishError> {
+        let is_aside = self.is_at(&self.aside(&file.path), file.bytes).await?;
+        Ok(is_aside && (staged.contains_key(&file.path) || self.is_at(&self.path(&file.path), file.bytes).await?))
     }
 
     /// Where an object of a manifest is; `None` where it is at neither place.

@@ -209,6 +209,19 @@ impl Publication {
         Ok(lost.map(|(night, _)| *night).collect())
     }
 
+    /// Makes sure that nothing lies in the place of the next manifest. On a disk, a folder or a broken link may.
+    ///
+    /// # Errors
+    /// [`PublishError::Occupied`]; [`PublishError::NoNumberLeft`].
+    pub fn confirm_next(&self, latest: Option<&Manifest>) -> Result<(), PublishError> {
+        let name = self.manifests().name(self.manifests().after(latest.map_or(0, |latest| latest.number))?);
+        let place = self.disk.as_ref().map(|disk| disk.join(&name));
+        match place {
+            Some(place) if place.symlink_metadata().is_ok() && !place.is_file() => Err(PublishError::Occupied(name)),
+            _ => Ok(()),
+        }
+    }
+
     pub(super) async fn found(&self, number: u64) -> Result<Option<Manifest>, PublishError> {
         let manifests = self.manifests();
         let bad = |fault: &str| PublishError::BadManifest { object: manifests.name(number), fault: fault.to_owned() };

@@ -287,10 +287,29 @@ fn a_published_object_that_is_gone_or_changed_stops_the_next_night() {
     place.headwater(&["doctor"]).says(1, &told);
     place.run().says(1, &told);
     fs::remove_dir_all(place.path("published/segment_scores")).unwrap();
-    place.headwater(&["doctor"]).says(1, &told);
+    let doctor = place.headwater(&["doctor"]);
+    doctor.says(1, &told);
+    let lines = doctor.stdout.lines().filter(|line| line.contains(&object));
+    assert_eq!(lines.count(), 1, "{}", doctor.stdout);
     place.run().says(1, &told);
     place.headwater(&["run", "--as-of", "2026-05-30"]).says(0, &["every byte as it was published before"]);
     place.run().says(0, &[]);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_lies_in_the_place_of_the_next_manifest_is_told_before_the_night() {
+    let place = Place::demo();
+    fs::create_dir_all(place.path("published/manifests/00000001.json")).unwrap();
+    let told = ["E0602", "manifests/00000001.json", "something that is no object", "remove what is in the place"];
+    place.headwater(&["doctor"]).says(1, &told);
+    place.run().says(1, &told);
+    fs::remove_dir(place.path("published/manifests/00000001.json")).unwrap();
+    std::os::unix::fs::symlink("nowhere", place.path("published/manifests/00000001.json")).unwrap();
+    place.headwater(&["doctor"]).says(1, &told);
+    place.run().says(1, &told);
+    fs::remove_file(place.path("published/manifests/00000001.json")).unwrap();
+    place.run().says(0, &["published as manifest 1"]);
 }
 
 #[test]

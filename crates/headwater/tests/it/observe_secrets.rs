@@ -98,6 +98,11 @@ fn a_store_that_refuses_is_told_without_what_it_was_sent() {
             let outcome = run(&place, &watching, &[]);
             outcome.says(1, &["E0602"]);
             nothing_is_said(location, &outcome);
+            // What it finds is its result, and names the URL that refused.
+            let doctor = place.headwater_with(&["doctor", "--format", format], PLANTED);
+            doctor.says(1, &["E0602", &sink.address.to_string()]);
+            nothing_is_said(location, &doctor);
+            assert!(!doctor.stdout.contains("sv=2024"), "{}", doctor.stdout);
         }
         nothing_is_left(&place.path("."), &mut 0);
     }
