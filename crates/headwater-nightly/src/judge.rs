@@ -253,7 +253,8 @@ impl Case<'_> {
             match self.before.and_then(|manifest| manifest.table(&contract.name)) {
                 None => tables::register_empty(self.engine, &name, &contract)?,
                 Some(there) => {
-                    self.publication.confirm_table(there).await.map_err(|error| self.request.publishing(&error))?;
+                    let confirmed = self.request.stop.unless_asked(self.publication.confirm_table(there)).await?;
+                    confirmed.map_err(|error| self.request.publishing(&error))?;
                     let paths: Vec<_> = there.files.iter().map(|file| self.publication.path(&file.path)).collect();
                     tables::register(self.engine, self.outputs, &name, &paths, &contract)?;
                 }

@@ -68,7 +68,7 @@ impl Stop {
         if *self.asked.borrow() { Err(Stopped) } else { Ok(()) }
     }
 
-    /// Says that work has begun that a request stops.
+    /// Says that the next night of a series has begun, and that a request counts again.
     pub(crate) fn begin(&self) {
         self.is_too_late.store(false, Ordering::SeqCst);
     }

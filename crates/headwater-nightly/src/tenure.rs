@@ -77,7 +77,6 @@ impl Operation {
         work: impl AsyncFnOnce(&Lease) -> Result<T, RunError>,
     ) -> Result<T, RunError> {
         let failed = |error: PublishError| self.failed(&error);
-        self.stop.begin();
         // Whoever finds another run at work writes nothing.
         let free = self.stop.unless_asked(publication.holder((self.clock)())).await?.map_err(failed)?.is_none();
         if free {

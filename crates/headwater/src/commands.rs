@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::{fs, io};
 
 use headwater_diagnostics::{Code, Diagnostic, FileId, Sources};
@@ -107,15 +108,22 @@ fn operation(project: Project) -> (Operation, StopHandle) {
 /// What work comes to. A signal asks it to stop; after a second one, or where it does not come to an end, it is left as it
 /// is, which is told.
 async fn stoppable<T>(handle: StopHandle, work: impl Future<Output = T>, output: &Output) -> Result<T, Exit> {
+    let mut work = pin!(work);
     tokio::select! {
         // Signals are heard before the work begins.
         biased;
         () = surroundings::told_twice(handle) => {
+            // It may have come to its end in the same moment.
+            tokio::select! {
+                biased;
+                done = &mut work => return Ok(done),
+                () = std::future::ready(()) => {}
+            }
             let problem = Diagnostic::of(Code::RunStopped, "this run", "the run was stopped before it had cleared up")
                 .help("`headwater status` says whether its night is published; if its lease was not released, it ends by itself within two minutes");
             output.diagnostics(&problem.into(), &Sources::default());
             Err(Exit::Failed)
         }
-        done = work => Ok(done),
+        done = &mut work => Ok(done),
     }
 }
