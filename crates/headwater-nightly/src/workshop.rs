@@ -121,7 +121,10 @@ fn run_folders(spill_dir: &Path) -> Vec<PathBuf> {
     let listed = fs::read_dir(spill_dir).and_then(|entries| entries.collect::<io::Result<Vec<_>>>());
     let mut folders: Vec<PathBuf> = match listed {
         Ok(entries) => {
-            let of_runs = entries.iter().filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
+            // What a link leads to is somebody else's.
+            let is_folder = |entry: &&fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let folders = entries.iter().filter(is_folder);
+            let of_runs = folders.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
             of_runs.map(fs::DirEntry::path).collect()
         }
         Err(error) => {
@@ -137,7 +140,12 @@ fn run_folders(spill_dir: &Path) -> Vec<PathBuf> {
 
 /// The lock on a folder that no run holds; nothing where one does, where locks do not work, or where it is no run's.
 fn lock_of_dead(folder: &Path) -> Option<File> {
-    let file = File::options().write(true).open(folder.join(LOCK)).ok()?;
+    let lock = folder.join(LOCK);
+    // To open a pipe may take for ever.
+    if !lock.symlink_metadata().is_ok_and(|found| found.is_file()) {
+        return None;
+    }
+    let file = File::options().write(true).open(lock).ok()?;
     match file.try_lock() {
         Ok(()) => Some(file),
         Err(TryLockError::WouldBlock) => None,
@@ -184,11 +192,17 @@ mod tests {
         let dead = left_behind(spill, "dead");
         fs::write(dead.join(LOCK), b"").unwrap();
         let foreign = left_behind(spill, "of-somebody-else");
+        let elsewhere = tempfile::tempdir().unwrap();
+        let linked = left_behind(elsewhere.path(), "linked");
+        fs::write(linked.join(LOCK), b"").unwrap();
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(&linked, spill.join("run-linked")).unwrap();
         assert_eq!(dead_folders(spill), std::slice::from_ref(&dead));
         let workshop = Workshop::open(spill, "mine").unwrap();
         assert!(dead_folders(spill).is_empty());
         assert!(workshop.folder().is_dir());
         assert!(!dead.exists());
+        assert!(linked.join(LOCK).exists());
         assert!(foreign.join("tables/accounts-0/00000.parquet").exists());
         assert!(alive.folder().join(LOCK).exists());
         let (alive_folder, mine) = (alive.folder().to_owned(), workshop.folder().to_owned());
