@@ -160,11 +160,14 @@ impl Publication {
 
     /// The nights that are noted, and whether their time is over.
     pub(super) async fn notes(&self, lease: &Lease) -> Result<BTreeMap<NaiveDate, bool>, PublishError> {
-        let notes = self.list(&self.path(NOTES)).await?;
-        Ok(notes
-            .into_iter()
-            .filter_map(|note| Some((note.location.filename()?.parse().ok()?, is_over(note.last_modified, lease))))
-            .collect())
+        let noted = self.noted().await?.into_iter();
+        Ok(noted.map(|(night, noted_at)| (night, is_over(noted_at, lease))).collect())
+    }
+
+    /// The nights that are noted, and when they were.
+    pub(super) async fn noted(&self) -> Result<BTreeMap<NaiveDate, DateTime<Utc>>, PublishError> {
+        let notes = self.list(&self.path(NOTES)).await?.into_iter();
+        Ok(notes.filter_map(|note| Some((note.location.filename()?.parse().ok()?, note.last_modified))).collect())
     }
 
     /// Whether a second copy of what a night shows stays aside: where a run may be asleep that could delete the first.

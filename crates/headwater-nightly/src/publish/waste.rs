@@ -188,8 +188,12 @@ impl Publication {
         if let Some(DamagedManifest { object, fault }) = superseded.damaged.into_iter().next() {
             return Err(PublishError::BadManifest { object, fault });
         }
-        let (expired, kept): (Vec<_>, Vec<_>) =
-            superseded.readable.into_iter().partition(|old| is_past(old.since, retention.superseded_days, now));
+        // What a night had before tells where late writes may go.
+        let noted = self.noted().await?;
+        let is_expired = |old: &Superseded| {
+            is_past(old.since, retention.superseded_days, now) && !noted.contains_key(&old.manifest.as_of)
+        };
+        let (expired, kept): (Vec<_>, Vec<_>) = superseded.readable.into_iter().partition(is_expired);
         let mut waste: Vec<Waste> = expired
             .iter()
             .map(|old| self.manifests().name(old.manifest.number))

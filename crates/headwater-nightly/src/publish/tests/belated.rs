@@ -74,8 +74,11 @@ async fn a_manifest_that_was_taken_back_goes_when_its_time_is_over() {
             old.iter().map(|old| (old.manifest.number, (old.since - clock()).num_days())).collect::<Vec<_>>()
         };
         assert_eq!(superseded().await, [(2, 0), (3, 0)]);
-        // The night is published again, ten days later.
+        // The night is published again, ten days later; its note was forgotten by then.
         seconds.store(10 * DAY, Ordering::SeqCst);
+        for night in publication.noted().await.unwrap().into_keys() {
+            publication.forget(night).await.unwrap();
+        }
         lease.renew().await.unwrap();
         let next = at(manifest("c", "2026-05-30", "z"));
         publish(&publication, next, publication.latest().await.unwrap().as_ref(), &lease).await;

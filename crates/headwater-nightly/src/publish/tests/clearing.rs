@@ -50,6 +50,10 @@ async fn superseded_objects_go_when_their_time_is_over_and_named_ones_never() {
         "Superseded manifests/00000002.json",
     ];
     assert_eq!(waste(&publication, &clock, true).await, old);
+    // As long as a late write may come, what the night had before is not forgotten.
+    publication.note(first.as_of).await.unwrap();
+    assert_eq!(waste(&publication, &clock, true).await, young);
+    publication.forget(first.as_of).await.unwrap();
     let found = waste_of(&publication, RETENTION, &clock, true).await.unwrap();
     let (handle, asked) = Stop::channel();
     handle.request();
