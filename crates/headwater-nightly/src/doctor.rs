@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::all_tables::carried_tables;
 use crate::engine::{Engine, EngineLimits};
 use crate::failure::{FailureKind, RunError};
+use crate::preconditions::of_this_project;
 use crate::publish::{
     DamagedManifest, LeaseHolder, Manifest, Probe, ProbeStep, Publication, PublishError, PublishedFile,
 };
@@ -175,6 +176,9 @@ impl Examination {
                 if let Err(error) = publication.confirm_next(latest.as_ref()) {
                     self.failed(operation, &error);
                 }
+                if let Err(error) = of_this_project(&operation.project, latest.as_ref()) {
+                    self.broken("outputs", error.kind, &error.diagnostics);
+                }
                 if let Some(latest) = &latest {
                     self.nights(operation, publication, latest, holder.is_none()).await;
                 }
@@ -196,18 +200,24 @@ impl Examination {
     async fn nights(&mut self, operation: &Operation, publication: &Publication, latest: &Manifest, is_free: bool) {
         let mut gone = Vec::new();
         let carried = if is_free { carried_on(publication, latest).await } else { Ok(()) };
-        let keeps_next_from_running = match &carried {
-            Err(PublishError::MissingObject(object)) => Some(object.as_str()),
-            _ => None,
+        // What keeps the next night from running is told as that, and each once.
+        let (broken, lacks_newest) = match &carried {
+            Err(PublishError::MissingObject(object) | PublishError::BadManifest { object, .. }) => {
+                (Some(object.as_str()), false)
+            }
+            carried => (None, matches!(carried, Err(PublishError::LostManifest(_)))),
         };
         match publication.lost(latest).await {
-            Ok(nights) => gone.extend(nights.iter().map(|night| format!("the manifest of the night of {night}"))),
+            Ok(nights) => {
+                let newest = latest.nights.keys().next_back();
+                let others = nights.iter().filter(|night| !(lacks_newest && Some(*night) == newest));
+                gone.extend(others.map(|night| format!("the manifest of the night of {night}")));
+            }
             Err(error) => self.failed(operation, &error),
         }
         match publication.lost_objects(latest).await {
             Ok(objects) => {
-                // Each is told once.
-                let others = objects.iter().filter(|object| Some(object.as_str()) != keeps_next_from_running);
+                let others = objects.iter().filter(|object| Some(object.as_str()) != broken);
                 gone.extend(others.map(|object| format!("{object}, of the night of {},", latest.as_of)));
             }
             Err(error) => self.failed(operation, &error),
@@ -221,11 +231,11 @@ impl Examination {
             Ok(_) => {}
             Err(error) => self.failed(operation, &error),
         }
-        match publication.superseded(latest).await {
+        match publication.all().await {
             Ok(kept) => {
-                for manifest in kept.damaged {
+                for manifest in kept.damaged.iter().filter(|manifest| Some(manifest.object.as_str()) != broken) {
                     let seen = format!("{} cannot be used: {}", manifest.object, manifest.fault);
-                    let remedy = format!("{}: until then nothing is cleared away", DamagedManifest::REMEDY);
+                    let remedy = format!("{}: until then what it names is not cleared away", DamagedManifest::REMEDY);
                     self.add("outputs", Health::Doubtful, seen, Some(&remedy));
                 }
             }
@@ -313,8 +323,8 @@ async fn probed(operation: &Operation, publication: &Publication) -> Result<Resu
 
 /// Makes sure that the next night finds the state that it carries on.
 async fn carried_on(publication: &Publication, latest: &Manifest) -> Result<(), PublishError> {
-    let Some(newest) = latest.nights.keys().next_back() else { return Ok(()) };
-    let Some(newest) = publication.current(latest, *newest).await? else { return Ok(()) };
+    let Some(number) = latest.nights.values().next_back() else { return Ok(()) };
+    let newest = publication.manifest(*number).await?;
     for table in carried_tables().iter().filter_map(|carried| newest.table(&carried.name)) {
         publication.confirm_table(table).await?;
     }

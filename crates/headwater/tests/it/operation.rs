@@ -124,6 +124,12 @@ fn a_night_whose_manifest_is_gone_is_named_and_can_be_run_again() {
     assert_eq!(place.published(TABLE), whole);
     assert_eq!(place.json(&["status", "--gaps"])["lost"], serde_json::json!([]));
     place.run().says(0, &["manifest 5, every byte as it was published before"]);
+    // The newest night's keeps the next one from running, though it is not the last manifest.
+    place.headwater(&["run", "--as-of", "2026-05-30"]).says(0, &["manifest 6"]);
+    std::fs::remove_file(place.path("published/manifests/00000005.json")).unwrap();
+    let gone = ["E0703", "manifests/00000005.json", "this manifest of a published night is gone"];
+    place.headwater(&["doctor"]).says(1, &gone);
+    place.headwater(&["run", "--as-of", "2026-06-01"]).says(1, &gone);
 }
 
 #[test]
