@@ -60,10 +60,12 @@ async fn again(
     whole(operation, publication, &target).await?;
     let current = latest.nights.get(&target.as_of).copied().unwrap_or(target.number);
     let there = publication.current(&latest, target.as_of).await.map_err(failed)?;
-    let (now, replaced) = if there.is_some_and(|there| there.tables == target.tables) {
-        (latest, None)
-    } else {
-        (publish(operation, publication, lease, (&latest, &target)).await?, Some(current))
+    let (now, replaced) = match there.filter(|there| there.tables == target.tables) {
+        Some(there) => {
+            publication.settle(&there, lease).await.map_err(failed)?;
+            (latest, None)
+        }
+        None => (publish(operation, publication, lease, (&latest, &target)).await?, Some(current)),
     };
     Ok(RollbackReport {
         run_id: operation.run_id.clone(),

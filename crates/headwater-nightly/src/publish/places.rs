@@ -333,12 +333,14 @@ impl Publication {
         below.fold(self.root.clone().join(ASIDE), |folder, part| folder.join(part))
     }
 
-    /// Where an object of a manifest is, if it has the content it says. It is read.
+    /// Where an object of a manifest is with the content that the manifest says. It is read.
     async fn find_whole(&self, file: &PublishedFile) -> Result<Option<Path>, PublishError> {
-        match self.find(file).await? {
-            Some(place) if self.sha256(&place).await? == file.sha256 => Ok(Some(place)),
-            _ => Ok(None),
+        for place in self.places(file) {
+            if self.is_at(&place, file.bytes).await? && self.sha256(&place).await? == file.sha256 {
+                return Ok(Some(place));
+            }
         }
+        Ok(None)
     }
 
     /// Whether an object is aside, and at another place besides: shown, or staged.
@@ -349,12 +351,17 @@ impl Publication {
 
     /// Where an object of a manifest is; `None` where it is at neither place.
     pub(super) async fn find(&self, file: &PublishedFile) -> Result<Option<Path>, PublishError> {
-        for place in [self.path(&file.path), self.aside(&file.path)] {
+        for place in self.places(file) {
             if self.is_at(&place, file.bytes).await? {
                 return Ok(Some(place));
             }
         }
         Ok(None)
+    }
+
+    /// Where an object of a manifest may be: in its folder, and aside.
+    fn places(&self, file: &PublishedFile) -> [Path; 2] {
+        [self.path(&file.path), self.aside(&file.path)]
     }
 
     async fn is_at(&self, place: &Path, bytes: u64) -> Result<bool, PublishError> {

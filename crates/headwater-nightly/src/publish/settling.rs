@@ -51,7 +51,10 @@ impl Publication {
 
     /// Brings the folders of a night in line with its manifest, table by table. A run that took over from one that may yet
     /// wake up, and finish what it was at, notes the night first.
-    pub(super) async fn settle(&self, manifest: &Manifest, lease: &Lease) -> Result<(), PublishError> {
+    ///
+    /// # Errors
+    /// When the store fails, or the lease was lost.
+    pub async fn settle(&self, manifest: &Manifest, lease: &Lease) -> Result<(), PublishError> {
         self.settle_tables(manifest, lease, |_| true).await
     }
 
