@@ -251,7 +251,7 @@ codes! {
         "The record of a published night is damaged, of an unknown version, or not the one that was published under its number, or an object that it names is gone or was changed.",
         "Restore the object from a backup. A damaged manifest can also be removed: a night whose current manifest is removed has to be run again, and until then its folders stay as they are. A night whose object is gone can be run again.";
     RunStopped "E0704" "the run was stopped",
-        "An interrupt or a request to terminate came before the night was published. The last published night is untouched, what this one staged is removed, and the next run need not wait.",
+        "An interrupt or a request to terminate came before the night was published. The last published night is untouched, what this one staged is removed, and the next run need not wait. A second signal ends the program where it is: `headwater status` then says whether the night is published.",
         "Run again.";
     UnreadableLease "E0705" "the record of who is at work cannot be read",
         "The run that wrote the record may be at work, so it counts until a lease written then has ended by itself.",
