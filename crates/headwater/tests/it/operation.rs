@@ -173,21 +173,21 @@ fn a_night_one_of_whose_objects_is_gone_is_named_and_not_passed_over() {
 fn what_nothing_references_is_listed_and_removed() {
     let place = published_twice();
     place.write("published/_staging/run_id=dead/t/part-00000.parquet", "rows");
-    place.write(".headwater/run-dead/headwater.lock", "");
+    place.write(".headwater/spill/run-dead/headwater.lock", "");
     let told = ["staged by a run that is over", "run_id=dead/t/part-00000.parquet", "the work folder of a dead run"];
     place.headwater(&["gc", "--dry-run"]).says(0, &told);
     let before = place.published("");
     let listed = place.json(&["gc", "--dry-run"]);
     assert_eq!(listed["objects"].as_array().unwrap().len(), 1, "{listed}");
     assert_eq!(place.published(""), before);
-    assert!(place.path(".headwater/run-dead").exists());
+    assert!(place.path(".headwater/spill/run-dead").exists());
     place.edit("headwater.yaml", "location: published", "location: published, keep_superseded_days: 0");
     let listed = place.json(&["gc", "--dry-run"]);
     let removed = place.json(&["gc"]);
     assert_eq!(listed["objects"], removed["objects"]);
     assert_eq!(listed["work_folders"], removed["work_folders"]);
     assert_eq!(removed["work_folders"].as_array().unwrap().len(), 1, "{removed}");
-    assert!(!place.path(".headwater/run-dead").exists());
+    assert!(!place.path(".headwater/spill/run-dead").exists());
     let mut left = place.published("");
     left.retain(|path, _| !path.starts_with("_leases"));
     let gone: Vec<&String> =
