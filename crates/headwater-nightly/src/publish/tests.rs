@@ -306,6 +306,7 @@ async fn a_folder_in_the_place_of_a_record_is_named() {
     let staged = staged(&publication, &second).await;
     let error = publication.publish(&second, &staged, &lease, &Stop::never()).await.unwrap_err();
     assert!(is_occupied(&error, "manifests/00000002.json"), "{error}");
+    assert!(!objects_of(&publication).await.iter().any(|path| path.starts_with("_aside")));
     std::fs::create_dir_all(folder.path().join("out/_leases/00000002.json")).unwrap();
     let error = lease.renew().await.unwrap_err();
     assert!(is_occupied(&error, "_leases/00000002.json"), "{error}");
