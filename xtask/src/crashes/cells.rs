@@ -26,7 +26,7 @@ const TABLE: &str = "TABLE";
 const WORKERS: usize = 3;
 /// Rounds through the night.
 const ROUNDS: usize = 8;
-/// Cells that are disturbed before those before them are made up.
+/// Cells that are disturbed before those before them are made up, in a store of their own.
 const BATCH: usize = 45;
 /// The exit code of a night that may be tried again.
 const MAY_RETRY: i32 = 1;
@@ -119,16 +119,14 @@ fn rotated(kills: &[Fault], turn: usize) -> Vec<Fault> {
 pub fn try_all(company: &Company, cells: &[Cell], leases: Leases, tell: &dyn Fn(&[Tried])) -> Outcome<Vec<Tried>> {
     let mut all = Vec::new();
     let mut made_up = |disturbed: Disturbed| {
-        let tried = disturbed.made_up(company, leases)?;
+        let tried = disturbed.made_up(leases)?;
         tell(&tried);
         all.extend(tried);
         Outcome::Ok(())
     };
     let mut waiting: Option<Disturbed> = None;
     for (nth, batch) in cells.chunks(BATCH).enumerate() {
-        let place = |at: usize| format!("cell-{:04}", nth * BATCH + at);
-        let tried = side_by_side(batch, |at, cell| disturb(company, &place(at), cell))?;
-        let disturbed = Disturbed { tried, since: Instant::now() };
+        let disturbed = Disturbed::new(company.moved(&format!("batch-{nth}"))?, batch)?;
         if let Some(before) = waiting.replace(disturbed) {
             made_up(before)?;
         }
@@ -141,23 +139,28 @@ pub fn try_all(company: &Company, cells: &[Cell], leases: Leases, tell: &dyn Fn(
 
 /// Cells whose leases end.
 struct Disturbed {
+    company: Company,
     tried: Vec<Tried>,
     since: Instant,
 }
 
 impl Disturbed {
+    /// Runs the night in each, disturbed.
+    fn new(company: Company, cells: &[Cell]) -> Outcome<Self> {
+        let tried = side_by_side(cells, |at, cell| disturb(&company, &format!("cell-{at:02}"), cell))?;
+        Ok(Self { company, tried, since: Instant::now() })
+    }
+
     /// Runs the night again in each.
-    fn made_up(mut self, company: &Company, leases: Leases) -> Outcome<Vec<Tried>> {
+    fn made_up(mut self, leases: Leases) -> Outcome<Vec<Tried>> {
         if leases == Leases::Waited {
             thread::sleep(LEASE.saturating_sub(self.since.elapsed()));
         }
         let settled = side_by_side(&self.tried, |_, tried| {
             if leases == Leases::Ended {
-                end_lease(company, &tried.place)?;
+                end_lease(&self.company, &tried.place)?;
             }
-            let odd = settle(company, &tried.place)?;
-            company.store.clear_room(&tried.place)?;
-            Ok(odd)
+            settle(&self.company, &tried.place)
         })?;
         for (tried, odd) in self.tried.iter_mut().zip(settled) {
             tried.odd.extend(odd);

@@ -32,6 +32,7 @@ pub struct Company {
     binary: PathBuf,
     /// The store.
     pub store: Store,
+    lake: Objects,
     /// The publication that every disturbed run begins from.
     base: Objects,
     /// The tables of the undisturbed night.
@@ -51,26 +52,47 @@ impl Company {
         let mut company = Self {
             binary: binary.to_owned(),
             store,
+            lake: Objects::new(),
             base: Objects::new(),
             tables: Tables::new(),
             points: Vec::new(),
             steps: BTreeMap::new(),
         };
-        company.make_lake()?;
+        company.lake = company.make_lake()?;
+        company.fill_lake()?;
         company.begin()?;
         company.undisturbed()?;
         Ok(company)
     }
 
-    fn make_lake(&self) -> Outcome {
+    /// The same company in a store of its own. Servers of the tests are slower with each object that they keep.
+    pub(super) fn moved(&self, name: &str) -> Outcome<Self> {
+        let moved = Self {
+            binary: self.binary.clone(),
+            store: self.store.another(&self.store.folder.join(name))?,
+            lake: self.lake.clone(),
+            base: self.base.clone(),
+            tables: self.tables.clone(),
+            points: self.points.clone(),
+            steps: self.steps.clone(),
+        };
+        moved.fill_lake()?;
+        Ok(moved)
+    }
+
+    fn make_lake(&self) -> Outcome<Objects> {
         let demo = self.store.folder.join("demo");
         let mut command = Command::new(&self.binary);
         command.args(["demo", "--accounts", "60", "--days", "60", "--no-run", "--dir"]).arg(&demo);
         succeeds(command.stdout(Stdio::null()).stderr(Stdio::null()), "the company could not be made")?;
         let mut lake = files_of(&demo.join("lake"))?;
         lake.retain(|path, _| INPUTS.iter().any(|input| path.starts_with(&format!("{input}/"))));
+        Ok(lake)
+    }
+
+    fn fill_lake(&self) -> Outcome {
         self.store.make_room(LAKE)?;
-        self.store.put(LAKE, &lake)
+        self.store.put(LAKE, &self.lake)
     }
 
     fn begin(&mut self) -> Outcome {

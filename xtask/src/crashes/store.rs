@@ -102,8 +102,15 @@ pub struct Store {
     pub port: u16,
     /// The folder of a store on disk.
     pub folder: PathBuf,
-    server: Option<Child>,
+    server: Option<Server>,
     runtime: Runtime,
+}
+
+/// The server of a store.
+#[derive(Debug)]
+struct Server {
+    program: PathBuf,
+    process: Child,
 }
 
 impl Store {
@@ -121,8 +128,8 @@ impl Store {
     /// Where it does not answer.
     pub fn moto(program: &FilePath, folder: &FilePath) -> Outcome<Self> {
         let port = free_port()?;
-        let server = served(Command::new(program).args(["-H", "127.0.0.1", "-p", &port.to_string()]), port)?;
-        Self::new(Kind::S3, port, folder, Some(server))
+        let process = served(Command::new(program).args(["-H", "127.0.0.1", "-p", &port.to_string()]), port)?;
+        Self::new(Kind::S3, port, folder, Some(Server { program: program.to_owned(), process }))
     }
 
     /// Starts azurite, by the path of its `blob/main.js`.
@@ -135,11 +142,21 @@ impl Store {
         // Kept in memory, azurite looks through its objects for ever after ten minutes, and answers no more.
         command.arg(program).arg("--location").arg(folder.join("azurite"));
         command.args(["--skipApiVersionCheck", "--disableTelemetry", "--silent", "--blobPort", &port.to_string()]);
-        let server = served(&mut command, port)?;
-        Self::new(Kind::Azure, port, folder, Some(server))
+        let process = served(&mut command, port)?;
+        Self::new(Kind::Azure, port, folder, Some(Server { program: program.to_owned(), process }))
     }
 
-    fn new(kind: Kind, port: u16, folder: &FilePath, server: Option<Child>) -> Outcome<Self> {
+    /// An empty store of the same kind, with a server of its own, for a folder that is not there yet.
+    pub(super) fn another(&self, folder: &FilePath) -> Outcome<Self> {
+        fs::create_dir(folder)?;
+        match (&self.server, self.kind) {
+            (Some(server), Kind::S3) => Self::moto(&server.program, folder),
+            (Some(server), Kind::Azure) => Self::azurite(&server.program, folder),
+            _ => Self::disk(folder),
+        }
+    }
+
+    fn new(kind: Kind, port: u16, folder: &FilePath, server: Option<Server>) -> Outcome<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         Ok(Self { kind, port, folder: folder.to_owned(), server, runtime })
     }
@@ -152,21 +169,9 @@ impl Store {
         let (made, expected) = match self.kind {
             Kind::Disk => return Ok(()),
             Kind::S3 => (make_bucket(self.port, bucket(place))?, "HTTP/1.1 200"),
-            Kind::Azure => (ask_for_container(self.port, "PUT", bucket(place))?, "HTTP/1.1 201"),
+            Kind::Azure => (make_container(self.port, bucket(place))?, "HTTP/1.1 201"),
         };
         if made.starts_with(expected) { Ok(()) } else { Err(made.into()) }
-    }
-
-    /// Removes the container of a place that is not needed any more: azurite is slower with each object that it keeps.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub(super) fn clear_room(&self, place: &str) -> Outcome {
-        if self.kind != Kind::Azure {
-            return Ok(());
-        }
-        let removed = ask_for_container(self.port, "DELETE", bucket(place))?;
-        if removed.starts_with("HTTP/1.1 202") { Ok(()) } else { Err(removed.into()) }
     }
 
     fn client(&self, place: &str) -> Outcome<Arc<dyn ObjectStore>> {
@@ -229,7 +234,7 @@ impl Drop for Store {
     fn drop(&mut self) {
         if let Some(server) = &mut self.server {
             // A server that has ended already is none that is left behind.
-            server.kill().and_then(|()| server.wait()).ok();
+            server.process.kill().and_then(|()| server.process.wait()).ok();
         }
     }
 }
@@ -283,14 +288,14 @@ fn make_bucket(port: u16, bucket: &str) -> Outcome<String> {
     exchange(port, &format!("PUT /{bucket} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 0\r\n"))
 }
 
-fn ask_for_container(port: u16, method: &str, container: &str) -> Outcome<String> {
+fn make_container(port: u16, container: &str) -> Outcome<String> {
     let target = format!("/{ACCOUNT}/{container}?restype=container");
     let mut request = HttpRequest::new(HttpRequestBody::empty());
-    *request.method_mut() = method.parse()?;
+    *request.method_mut() = "PUT".parse()?;
     *request.uri_mut() = format!("http://127.0.0.1:{port}{target}").parse()?;
     let credential = AzureCredential::AccessKey(AzureAccessKey::try_new(KEY)?);
     AzureAuthorizer::new(&credential, ACCOUNT).authorize(&mut request);
-    let mut head = format!("{method} {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 0\r\n");
+    let mut head = format!("PUT {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 0\r\n");
     for (name, value) in request.headers() {
         head.push_str(&format!("{name}: {}\r\n", value.to_str()?));
     }
