@@ -46,7 +46,7 @@ pub use foresight::{InputForesight, foresee};
 pub use listed::{ListedInput, list_inputs};
 pub use listing::ObjectVersion;
 pub use location::{InvalidLocation, Location};
-pub use memory::{Joins, within_memory};
+pub use memory::{Joins, RefusedMemory, is_out_of_memory, within_memory};
 pub use open::open;
 pub use opened::{OpenError, OpenedColumn, OpenedInput, OpenedInputs, RowCounts};
 pub use query::query_problems;

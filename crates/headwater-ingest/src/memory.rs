@@ -6,6 +6,9 @@ use datafusion::prelude::DataFrame;
 /// Rows of a batch where memory is short.
 const SMALL_BATCH: usize = 1024;
 
+/// What a sort keeps back to merge its rows where memory is short, in bytes: a few small batches.
+const MERGE_BYTES: usize = 2 << 20;
+
 /// How the joins of a plan work. No rows depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Joins {
@@ -47,9 +50,20 @@ pub async fn within_memory<W: Clone, T>(
     }
 }
 
-fn is_out_of_memory(error: &DataFusionError) -> bool {
-    matches!(error.find_root(), DataFusionError::ResourcesExhausted(_))
+/// Whether a plan failed because it was refused memory.
+#[must_use]
+pub fn is_out_of_memory(error: &DataFusionError) -> bool {
+    match error.find_root() {
+        DataFusionError::ResourcesExhausted(_) => true,
+        DataFusionError::External(error) => error.is::<RefusedMemory>(),
+        _ => false,
+    }
 }
+
+/// A refusal of memory that the engine must not answer with a way of its own; what it said.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct RefusedMemory(pub String);
 
 impl Joins {
     /// A plan whose joins work so.
@@ -61,8 +75,9 @@ impl Joins {
         let (mut state, plan) = frame.into_parts();
         let options = state.config_mut().options_mut();
         options.optimizer.prefer_hash_join = false;
-        // The engine sorts for joins of several partitions only.
-        options.execution.target_partitions = options.execution.target_partitions.max(2);
+        // The engine sorts for joins of several partitions only, and each of more would need memory of its own.
+        options.execution.target_partitions = 2;
+        options.execution.sort_spill_reservation_bytes = MERGE_BYTES;
         // What was spilled is merged a batch of each file at a time, and a batch of wide rows is large.
         let config = state.config_mut();
         *config = config.clone().with_batch_size(config.batch_size().min(SMALL_BATCH));

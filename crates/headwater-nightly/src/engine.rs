@@ -1,5 +1,6 @@
 //! The engine that runs every plan: embedded DataFusion under a memory limit, spilling to disk.
 
+mod join_inputs;
 mod memory_pool;
 
 use std::num::NonZeroUsize;
@@ -11,10 +12,12 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::TrackConsumersPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use headwater_ingest::{Joins, WorkArea, within_memory};
 use headwater_metrics::Query;
 
+use self::join_inputs::JoinInputs;
 use self::memory_pool::PlanMemory;
 use crate::project::Project;
 
@@ -36,9 +39,15 @@ impl EngineLimits {
         Self {
             memory_bytes: engine.memory_mb.and_then(|megabytes| usize::try_from(megabytes << 20).ok()),
             spill_dir: Some(spill_dir.to_owned()),
-            threads: engine.threads.unwrap_or(threads),
+            threads: engine.threads.unwrap_or(threads).min(threads_within(engine.memory_mb)),
         }
     }
+}
+
+/// How many threads have enough memory to work at once; two in any case, as one needs hardly less.
+fn threads_within(memory_mb: Option<u64>) -> usize {
+    let enough = memory_mb.and_then(|megabytes| usize::try_from(megabytes / THREAD_MB).ok());
+    enough.map_or(usize::MAX, |threads| threads.max(2))
 }
 
 /// A plan that could not be made or run.
@@ -66,6 +75,9 @@ impl std::fmt::Debug for Engine {
         formatter.debug_struct("Engine").finish_non_exhaustive()
     }
 }
+
+/// The memory without which one more thread makes a plan slower, in MB: each sorts and exchanges rows of its own.
+const THREAD_MB: u64 = 64;
 
 /// Groups for each row of a first batch above which a query of many groups adds up once, and not by parts first.
 const MANY_GROUPS: f64 = 0.5;
@@ -100,7 +112,11 @@ impl Engine {
                 .set_usize("datafusion.sql_parser.recursion_limit", headwater_rules::PLAN_NESTING)
                 // Text that plans make is plain text; only text that is read is a view.
                 .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false);
-            let mut context = SessionContext::new_with_config_rt(config, runtime.build_arc()?);
+            let state = SessionStateBuilder::new_with_default_features()
+                .with_config(config)
+                .with_runtime_env(runtime.build_arc()?)
+                .with_physical_optimizer_rule(Arc::new(JoinInputs));
+            let mut context = SessionContext::new_with_state(state.build());
             headwater_metrics::register_functions(&mut context)?;
             Ok(context)
         };

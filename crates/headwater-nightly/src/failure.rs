@@ -4,7 +4,7 @@ use arrow::error::ArrowError;
 use chrono::TimeDelta;
 use datafusion::error::DataFusionError;
 use headwater_diagnostics::{Code, Diagnostic, Diagnostics};
-use headwater_ingest::{OpenError, StoreError, innermost_cause};
+use headwater_ingest::{OpenError, StoreError, innermost_cause, is_out_of_memory};
 
 use crate::engine::EngineError;
 use crate::publish::{DamagedManifest, LeaseHolder, PublishError, PublishedFile, night_of};
@@ -230,7 +230,7 @@ fn engine_failure(step: &str, error: &DataFusionError) -> RunError {
         return RunError::new(FailureKind::BrokenContract, diagnostic);
     }
     let help = match root {
-        DataFusionError::ResourcesExhausted(_) => "raise `engine.memory_mb`, or free space under `engine.spill_dir`",
+        _ if is_out_of_memory(root) => "raise `engine.memory_mb`, or free space under `engine.spill_dir`",
         DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => {
             "check network, credentials, permissions and free space, then run again"
         }

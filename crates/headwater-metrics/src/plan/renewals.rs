@@ -57,8 +57,8 @@ pub fn renewals(_: &[GroupScope], night: &Night) -> Option<Query> {
             LEFT JOIN planned ON asked.account_id = planned.account_id AND asked.checkpoint = planned.checkpoint
         ),
         turns AS (
-            SELECT compared.*, answers FROM compared CROSS JOIN (VALUES (0), (1)) AS sides(answers)
-            WHERE answers = 0 OR (stage <> 'open' AND checkpoint_days = {CHECKPOINT_DAYS})
+            SELECT compared.*, answers FROM compared JOIN (VALUES (false, 0), (true, 0), (true, 1)) AS sides(has_answer, answers)
+                ON coalesce(stage <> 'open' AND checkpoint_days = {CHECKPOINT_DAYS}, false) = has_answer
         ),
         dated AS (
             SELECT *, CASE WHEN answers = 1 THEN closed_on ELSE checkpoint END AS said_on,
@@ -119,12 +119,13 @@ fn asked(night: &Night) -> String {
             FROM told
         ),
         asked AS (
-            SELECT *, CASE WHEN stage = 'open' THEN {as_of}
+            SELECT placed.*, checkpoint_days, CASE WHEN stage = 'open' THEN {as_of}
                 ELSE least(CAST(due_on - ahead AS DATE), closed_on) END AS checkpoint
-            FROM placed CROSS JOIN (VALUES
-                ({CHECKPOINT_DAYS}, INTERVAL '{CHECKPOINT_DAYS} days'),
-                ({EARLY_CHECKPOINT_DAYS}, INTERVAL '{EARLY_CHECKPOINT_DAYS} days')) AS checkpoints(checkpoint_days, ahead)
-            WHERE stage <> 'open' OR checkpoint_days = {CHECKPOINT_DAYS}
+            FROM placed JOIN (VALUES
+                (false, {CHECKPOINT_DAYS}, INTERVAL '{CHECKPOINT_DAYS} days'),
+                (true, {CHECKPOINT_DAYS}, INTERVAL '{CHECKPOINT_DAYS} days'),
+                (true, {EARLY_CHECKPOINT_DAYS}, INTERVAL '{EARLY_CHECKPOINT_DAYS} days'))
+                AS checkpoints(is_decided, checkpoint_days, ahead) ON coalesce(stage <> 'open', false) = is_decided
         )",
         // One that was decided nobody knows when was decided when it was due.
         closed = if due.is_empty() { "closed_on" } else { "coalesce(closed_on, CASE WHEN stage <> 'open' THEN due_on END)" },

@@ -4,14 +4,20 @@
 //! waiting for one file while its rows are in the other: the plan stands still for ever
 //! (<https://github.com/apache/datafusion/issues/24883>). An exchange holds a few batches for each thread, and what it takes
 //! is taken from the others.
+//!
+//! Nor may a join by other conditions than equality answer a refusal by itself (see `join_inputs`).
 
 use std::fmt;
 
 use datafusion::error::Result;
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation};
 
+use super::join_inputs::in_own_words;
+
 /// What names of the consumers begin with that are exchanges.
 const EXCHANGE: &str = "RepartitionExec[";
+/// What names of the consumers begin with that hold an input of a join on other conditions than equality.
+const JOIN_INPUT: &str = "NestedLoopJoinLoad[";
 
 /// A fair pool of a size.
 #[derive(Debug)]
@@ -45,11 +51,13 @@ impl MemoryPool for PlanMemory {
     }
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
-        if reservation.consumer().name().starts_with(EXCHANGE) {
+        let name = reservation.consumer().name();
+        if name.starts_with(EXCHANGE) {
             self.0.grow(reservation, additional);
             return Ok(());
         }
-        self.0.try_grow(reservation, additional)
+        let grown = self.0.try_grow(reservation, additional);
+        if name.starts_with(JOIN_INPUT) { grown.map_err(in_own_words) } else { grown }
     }
 
     fn reserved(&self) -> usize {

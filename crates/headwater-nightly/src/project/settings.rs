@@ -44,7 +44,7 @@ pub struct EngineSettings {
     pub memory_mb: Option<u64>,
     /// The folder for what does not fit in memory.
     pub spill_dir: PathBuf,
-    /// Worker threads; all cores where absent.
+    /// Threads that work at once, where each has enough of the memory; all cores where absent.
     pub threads: Option<usize>,
 }
 
