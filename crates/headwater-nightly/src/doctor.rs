@@ -1,5 +1,7 @@
 //! Looks at everything around a night: stores and what is permitted there, clocks, the lease, the spill folder.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 
 use chrono::TimeDelta;
@@ -67,7 +69,7 @@ pub async fn examine(operation: &Operation, threads: usize, free_bytes: Option<u
     let mut examination = Examination { findings: Vec::new(), failure: None };
     operation.stop.unless_asked(examination.inputs(operation, threads)).await?;
     examination.outputs(operation).await?;
-    examination.spill(&operation.project.engine.spill_dir, free_bytes);
+    examination.spill(&operation.project.engine.spill_dir, &operation.run_id, free_bytes);
     Ok(examination)
 }
 
@@ -279,11 +281,12 @@ impl Examination {
         }
     }
 
-    fn spill(&mut self, folder: &Path, free_bytes: Option<u64>) {
+    fn spill(&mut self, folder: &Path, run_id: &str, free_bytes: Option<u64>) {
         let place = folder.display();
-        let probe = folder.join(".headwater-doctor");
+        let probe = folder.join(format!(".headwater-doctor-{run_id}"));
+        // What lies there already, be it a link or a pipe, is somebody else's.
         let written = std::fs::create_dir_all(folder)
-            .and_then(|()| std::fs::write(&probe, b"probe"))
+            .and_then(|()| File::create_new(&probe)?.write_all(b"probe"))
             .and_then(|()| std::fs::remove_file(&probe));
         if let Err(error) = written {
             let problem = Diagnostic::of(Code::StepFailed, place.to_string(), format!("{place} cannot be written"))

@@ -366,10 +366,16 @@ impl Publication {
 
     async fn is_at(&self, place: &Path, bytes: u64) -> Result<bool, PublishError> {
         match self.store().head(place).await {
-            Ok(found) => Ok(found.size == bytes),
+            Ok(found) => Ok(found.size == bytes && !self.is_link(place)),
             Err(Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Whether a link on the local disk is in the place of an object: what it leads to is somebody else's.
+    fn is_link(&self, object: &Path) -> bool {
+        let folder = Path::from_iter(object.parts().take(object.parts_count().saturating_sub(1)));
+        self.disk.as_ref().is_some_and(|disk| self.is_behind_link(disk, &folder, object))
     }
 
     pub(super) async fn sha256(&self, place: &Path) -> Result<String, PublishError> {

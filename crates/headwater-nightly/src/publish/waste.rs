@@ -11,6 +11,7 @@ use object_store::path::Path;
 use object_store::{Error, ObjectMeta};
 use serde::Serialize;
 
+use super::late::NOTED_DAYS;
 use super::places::ASIDE;
 use super::{Lease, Manifest, Publication, PublishError};
 use crate::stop::Stop;
@@ -190,9 +191,10 @@ impl Publication {
         }
         // What a night had before tells where late writes may go.
         let noted = self.noted().await?;
-        let is_expired = |old: &Superseded| {
-            is_past(old.since, retention.superseded_days, now) && !noted.contains_key(&old.manifest.as_of)
-        };
+        let is_noted =
+            |night: &NaiveDate| noted.get(night).is_some_and(|noted_at| !is_past(*noted_at, NOTED_DAYS, now));
+        let is_expired =
+            |old: &Superseded| is_past(old.since, retention.superseded_days, now) && !is_noted(&old.manifest.as_of);
         let (expired, kept): (Vec<_>, Vec<_>) = superseded.readable.into_iter().partition(is_expired);
         let mut waste: Vec<Waste> = expired
             .iter()

@@ -39,7 +39,7 @@ fn text(report: &ClearReport) -> String {
     let done = if report.is_removed { "Removed" } else { "Would be removed" };
     lines.extend(report.work_folders.iter().map(|folder| format!("{done}: the work folder of a dead run {folder}")));
     if report.objects.is_empty() {
-        lines.push(format!("Nothing to remove in {}", report.location));
+        lines.push(format!("No object to remove in {}", report.location));
         return lines.join("\n");
     }
     lines.push(format!("{done} from {}", report.location));

@@ -122,6 +122,14 @@ impl Place {
         std::fs::write(self.path(file), text.replace(from, to)).unwrap();
     }
 
+    /// Changes a byte of a file of the publication.
+    pub(crate) fn damage(&self, object: &str) {
+        let path = self.path(&format!("published/{object}"));
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[100] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+    }
+
     /// Every file in a folder of the publication, by its path, with a digest of its bytes.
     pub(crate) fn published(&self, folder: &str) -> BTreeMap<String, u64> {
         let root = self.path("published");

@@ -62,14 +62,44 @@ fn what_cannot_be_published_again_is_refused() {
     assert_eq!((place.published(TABLE), place.published("_leases")), before);
     let aside = place.published("_aside");
     let object = aside.keys().find(|path| path.contains(TABLE)).unwrap();
-    let path = place.path(&format!("published/{object}"));
-    let mut bytes = std::fs::read(&path).unwrap();
-    bytes[100] ^= 1;
-    std::fs::write(&path, bytes).unwrap();
+    place.damage(object);
     let named = object.strip_prefix("_aside/").unwrap();
     place.headwater(&["rollback", "--to", "1"]).says(9, &["E0708", named, "gone or was changed"]);
     assert_eq!(place.published(TABLE), before.0);
     assert!(place.beginning_with("published/manifests/00000003").is_empty());
+}
+
+#[test]
+fn of_a_published_object_and_its_copy_the_whole_one_stays() {
+    let place = Place::demo();
+    place.run().says(0, &[]);
+    let shown = place.published(TABLE);
+    let object = shown.keys().find(|path| path.ends_with(".parquet")).unwrap();
+    let copy = format!("_aside/{object}");
+    let [object_at, copy_at] = [object, &copy].map(|object| place.path(&format!("published/{object}")));
+    for damaged in [object, &copy] {
+        std::fs::create_dir_all(copy_at.parent().unwrap()).unwrap();
+        std::fs::copy(&object_at, &copy_at).unwrap();
+        place.damage(damaged);
+        place.headwater(&["rollback", "--to", "1"]).says(0, &["is published already, as manifest 1"]);
+        assert_eq!((place.published(TABLE), place.published("_aside")), (shown.clone(), [].into()), "{damaged}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_in_the_place_of_an_object_is_no_object() {
+    let place = Place::demo();
+    place.run().says(0, &[]);
+    let shown = place.published(TABLE);
+    let object = shown.keys().find(|path| path.ends_with(".parquet")).unwrap();
+    let (path, moved) = (place.path(&format!("published/{object}")), place.path("moved.parquet"));
+    std::fs::rename(&path, &moved).unwrap();
+    std::os::unix::fs::symlink(&moved, &path).unwrap();
+    place.headwater(&["doctor"]).says(0, &[&format!("{object}, of the night of 2026-05-31, is gone")]);
+    place.run().says(0, &["every byte as it was published before"]);
+    assert!(!path.is_symlink());
+    assert_eq!(place.published(TABLE), shown);
 }
 
 #[test]
@@ -196,7 +226,7 @@ fn what_nothing_references_is_listed_and_removed() {
     assert_eq!(gone, listed.collect::<Vec<_>>());
     assert!(gone.iter().any(|path| *path == "manifests/00000001.json"));
     assert!(left.keys().all(|path| !path.starts_with("_aside") && !path.starts_with("_staging")));
-    place.headwater(&["gc"]).says(0, &["Nothing to remove"]);
+    place.headwater(&["gc"]).says(0, &["No object to remove"]);
     place.headwater(&["rollback", "--to", "1"]).says(9, &["E0707", "kept for 0 days"]);
     place.run().says(0, &["manifest 3, every byte as it was published before"]);
 }
@@ -210,6 +240,6 @@ fn nothing_is_taken_back_or_removed_while_another_run_is_at_work() {
     let before = place.published("");
     place.headwater(&["rollback", "--to", "1"]).says(7, &["E0701"]);
     place.headwater(&["gc"]).says(7, &["E0701"]);
-    place.headwater(&["gc", "--dry-run"]).says(0, &["Another run may be at work", "Nothing to remove"]);
+    place.headwater(&["gc", "--dry-run"]).says(0, &["Another run may be at work", "No object to remove"]);
     assert_eq!(place.published(""), before);
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use chrono::{Days, NaiveDate};
+use chrono::{Days, NaiveDate, TimeDelta};
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -53,6 +53,11 @@ async fn superseded_objects_go_when_their_time_is_over_and_named_ones_never() {
     // As long as a late write may come, what the night had before is not forgotten.
     publication.note(first.as_of).await.unwrap();
     assert_eq!(waste(&publication, &clock, true).await, young);
+    // A note whose time is over keeps nothing: what comes next forgets it.
+    let noted_at = publication.noted().await.unwrap()[&first.as_of];
+    let latest = publication.latest().await.unwrap();
+    let later = publication.waste(latest.as_ref(), RETENTION, noted_at + TimeDelta::days(1), true).await.unwrap();
+    assert!(later.iter().any(|waste| waste.path == "manifests/00000001.json"));
     publication.forget(first.as_of).await.unwrap();
     let found = waste_of(&publication, RETENTION, &clock, true).await.unwrap();
     let (handle, asked) = Stop::channel();
@@ -84,7 +89,7 @@ async fn superseded_objects_go_when_their_time_is_over_and_named_ones_never() {
 async fn what_held_nights_staged_goes_when_its_time_is_over() {
     let (clock, seconds) = clock();
     let publication = Publication::new(Arc::new(InMemory::new()), Path::from("out"));
-    for (run, held_at) in [("old", clock()), ("young", clock() + chrono::TimeDelta::days(2))] {
+    for (run, held_at) in [("old", clock()), ("young", clock() + TimeDelta::days(2))] {
         put(&publication, &format!("_staging/run_id={run}/t/part-00000.parquet"), "rows").await;
         let held = HeldNight {
             as_of: held_at.date_naive(),
